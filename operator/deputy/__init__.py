@@ -1,0 +1,1 @@
+"""Deputy: delegate an issue, get a pull request, on your own Kubernetes."""

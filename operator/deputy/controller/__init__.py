@@ -1,0 +1,1 @@
+"""The operator: watches, work queue, status writer, leadership."""

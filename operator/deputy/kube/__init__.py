@@ -1,0 +1,1 @@
+"""Kubernetes I/O, and the pure builders of what we create there."""

@@ -1,0 +1,1 @@
+"""What sidecars call: events up, prompts, stops and tokens down."""

@@ -1,0 +1,1 @@
+"""Linear, a forge and a language model that run anywhere, for trying Deputy without an account."""

@@ -1,0 +1,1 @@
+"""The status-sync sidecar: the conversation with one agent process."""
