@@ -1,0 +1,63 @@
+"""What the API server may answer instead of what was asked for.
+
+KubeError
+├── Unavailable      nobody answered, or it is overloaded: try again later
+├── NotFound         404
+├── AlreadyExists    409 on create
+├── Conflict         409: the view was stale, look again
+├── Invalid          422: the object is not what its schema asks for
+├── Forbidden        401, 403: a right is missing, its message names it
+└── Refused          any other refusal
+"""
+
+
+class KubeError(Exception):
+    """The API server did not do what was asked; `message` is its own word."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"{status}: {message}" if status else message)
+        self.status = status
+        self.message = message
+
+
+class Unavailable(KubeError):
+    """Nobody answered, or too much is asked of it: try again later."""
+
+
+class NotFound(KubeError):
+    """There is no such object."""
+
+
+class AlreadyExists(KubeError):
+    """An object of that name is there already."""
+
+
+class Conflict(KubeError):
+    """The object has changed since it was read: look again."""
+
+
+class Invalid(KubeError):
+    """The object breaks its schema or an admission rule."""
+
+
+class Forbidden(KubeError):
+    """We lack the right; the message names it."""
+
+
+class Refused(KubeError):
+    """Refused for another reason."""
+
+
+class Expired(KubeError):
+    """The resource version is too old to watch from: list again."""
+
+
+def error_of(status: int, reason: str, message: str) -> KubeError:
+    """Return the error that an answer with `status` and `reason` stands for."""
+    if reason == "AlreadyExists":
+        return AlreadyExists(status, message)
+    if status == 429 or status >= 500:
+        return Unavailable(status, message)
+    kinds = {401: Forbidden, 403: Forbidden, 404: NotFound, 409: Conflict, 410: Expired}
+    kinds[422] = Invalid
+    return kinds.get(status, Refused)(status, message)

@@ -1,0 +1,43 @@
+"""Where objects are on the API server."""
+
+from deputy.api.meta import API_VERSION
+
+_GROUP = f"/apis/{API_VERSION}"
+
+
+def agentruns(namespace: str, name: str = "") -> str:
+    """Return the path of a namespace's runs, or of one."""
+    return _path(f"{_GROUP}/namespaces/{namespace}/agentruns", name)
+
+
+def blueprints(namespace: str, name: str = "") -> str:
+    """Return the path of a namespace's Blueprints, or of one."""
+    return _path(f"{_GROUP}/namespaces/{namespace}/blueprints", name)
+
+
+def pods(namespace: str, name: str = "") -> str:
+    """Return the path of a namespace's pods, or of one."""
+    return _path(f"/api/v1/namespaces/{namespace}/pods", name)
+
+
+def secrets(namespace: str, name: str = "") -> str:
+    """Return the path of a namespace's Secrets, or of one."""
+    return _path(f"/api/v1/namespaces/{namespace}/secrets", name)
+
+
+def configmaps(namespace: str, name: str = "") -> str:
+    """Return the path of a namespace's ConfigMaps, or of one."""
+    return _path(f"/api/v1/namespaces/{namespace}/configmaps", name)
+
+
+def leases(namespace: str, name: str = "") -> str:
+    """Return the path of a namespace's Leases, or of one."""
+    return _path(f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases", name)
+
+
+#: Where tokens are reviewed.
+TOKEN_REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105  a path, not a token
+
+
+def _path(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if name else folder
