@@ -1,0 +1,68 @@
+"""Which cluster to use. Pure: the facts come in, the choice comes out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from dev.cluster.refusal import Refusal
+
+
+class Kind(Enum):
+    """The three kinds of cluster, in the order of choice."""
+
+    GIVEN = "given"
+    KIND = "kind"
+    LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A kind of cluster and, where it is somebody else's, its kubeconfig."""
+
+    kind: Kind
+    kubeconfig: Path | None = None
+
+
+def choose(environment: Mapping[str, str], *, docker_answers: bool) -> Choice:
+    """Choose the cluster.
+
+    The ambient KUBECONFIG is never looked at: it may be production, and a demo or a test must
+    not land there. Only DEPUTY_CLUSTER, which nobody sets by accident, names a cluster.
+
+    Raises:
+        Refusal: DEPUTY_CLUSTER names a file that does not exist.
+    """
+    named = environment.get("DEPUTY_CLUSTER", "")
+    if not named:
+        return Choice(Kind.KIND if docker_answers else Kind.LOCAL)
+    kubeconfig = Path(named).expanduser().absolute()
+    if not kubeconfig.is_file():
+        raise Refusal(
+            f"DEPUTY_CLUSTER names {kubeconfig}, which is not a file; "
+            "name a kubeconfig, or unset it to have a cluster made here."
+        )
+    return Choice(Kind.GIVEN, kubeconfig)
+
+
+def to_json(choice: Choice) -> str:
+    """Write a choice down."""
+    return json.dumps(
+        {
+            "kind": choice.kind.value,
+            "kubeconfig": None if choice.kubeconfig is None else str(choice.kubeconfig),
+        }
+    )
+
+
+def from_json(text: str) -> Choice | None:
+    """Read a choice back; None where the text is none, as after a crash while writing."""
+    try:
+        read = json.loads(text)
+        named = read["kubeconfig"]
+        return Choice(Kind(read["kind"]), None if named is None else Path(named))
+    except (ValueError, KeyError, TypeError):
+        return None

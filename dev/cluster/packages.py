@@ -1,0 +1,78 @@
+"""Debian packages that the cluster and its images need."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from dev.cluster.refusal import Refusal
+from dev.cluster.steps import run_long, step
+
+#: The program that is needed, and the Debian package it comes from.
+FOR_CLUSTER: Mapping[str, str] = {
+    "conntrack": "conntrack",
+    "ip": "iproute2",
+    "iptables": "iptables",
+    "nsenter": "util-linux",
+    "openssl": "openssl",
+    "runc": "runc",
+}
+FOR_IMAGES: Mapping[str, str] = {"buildah": "buildah", "mmdebstrap": "mmdebstrap"}
+
+#: Daemons and network tools are not on everybody's PATH.
+SEARCHED = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
+
+
+def path_of(name: str) -> Path:
+    """Give where an installed program is.
+
+    Raises:
+        Refusal: it is not installed.
+    """
+    found = shutil.which(name, path=SEARCHED)
+    if found is None:
+        raise Refusal(f"{name} is not installed; install it and run this again.")
+    return Path(found)
+
+
+def ensure(wanted: Mapping[str, str]) -> None:
+    """Install the packages of those programs that are missing.
+
+    Raises:
+        Refusal: this is no Debian, or we are not root; with the one command to run.
+    """
+    missing = [name for name in wanted if shutil.which(name, path=SEARCHED) is None]
+    if not missing:
+        return
+    packages = sorted({wanted[name] for name in missing})
+    if refusal := refused(missing, packages, root=os.geteuid() == 0, debian=_is_debian()):
+        raise Refusal(refusal)
+    with step(f"Install {' '.join(packages)}"):
+        quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+        run_long(["apt-get", "update", "-q"], environment=quiet)
+        run_long(_install(packages), environment=quiet)
+
+
+def refused(
+    missing: Iterable[str], packages: Iterable[str], *, root: bool, debian: bool
+) -> str | None:
+    """Say why we cannot install packages ourselves, and the way out; None where we can."""
+    names = ", ".join(missing)
+    if not debian:
+        return (
+            f"Not installed: {names}; install them with your system's package manager "
+            f"(on Debian: {' '.join(packages)}), or start Docker to have kind used."
+        )
+    if not root:
+        return f"Not installed: {names}; run `sudo {' '.join(_install(packages))}`."
+    return None
+
+
+def _install(packages: Iterable[str]) -> list[str]:
+    return ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages]
+
+
+def _is_debian() -> bool:
+    return Path("/etc/debian_version").exists() and shutil.which("apt-get") is not None

@@ -1,0 +1,30 @@
+"""Where things lie.
+
+Binaries and images are in the user's cache folder, shared by every checkout. What belongs to
+one cluster is in `.cluster/` of the checkout. Sockets and records of processes are under
+`/run`, because socket paths are bounded to 107 characters and both should vanish at a reboot.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+TOOLS = Path(__file__).resolve().parent / "tools"
+
+STATE = PROJECT / ".cluster"
+KUBECONFIG = STATE / "kubeconfig"
+PROGRAMS = STATE / "bin"
+CHOSEN = STATE / "cluster.json"
+
+RUNTIME = Path("/run/deputy-cluster")
+LOCK = Path("/run/deputy-cluster.lock")
+
+
+def cache() -> Path:
+    """Give the user's cache folder for Deputy, as the XDG base directory specification has it."""
+    named = os.environ.get("XDG_CACHE_HOME", "")
+    # The specification: a relative path is invalid and is ignored.
+    root = Path(named) if named.startswith("/") else Path.home() / ".cache"
+    return root / "deputy"
