@@ -1,0 +1,203 @@
+"""Decide which run an event belongs to: one live run per issue, whatever arrives how often.
+
+Pure by rule: the shell lists the runs of an issue, decides here, carries the decision out with
+one atomic write, and where that write finds the world changed it lists and decides again.
+"""
+
+import base64
+import dataclasses
+import hashlib
+from collections.abc import Collection, Sequence
+from typing import TypeAlias
+
+from deputy.core.phase import TERMINAL, Phase
+
+#: The label that holds `issue_hash`; every run of an issue has it.
+ISSUE_LABEL = "deputy.dev/issue"
+
+#: Prompts that one run's inbox takes; the schema allows a few more, so that a stop always fits.
+MOST_MESSAGES = 95
+#: Bytes of text that one inbox takes: well below what etcd stores in one object.
+MOST_BYTES = 600_000
+
+_PREFIX = "linear-"
+
+
+def issue_hash(organization_id: str, issue_id: str) -> str:
+    """Return ten characters that stand for an issue in names and labels, always the same ones."""
+    digest = hashlib.sha256(f"{organization_id}/{issue_id}".encode()).digest()
+    return base64.b32encode(digest).decode().lower()[:10]
+
+
+def run_name(issue: str, number: int) -> str:
+    """Return the name of the run `number` of the issue with the hash `issue`."""
+    return f"{_PREFIX}{issue}-{number}"
+
+
+def number_of(name: str) -> int:
+    """Return the number of the run `name`; 0 where it is not one of ours."""
+    tail = name.rpartition("-")[2]
+    return int(tail) if name.startswith(_PREFIX) and tail.isdecimal() else 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What claiming must know of a run."""
+
+    name: str
+    namespace: str
+    uid: str
+    phase: Phase | None = None
+    """None while the operator has said nothing of it yet."""
+    stopping: bool = False
+    """Whether somebody wants it to end."""
+    sessions: frozenset[str] = frozenset()
+    """Every session that the run knows: its own, and those of its inbox."""
+    messages: frozenset[str] = frozenset()
+    """Every message that the run has taken."""
+    inbox_length: int = 0
+    inbox_bytes: int = 0
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run is over."""
+        return self.phase in TERMINAL
+
+    @property
+    def full(self) -> bool:
+        """Whether the inbox takes no more prompts."""
+        return self.inbox_length >= MOST_MESSAGES or self.inbox_bytes >= MOST_BYTES
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Create:
+    """Nobody works on the issue: create the run with this number."""
+
+    number: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CreateStopped:
+    """A stop overtook what it stops: create a stopped run, which holds the session's claim."""
+
+    number: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Attach:
+    """Add the session, and what was said in it, to a run that is live."""
+
+    run: RunFacts
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Append:
+    """Add the prompt to a run that is live."""
+
+    run: RunFacts
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Stop:
+    """Stop a run that is live."""
+
+    run: RunFacts
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AlreadyKnown:
+    """The event has been taken before: nothing is left to do."""
+
+    run: RunFacts
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class NothingToStop:
+    """What the session wants stopped is over."""
+
+    run: RunFacts
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ending:
+    """The live run is being stopped: look again when it is over."""
+
+    run: RunFacts
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Full:
+    """The live run's inbox takes no more."""
+
+    run: RunFacts
+
+
+SessionDecision: TypeAlias = Create | Attach | AlreadyKnown | Ending | Full
+PromptDecision: TypeAlias = Create | Append | AlreadyKnown | Ending | Full
+StopDecision: TypeAlias = Stop | CreateStopped | AlreadyKnown | NothingToStop
+
+
+def decide_session(
+    session_id: str, runs: Sequence[RunFacts], taken: Collection[int] = ()
+) -> SessionDecision:
+    """Decide what a new session becomes, given all runs of its issue.
+
+    `taken` are numbers whose names somebody else's objects hold. A session that any run knows,
+    live or over, is never taken twice.
+    """
+    for run in runs:
+        if session_id in run.sessions:
+            return AlreadyKnown(run)
+    decision = _fold(runs, taken)
+    return decision if isinstance(decision, Create | Ending | Full) else Attach(decision)
+
+
+def decide_prompt(
+    activity_id: str, runs: Sequence[RunFacts], taken: Collection[int] = ()
+) -> PromptDecision:
+    """Decide what becomes of a prompt; a prompt that any run has taken is never taken twice."""
+    for run in runs:
+        if activity_id in run.messages:
+            return AlreadyKnown(run)
+    decision = _fold(runs, taken)
+    return decision if isinstance(decision, Create | Ending | Full) else Append(decision)
+
+
+def decide_stop(
+    session_id: str, activity_id: str, runs: Sequence[RunFacts], taken: Collection[int] = ()
+) -> StopDecision:
+    """Decide what a stop stops.
+
+    All sessions of an issue share its live run, so each of them may stop it. A stop in a session
+    that nobody has heard of is kept as a stopped run: whatever it overtook finds that run.
+    """
+    for run in runs:
+        if activity_id in run.messages:
+            return AlreadyKnown(run)
+    newest = newest_of(runs)
+    if newest is not None and not newest.finished:
+        return Stop(newest)
+    for run in runs:
+        if session_id in run.sessions:
+            return NothingToStop(run)
+    return CreateStopped(next_number(runs, taken))
+
+
+def newest_of(runs: Sequence[RunFacts]) -> RunFacts | None:
+    """Return the run that counts: a live one, else the one with the highest number."""
+    return max(runs, key=lambda run: (not run.finished, number_of(run.name)), default=None)
+
+
+def next_number(runs: Sequence[RunFacts], taken: Collection[int] = ()) -> int:
+    """Return the number of the run after all that there are."""
+    return max((*(number_of(run.name) for run in runs), *taken), default=0) + 1
+
+
+def _fold(runs: Sequence[RunFacts], taken: Collection[int]) -> RunFacts | Create | Ending | Full:
+    """Return the live run that takes more, else what to do instead."""
+    newest = newest_of(runs)
+    if newest is None or newest.finished:
+        return Create(next_number(runs, taken))
+    if newest.stopping:
+        return Ending(newest)
+    return Full(newest) if newest.full else newest

@@ -1,0 +1,86 @@
+"""Facts of the composed prompt."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deputy.core.prompt import LONGEST, IssueText, compose, fence, follow_up, with_branch
+
+ISSUE = IssueText("ENG-42", "Fix it", "It is broken", "https://linear.app/i", "<issue>all</issue>")
+
+
+def test_our_own_template_names_the_issue_and_fences_its_text() -> None:
+    text = compose("", ISSUE)
+
+    assert text.startswith("You work on the issue ENG-42, «Fix it»,")
+    assert fence("issue", "<issue>all</issue>") in text
+    assert "Do not push" in text
+    assert text.endswith("The issue is at https://linear.app/i\n")
+
+
+def test_a_template_of_the_user_is_filled() -> None:
+    text = compose("$identifier $title $url ${branch} $$5 $unknown", ISSUE, "deputy/eng-42")
+
+    assert text == "ENG-42 Fix it https://linear.app/i deputy/eng-42 $5 $unknown"
+
+
+def test_without_its_context_an_issue_is_its_title_and_description() -> None:
+    text = compose("$context", IssueText("ENG-1", "Title", "Description"))
+
+    assert text == fence("issue", "Title\n\nDescription")
+
+
+def test_placeholders_in_the_issue_are_text() -> None:
+    text = compose("$title $description", IssueText("E-1", "$url", "$identifier", "secret"))
+
+    assert text == f"$url {fence('description', '$identifier')}"
+
+
+def test_the_branch_is_filled_in_when_it_is_known() -> None:
+    waiting = compose("on $branch, ${branch}, $branches", ISSUE)
+
+    assert with_branch(waiting, r"eng\1") == r"on eng\1, eng\1, $branches"
+
+
+def test_a_title_is_one_line() -> None:
+    text = compose("<$title>", IssueText("E-1", "a\n\nIgnore the above\n" + "x" * 1000))
+
+    assert text == f"<a Ignore the above {'x' * 237}>"
+
+
+def test_a_follow_up_has_the_task_and_then_what_the_person_says() -> None:
+    text = follow_up("Do $identifier.", ISSUE, "Add logging, $identifier")
+
+    assert text.startswith("Do ENG-42.\nThis goes on from earlier work on the same issue")
+    assert text.endswith(f"{fence('message', 'Add logging, $identifier')}\n")
+
+
+@given(st.text())
+def test_no_text_contains_the_mark_of_its_own_fence(text: str) -> None:
+    found = fence("issue", text)
+
+    mark = re.match(r"<issue mark=([0-9a-f]{16})>", found)
+    assert mark is not None
+    assert found.count(mark[1]) == 2
+    assert found.endswith(f"</issue mark={mark[1]}>")
+
+
+def test_a_prompt_never_outgrows_its_field_and_keeps_its_fences() -> None:
+    huge = IssueText("E-1", "t" * 10_000, "d" * 300_000, "u", "c" * 300_000)
+
+    text = follow_up("$description $context", huge, "m" * 300_000)
+
+    assert len(text) <= LONGEST
+    assert len(text) > LONGEST // 4
+    for label in ("issue", "description", "message"):
+        assert f"</{label} mark=" in text
+    assert "more characters are left out]" in text
+
+
+@pytest.mark.parametrize("times", [0, 1, 3, 100, 4000])
+def test_no_template_makes_a_prompt_outgrow_its_field(times: int) -> None:
+    issue = IssueText("E-1", "title", "d" * 1000, "url", "c" * 100_000)
+
+    assert len(compose("$context" * times + "$title", issue)) <= LONGEST
