@@ -13,13 +13,16 @@ import os
 import platform
 import re
 import shutil
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dev.cluster import places
 from dev.cluster.refusal import Refusal
 from dev.cluster.steps import run_long, step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 GO_ENVIRONMENT = {
     "CGO_ENABLED": "0",
@@ -138,9 +141,7 @@ def _build(tool: Tool) -> None:
             return  # somebody else built it while we waited
         half = Path(f"{target}.{os.getpid()}.tmp")
         with step(f"Build {target.name.rsplit('-', 1)[0]} (once; it is kept in {target.parent})"):
-            run_long(
-                _command(tool, half), cwd=places.TOOLS / tool.name, environment=GO_ENVIRONMENT
-            )
+            run_long(_command(tool, half), cwd=places.TOOLS / tool.name, environment=GO_ENVIRONMENT)
         half.rename(target)
 
 
@@ -151,7 +152,18 @@ def _command(tool: Tool, into: Path) -> list[str]:
     output = into / tool.programs[0][0] if len(packages) == 1 else f"{into}/"
     flags = " ".join(["-s", "-w", *_stamps(tool)])
     tags = ["-tags", tool.tags] if tool.tags else []
-    return ["go", "build", "-v", "-trimpath", *tags, "-ldflags", flags, "-o", str(output), *packages]
+    return [
+        "go",
+        "build",
+        "-v",
+        "-trimpath",
+        *tags,
+        "-ldflags",
+        flags,
+        "-o",
+        str(output),
+        *packages,
+    ]
 
 
 def _stamps(tool: Tool) -> list[str]:
@@ -163,4 +175,6 @@ def _stamps(tool: Tool) -> list[str]:
         "gitMinor": minor,
         "gitTreeState": "clean",
     }
-    return [f"-X {package}.{key}={value}" for package in tool.stamped for key, value in values.items()]
+    return [
+        f"-X {package}.{key}={value}" for package in tool.stamped for key, value in values.items()
+    ]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dev.cluster.refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Kind(Enum):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dev.cluster.refusal import Refusal
 from dev.cluster.steps import run_long, step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 #: The program that is needed, and the Debian package it comes from.
 FOR_CLUSTER: Mapping[str, str] = {

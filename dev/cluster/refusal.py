@@ -3,5 +3,5 @@
 from __future__ import annotations
 
 
-class Refusal(Exception):  # noqa: N818 - it is the answer to a request, not a fault of the program
+class Refusal(Exception):
     """What is missing and the way out, in one sentence."""

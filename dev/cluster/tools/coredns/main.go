@@ -5,8 +5,8 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/coremain"
 
+	_ "github.com/coredns/coredns/plugin/bind"
 	_ "github.com/coredns/coredns/plugin/errors"
-	_ "github.com/coredns/coredns/plugin/health"
 	_ "github.com/coredns/coredns/plugin/kubernetes"
 	_ "github.com/coredns/coredns/plugin/ready"
 	_ "github.com/coredns/coredns/plugin/template"
@@ -14,6 +14,6 @@ import (
 
 func main() {
 	// The order is the chain that a query walks.
-	dnsserver.Directives = []string{"errors", "health", "ready", "kubernetes", "template"}
+	dnsserver.Directives = []string{"bind", "errors", "ready", "kubernetes", "template"}
 	coremain.Run()
 }

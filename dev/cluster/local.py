@@ -1,0 +1,189 @@
+"""The one-node cluster of real Kubernetes programs, without Docker and without a registry."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dev.cluster import (
+    build,
+    certificates,
+    components,
+    configuration,
+    leftovers,
+    machine,
+    network,
+    node,
+    packages,
+    places,
+    processes,
+)
+from dev.cluster.certificates import ADMIN, AUTHORITY
+from dev.cluster.refusal import Refusal
+from dev.cluster.steps import say, step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from dev.cluster.processes import Program
+
+RECORDS = places.RUNTIME / "processes"
+LOGS = places.STATE / "logs"
+#: Which checkout the cluster on this machine belongs to: there is one per machine.
+OWNER = places.RUNTIME / "owner"
+
+
+def up() -> None:
+    """Bring the cluster up; what runs as wanted is left alone, so a second time is quick.
+
+    Raises:
+        Refusal: something that it needs is missing.
+    """
+    machine.check()
+    packages.ensure(packages.FOR_CLUSTER)
+    build.ensure(build.LOCAL_CLUSTER)
+    _make_way()
+    _make_network()
+    programs = _configure()
+    if outdated := _outdated(programs):
+        with step(f"Start {', '.join(program.name for program in outdated)}"):
+            _restart(outdated)
+    with step("Wait until the node is ready"):
+        _settle()
+
+
+def down() -> None:
+    """End the cluster and remove all that it put on the machine but the cache."""
+    records = processes.read(RECORDS)
+    # These go before the pods, or they would start them again.
+    makers = [records[name] for name in ("kubelet", "kube-controller-manager") if name in records]
+    processes.end(makers, records=RECORDS)
+    processes.kill(leftovers.pod_processes())
+    processes.end(list(records.values()), records=RECORDS)
+    processes.kill(leftovers.strays())
+    leftovers.restore_tunables()
+    leftovers.unmount()
+    network.down()
+    leftovers.remove_cgroups()
+    leftovers.remove_folders()
+
+
+def is_up() -> bool:
+    """Print what runs; tell whether all of it does and the node is ready."""
+    records = processes.read(RECORDS).values()
+    total = 0.0
+    for record in records:
+        alive = processes.is_alive(record)
+        held = processes.resident_bytes(record.pid) / 2**20 if alive else 0.0
+        total += held
+        say(f"{record.name:24} pid {record.pid:<8} {f'{held:5.0f} MiB' if alive else ' gone'}")
+    say(f"{'in all':24} {'':12} {total:5.0f} MiB")
+    alive = bool(records) and all(map(processes.is_alive, records))
+    return alive and network.is_up() and node.node_is_ready()
+
+
+def _make_way() -> None:
+    """Remove what an earlier cluster left, unless it is this one and it lives."""
+    owner = Path(OWNER.read_text()) if OWNER.exists() else None
+    lives = any(map(processes.is_alive, processes.read(RECORDS).values()))
+    if lives and owner is not None and owner != places.STATE and owner.exists():
+        raise Refusal(
+            f"The cluster of {owner.parent} runs on this machine, which has room for one; "
+            "run `python3 -m dev.cluster down` there first."
+        )
+    if lives and owner == places.STATE and components.CERTIFICATES.exists():
+        return
+    if network.HANDLE.exists() or places.RUNTIME.exists() or components.SETTINGS.exists():
+        with step("Remove what an earlier cluster left"):
+            down()
+
+
+def _make_network() -> None:
+    if network.is_up():
+        return
+    with step("Make the network namespace"):
+        # Whatever still runs is in a namespace that is not the one to come.
+        processes.end(list(processes.read(RECORDS).values()), records=RECORDS)
+        network.up()
+
+
+def _configure() -> tuple[Program, ...]:
+    """Make all that the programs read, and give the programs."""
+    RECORDS.mkdir(parents=True, exist_ok=True)
+    places.STATE.mkdir(exist_ok=True)
+    OWNER.write_text(str(places.STATE))
+    leftovers.save_tunables()
+    leftovers.make_cgroups()
+    certificates.ensure(components.CERTIFICATES)
+    files = components.files()
+    for path, text in {**files, places.KUBECONFIG: _admin_kubeconfig()}.items():
+        _write(path, text)
+    return components.programs(files)
+
+
+def _admin_kubeconfig() -> str:
+    parts = {"authority": AUTHORITY, "certificate": f"{ADMIN.file}.crt", "key": f"{ADMIN.file}.key"}
+    contents = {part: (components.CERTIFICATES / name).read_bytes() for part, name in parts.items()}
+    encoded = {part: base64.b64encode(content).decode() for part, content in contents.items()}
+    return configuration.kubeconfig(ADMIN, encoded)
+
+
+def _write(path: Path, text: str) -> None:
+    if path.exists() and path.read_text() == text:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f"{path.name}.tmp")
+    half.touch(mode=0o600)
+    half.write_text(text)
+    half.rename(path)
+
+
+def _outdated(programs: Iterable[Program]) -> list[Program]:
+    records = processes.read(RECORDS)
+    return [each for each in programs if not processes.is_current(records.get(each.name), each)]
+
+
+def _restart(outdated: Iterable[Program]) -> None:
+    records = processes.read(RECORDS)
+    stale = [records[program.name] for program in outdated if program.name in records]
+    processes.end(stale, records=RECORDS)
+    for program in outdated:
+        processes.start(program, records=RECORDS, logs=LOGS)
+
+
+def _settle() -> None:
+    """Put into the cluster what it lacks, and wait until it is ready.
+
+    All of it is checked every time: the start before may have been interrupted anywhere.
+    """
+    _wait(node.containerd_is_ready, "containerd")
+    if not node.has_pause():
+        node.import_pause()
+    _wait(node.api_is_ready, "kube-apiserver")
+    node.apply_permissions()
+    _wait(node.dns_is_ready, "coredns")
+    _wait(node.node_is_ready, "kubelet")
+
+
+def _wait(condition: Callable[[], bool], name: str) -> None:
+    """Wait until a program does its work, but not after it has ended.
+
+    Raises:
+        Refusal: it ended, or a minute was not enough.
+    """
+    record = processes.read(RECORDS)[name]
+    processes.wait_until(lambda: condition() or not processes.is_alive(record), 60)
+    if condition():
+        return
+    fact = "is not ready after a minute" if processes.is_alive(record) else "has ended"
+    log = LOGS / f"{name}.log"
+    raise Refusal(
+        f"{name} {fact}; its log is {log} and ends:\n{_end_of(log)}\n"
+        "Running this again repairs what it can; `down` and then `up` start afresh."
+    )
+
+
+def _end_of(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines()
+    return "\n".join(f"    {line}" for line in lines[-5:])

@@ -1,0 +1,49 @@
+"""What the local cluster needs of the machine: root's rights and the kernel's features."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from dev.cluster.leftovers import CGROUPS
+from dev.cluster.refusal import Refusal
+
+#: Bits of the capability masks in /proc/PID/status.
+_CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_SYS_CHROOT": 18, "CAP_SYS_ADMIN": 21}
+_CONTROLLERS = ("cpu", "memory", "pids")
+
+
+def check() -> None:
+    """Check that this machine can hold a cluster.
+
+    Raises:
+        Refusal: it cannot; with what is missing and the way out.
+    """
+    if os.geteuid() != 0:
+        raise Refusal(
+            "The local cluster makes namespaces, mounts and cgroups and so needs root; run this "
+            "as root, or start Docker, or name a cluster's kubeconfig in DEPUTY_CLUSTER."
+        )
+    if lacking := lacking_capabilities(Path("/proc/self/status").read_text()):
+        raise Refusal(
+            f"Root lacks {', '.join(lacking)} here, as in an unprivileged container; "
+            "use a privileged one, a virtual machine, or Docker."
+        )
+    if missing := [name for name in _CONTROLLERS if not _has_controller(name)]:
+        raise Refusal(
+            f"There is no cgroup controller {', '.join(missing)} in {CGROUPS}; mount the cgroup "
+            "file system there, or start Docker to have kind used."
+        )
+
+
+def lacking_capabilities(status: str) -> list[str]:
+    """Give the needed capabilities that a process's /proc status says it does not have."""
+    held = next(int(line.split()[1], 16) for line in status.splitlines() if "CapEff" in line)
+    return [name for name, bit in _CAPABILITIES.items() if not held >> bit & 1]
+
+
+def _has_controller(name: str) -> bool:
+    unified = CGROUPS / "cgroup.controllers"
+    if unified.exists():
+        return name in unified.read_text().split()
+    return CGROUPS.is_dir() and any(name in each.name.split(",") for each in CGROUPS.iterdir())
