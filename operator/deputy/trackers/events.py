@@ -1,0 +1,168 @@
+"""What happened in a tracker, in words that belong to no tracker.
+
+A tracker's own module reads its webhooks into these; nobody else knows how they looked.
+"""
+
+import dataclasses
+import re
+from typing import TypeAlias
+
+_STOP_WORD = re.compile(r"\s*(?:@\S+\s+)*/?stop[\s.!]*", re.IGNORECASE)
+
+
+def is_stop_word(text: str) -> bool:
+    """Say whether a message is nothing but the wish to stop, as in «stop» or «@deputy /stop»."""
+    return _STOP_WORD.fullmatch(text) is not None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TeamRef:
+    """A team, by all the names that a Blueprint may use for it."""
+
+    id: str
+    key: str
+    name: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class IssueRef:
+    """An issue as an event carries it: without state, labels and delegate.
+
+    `identifier` changes when the issue moves to another team, `id` never does.
+    """
+
+    id: str
+    identifier: str
+    title: str
+    url: str
+    team: TeamRef
+    description: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who did something; never an application."""
+
+    id: str
+    name: str = ""
+    email: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SessionCreated:
+    """An issue was delegated to us, or we were mentioned in one of its comments.
+
+    `delegator` is None where an automation or another agent did it. `text` are the words of the
+    mention, and empty for a delegation. `prompt_context` is opaque text that other people wrote.
+    """
+
+    organization_id: str
+    app_user_id: str
+    session_id: str
+    issue: IssueRef
+    delegator: Person | None
+    is_mention: bool
+    prompt_context: str
+    text: str
+    guidance: tuple[str, ...]
+    comment_id: str | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SessionElsewhere:
+    """We were spoken to in something that is no issue, such as a document."""
+
+    organization_id: str
+    app_user_id: str
+    session_id: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SessionPrompted:
+    """A person spoke to us in a session that exists; `activity_id` names this one message."""
+
+    organization_id: str
+    app_user_id: str
+    session_id: str
+    issue: IssueRef | None
+    activity_id: str
+    author: Person
+    text: str
+    is_stop: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class IssueChanged:
+    """An issue was taken away from its delegate, canceled, or removed; at least one of these.
+
+    `undelegated_from` is the user who was its delegate, whoever that is.
+    """
+
+    organization_id: str
+    issue_id: str
+    identifier: str
+    undelegated_from: str | None
+    is_canceled: bool
+    is_removed: bool
+    actor: Person | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Unassigned:
+    """An issue is no longer ours, told by a notification to our user."""
+
+    organization_id: str
+    app_user_id: str
+    issue_id: str
+    actor: Person | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AppRevoked:
+    """The organisation has disconnected the application; its tokens are worth nothing."""
+
+    organization_id: str
+    oauth_client_id: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TeamAccessChanged:
+    """The application may see other teams than before."""
+
+    organization_id: str
+    app_user_id: str
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    all_public_teams: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CommentCreated:
+    """Somebody commented; `author` is None where an application or an integration did."""
+
+    organization_id: str
+    comment_id: str
+    parent_id: str | None
+    issue: IssueRef | None
+    author: Person | None
+    text: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ignored:
+    """Something that we were told and need not know; `kind` is the tracker's word for it."""
+
+    kind: str
+
+
+Event: TypeAlias = (
+    SessionCreated
+    | SessionElsewhere
+    | SessionPrompted
+    | IssueChanged
+    | Unassigned
+    | AppRevoked
+    | TeamAccessChanged
+    | CommentCreated
+    | Ignored
+)
