@@ -1,0 +1,145 @@
+"""What a process is told by its environment; every error names the variable and what it wants."""
+
+import dataclasses
+import datetime as dt
+import logging
+import pathlib
+import urllib.parse
+from collections.abc import Mapping
+from typing import Any, Self
+
+_LEVELS = tuple(logging.getLevelNamesMapping())
+
+
+class SettingWrong(Exception):
+    """A variable of the environment is missing, or is not what it has to be."""
+
+    def __init__(self, variable: str, fact: str) -> None:
+        super().__init__(f"{variable} {fact}")
+        self.variable = variable
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Environment:
+    """Reads variables; raises `SettingWrong` where one cannot be used."""
+
+    variables: Mapping[str, str]
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """Return a variable's text; empty counts as absent."""
+        found = self.variables.get(name, "").strip() or default
+        if found is None:
+            raise SettingWrong(name, "is not set; the Helm chart sets it")
+        return found
+
+    def words(self, name: str, default: str | None = None) -> tuple[str, ...]:
+        """Return the words of a comma-separated list, at least one."""
+        found = tuple(word.strip() for word in self.text(name, default).split(",") if word.strip())
+        if not found:
+            raise SettingWrong(name, "names nothing; give it names, separated by commas")
+        return found
+
+    def number(self, name: str, default: int, lowest: int, highest: int) -> int:
+        """Return a whole number between `lowest` and `highest`."""
+        text = self.text(name, str(default))
+        if not text.isdecimal() or not lowest <= int(text) <= highest:
+            raise SettingWrong(name, f"is {text!r}; give it a number from {lowest} to {highest}")
+        return int(text)
+
+    def address(self, name: str, default: str | None = None) -> str:
+        """Return an HTTP address without a slash at its end."""
+        text = self.text(name, default)
+        parts = urllib.parse.urlsplit(text)
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise SettingWrong(name, f"is {text!r}; give it an address such as https://example.com")
+        return text.rstrip("/")
+
+    def path(self, name: str, default: str) -> pathlib.Path:
+        """Return a path, which need not exist yet."""
+        return pathlib.Path(self.text(name, default))
+
+    def level(self, name: str) -> str:
+        """Return the name of a log level."""
+        text = self.text(name, "INFO").upper()
+        if text not in _LEVELS:
+            raise SettingWrong(name, f"is {text!r}; give it DEBUG, INFO, WARNING or ERROR")
+        return text
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settings:
+    """What every process of ours is told."""
+
+    namespace: str
+    """The namespace that the process runs in."""
+    pod_name: str
+    agent_namespaces: tuple[str, ...]
+    """Where Blueprints and runs are."""
+    linear_api_url: str
+    linear_credentials: pathlib.Path
+    """Directory of a mounted Secret, which may come later."""
+    kubeconfig: pathlib.Path | None
+    """For a process outside of the cluster; never taken from KUBECONFIG, which may be anybody's."""
+    log_level: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class WebhookSettings(Settings):
+    """What the webhook process is told."""
+
+    port: int
+    drain: dt.timedelta
+    """How long it goes on serving after it was asked to end, until nobody sends to it any more."""
+
+    @classmethod
+    def from_environment(cls, variables: Mapping[str, str]) -> Self:
+        """Read the environment; raise `SettingWrong`."""
+        read = Environment(variables)
+        common = _common(read)
+        return cls(
+            **_fields(common),
+            port=read.number("DEPUTY_WEBHOOK_PORT", 8080, 1, 65535),
+            drain=dt.timedelta(seconds=read.number("DEPUTY_DRAIN_SECONDS", 3, 0, 600)),
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OperatorSettings(Settings):
+    """What the operator process is told."""
+
+    relay_url: str
+    """Where workspaces reach the relay."""
+    relay_port: int
+    health_port: int
+    sidecar_image: str
+
+    @classmethod
+    def from_environment(cls, variables: Mapping[str, str]) -> Self:
+        """Read the environment; raise `SettingWrong`."""
+        read = Environment(variables)
+        common = _common(read)
+        return cls(
+            **_fields(common),
+            relay_url=read.address("DEPUTY_RELAY_URL"),
+            relay_port=read.number("DEPUTY_RELAY_PORT", 8443, 1, 65535),
+            health_port=read.number("DEPUTY_HEALTH_PORT", 8081, 1, 65535),
+            sidecar_image=read.text("DEPUTY_SIDECAR_IMAGE"),
+        )
+
+
+def _common(read: Environment) -> Settings:
+    namespace = read.text("DEPUTY_NAMESPACE")
+    kubeconfig = read.text("DEPUTY_KUBECONFIG", "")
+    return Settings(
+        namespace=namespace,
+        pod_name=read.text("DEPUTY_POD_NAME"),
+        agent_namespaces=tuple(dict.fromkeys(read.words("DEPUTY_AGENT_NAMESPACES", namespace))),
+        linear_api_url=read.address("DEPUTY_LINEAR_API_URL", "https://api.linear.app"),
+        linear_credentials=read.path("DEPUTY_LINEAR_CREDENTIALS", "/etc/deputy/linear"),
+        kubeconfig=pathlib.Path(kubeconfig) if kubeconfig else None,
+        log_level=read.level("DEPUTY_LOG_LEVEL"),
+    )
+
+
+def _fields(common: Settings) -> dict[str, Any]:
+    return {field.name: getattr(common, field.name) for field in dataclasses.fields(common)}
