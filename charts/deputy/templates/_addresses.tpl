@@ -14,7 +14,7 @@
 {{/* 64:ff9b::/96 and 2002::/16 lead to IPv4 addresses, private ones among them. */}}
 {{- define "deputy.closed6" -}}
 {{- $special := list
-  "::/127" "::ffff:0:0/96" "64:ff9b::/96" "64:ff9b:1::/48" "2002::/16" "fc00::/7" "fe80::/10" "ff00::/8" -}}
+  "::/127" "64:ff9b::/96" "64:ff9b:1::/48" "2002::/16" "fc00::/7" "fe80::/10" "ff00::/8" -}}
 {{- $closed := $special -}}
 {{- range concat (include "deputy.apiServer" . | fromJsonArray) .Values.networkPolicy.workspaces.blockedCIDRs -}}
 {{- if contains ":" . -}}{{- $closed = append $closed . -}}{{- end -}}

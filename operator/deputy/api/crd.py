@@ -85,7 +85,8 @@ def definition(
         "properties": {
             "apiVersion": {"type": "string", "description": f"{GROUP}/{VERSION}"},
             "kind": {"type": "string", "description": kind.kind},
-            "metadata": {"type": "object", "description": "Standard object metadata."},
+            # The API server describes it, and takes no other word.
+            "metadata": {"type": "object"},
             "spec": structural(spec) | _SPEC_RULES[kind.kind],
             "status": structural(status),
         },
