@@ -1,0 +1,93 @@
+"""What tests on the real cluster share: `make cluster` starts it."""
+
+import contextlib
+import json
+import os
+import pathlib
+import secrets
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from deputy.kube.client import Kube
+from deputy.kube.errors import KubeError
+from deputy.kube.kubeconfig import from_kubeconfig
+
+PROJECT = pathlib.Path(__file__).resolve().parents[1]
+NAMESPACES = "/api/v1/namespaces"
+
+
+def program(name: str) -> str:
+    """Return where kubectl or helm is; the test fails where there is none."""
+    path = os.pathsep.join([str(PROJECT / ".cluster" / "bin"), os.environ.get("PATH", "")])
+    found = shutil.which(name, path=path)
+    if found is None:
+        pytest.fail(f"{name} is not there; run `make cluster`, which builds it", pytrace=False)
+    return found
+
+
+class Kubectl:
+    """kubectl on the test cluster."""
+
+    def __init__(self, kubeconfig: pathlib.Path) -> None:
+        self._command = [program("kubectl"), "--kubeconfig", str(kubeconfig)]
+
+    def run(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        """Run kubectl, whatever comes of it."""
+        command = [*self._command, *arguments]
+        return subprocess.run(command, input=given, capture_output=True, text=True, check=False)
+
+    def __call__(self, *arguments: str, given: str = "") -> str:
+        """Run kubectl and return what it says; the test fails where kubectl does."""
+        done = self.run(*arguments, given=given)
+        if done.returncode:
+            pytest.fail(f"kubectl {' '.join(arguments)}: {done.stderr}", pytrace=False)
+        return done.stdout
+
+    def json(self, *arguments: str, given: str = "") -> Any:
+        """Run kubectl and return the JSON that it prints."""
+        return json.loads(self(*arguments, "-o", "json", given=given))
+
+
+@pytest.fixture(scope="session")
+def kubeconfig() -> pathlib.Path:
+    """The cluster for tests, never the ambient one."""
+    named = os.environ.get("DEPUTY_TEST_KUBECONFIG")
+    path = pathlib.Path(named) if named else PROJECT / ".cluster" / "kubeconfig"
+    if not path.exists():
+        pytest.fail(f"{path} is not there; run `make cluster`", pytrace=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def kubectl(kubeconfig: pathlib.Path) -> Kubectl:
+    """Kubectl on the test cluster."""
+    return Kubectl(kubeconfig)
+
+
+@pytest.fixture(scope="session")
+def crds(kubectl: Kubectl) -> None:
+    """The project's CustomResourceDefinitions are served."""
+    folder = str(PROJECT / "crds")
+    kubectl("apply", "--server-side", "--force-conflicts", "-f", folder)
+    kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", folder)
+
+
+@pytest.fixture
+async def kube(kubeconfig: pathlib.Path) -> AsyncIterator[Kube]:
+    """A client of the test cluster."""
+    async with Kube(from_kubeconfig(kubeconfig)) as client:
+        yield client
+
+
+@pytest.fixture
+async def namespace(kube: Kube, crds: None) -> AsyncIterator[str]:  # noqa: ARG001  it needs them
+    """A namespace of the test's own; nobody waits until it is gone."""
+    name = f"test-{secrets.token_hex(4)}"
+    await kube.create(NAMESPACES, {"metadata": {"name": name}})
+    yield name
+    with contextlib.suppress(KubeError):
+        await kube.delete(f"{NAMESPACES}/{name}")
