@@ -1,0 +1,84 @@
+"""The images, and what each is made of. Pure but for reading the sources."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dev.cluster import places
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+HERE = places.PROJECT / "dev" / "images"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image: the folder it is built in, and the files of it that determine the result."""
+
+    name: str
+    context: Path
+    sources: tuple[str, ...]
+    base_argument: str
+    target: str | None = None
+
+    @property
+    def reference(self) -> str:
+        """Give the name that pods in the cluster use."""
+        return f"localhost/deputy-{self.name}:dev"
+
+
+_LOCKED = ("Dockerfile", ".dockerignore", "pyproject.toml", "requirements.lock")
+
+ALL = (
+    Image(
+        "operator",
+        places.PROJECT,
+        (*_LOCKED, "dev/images/locked.py", "operator/deputy"),
+        "PYTHON_IMAGE",
+        "operator",
+    ),
+    Image(
+        "sidecar",
+        places.PROJECT,
+        (
+            *(*_LOCKED, "dev/images/locked.py", "sidecar/deputy_sidecar"),
+            *("operator/deputy/__init__.py", "operator/deputy/wire.py"),
+        ),
+        "PYTHON_IMAGE",
+        "sidecar",
+    ),
+    Image("agent-shell", HERE / "agent-shell", (".",), "BASE_IMAGE"),
+    Image("agent-gemini", HERE / "agent-gemini", (".",), "BASE_IMAGE"),
+)
+
+
+def named(names: Iterable[str]) -> tuple[Image, ...]:
+    """Give the images with these names, all of them where none is named."""
+    wanted = set(names)
+    return tuple(image for image in ALL if not wanted or image.name in wanted)
+
+
+def key(image: Image, base: str) -> str:
+    """Hash everything that determines an image, so that an unchanged one is never built again.
+
+    Args:
+        image: what to hash.
+        base: the name of the image it is built over, which is a hash itself or is pinned.
+    """
+    digest = hashlib.sha256(repr((image.name, image.target, base)).encode())
+    for path in _files(image):
+        content = path.read_bytes()
+        name = path.relative_to(image.context)
+        digest.update(f"\0{name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()[:16]
+
+
+def _files(image: Image) -> Iterator[Path]:
+    for source in image.sources:
+        path = image.context / source
+        found = sorted(path.rglob("*")) if path.is_dir() else [path]
+        yield from (each for each in found if each.is_file() and "__pycache__" not in each.parts)
