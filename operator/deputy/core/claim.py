@@ -55,6 +55,8 @@ class RunFacts:
     """Every session that the run knows: its own, and those of its inbox."""
     messages: frozenset[str] = frozenset()
     """Every message that the run has taken."""
+    app_user_id: str = ""
+    """The tracker's user that we are for this run."""
     inbox_length: int = 0
     inbox_bytes: int = 0
 
@@ -119,6 +121,11 @@ class NothingToStop:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class NothingLive:
+    """What was withdrawn is not being worked on."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Ending:
     """The live run is being stopped: look again when it is over."""
 
@@ -135,6 +142,7 @@ class Full:
 SessionDecision: TypeAlias = Create | Attach | AlreadyKnown | Ending | Full
 PromptDecision: TypeAlias = Create | Append | AlreadyKnown | Ending | Full
 StopDecision: TypeAlias = Stop | CreateStopped | AlreadyKnown | NothingToStop
+WithdrawalDecision: TypeAlias = Stop | NothingLive
 
 
 def decide_session(
@@ -181,6 +189,21 @@ def decide_stop(
         if session_id in run.sessions:
             return NothingToStop(run)
     return CreateStopped(next_number(runs, taken))
+
+
+def decide_withdrawal(
+    runs: Sequence[RunFacts], former_delegate: str | None = None
+) -> WithdrawalDecision:
+    """Decide what happens when an issue is canceled, removed or taken away from its delegate.
+
+    `former_delegate` is whom it was taken away from; where that was not us it is not our business.
+    """
+    newest = newest_of(runs)
+    if newest is None or newest.finished or newest.stopping:
+        return NothingLive()
+    if former_delegate is not None and former_delegate != newest.app_user_id:
+        return NothingLive()
+    return Stop(newest)
 
 
 def newest_of(runs: Sequence[RunFacts]) -> RunFacts | None:

@@ -1,0 +1,72 @@
+"""The relay's certificates: the authority lives in a Secret, every leader signs its own."""
+
+import base64
+import datetime as dt
+import pathlib
+import ssl
+import tempfile
+import urllib.parse
+from typing import Any
+
+from deputy.kube import resources
+from deputy.kube.client import Kube
+from deputy.kube.errors import AlreadyExists, Conflict, NotFound
+from deputy.relay.certificates import Pair, is_good, make_authority, make_server
+
+SECRET = "deputy-relay-ca"  # noqa: S105  a name, not a secret
+_CERTIFICATE, _KEY = "ca.crt", "ca.key"
+
+
+async def authority(kube: Kube, namespace: str, now: dt.datetime) -> Pair:
+    """Return the authority that the Secret holds, made and stored first where there is none.
+
+    Whoever stores first wins; the others read what was stored.
+    """
+    path = resources.secrets(namespace, SECRET)
+    while True:
+        try:
+            secret = await kube.get(path)
+        except NotFound:
+            secret = None
+        if secret is not None and is_good(found := _pair_in(secret), now):
+            return found
+        fresh = make_authority(now)
+        try:
+            await _store(kube, namespace, secret, fresh)
+        except (AlreadyExists, Conflict):
+            continue
+        return fresh
+
+
+def server_context(signer: Pair, relay_url: str, now: dt.datetime) -> ssl.SSLContext:
+    """Return the TLS context of a relay that is called by `relay_url`."""
+    host = urllib.parse.urlsplit(relay_url).hostname or "localhost"
+    pair = make_server(signer, [host], now)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    with tempfile.TemporaryDirectory() as folder:
+        # OpenSSL takes certificates from files only; these live for a moment, for us alone.
+        path = pathlib.Path(folder) / "relay.pem"
+        path.touch(0o600)
+        path.write_bytes(pair.certificate + pair.key)
+        context.load_cert_chain(path)
+    return context
+
+
+def _pair_in(secret: dict[str, Any]) -> Pair:
+    data = secret.get("data") or {}
+    return Pair(base64.b64decode(data.get(_CERTIFICATE, "")), base64.b64decode(data.get(_KEY, "")))
+
+
+async def _store(kube: Kube, namespace: str, old: dict[str, Any] | None, pair: Pair) -> None:
+    data = {
+        _CERTIFICATE: base64.b64encode(pair.certificate).decode(),
+        _KEY: base64.b64encode(pair.key).decode(),
+    }
+    if old is None:
+        body = {"metadata": {"name": SECRET}, "type": "Opaque", "data": data}
+        await kube.create(
+            resources.secrets(namespace), {"apiVersion": "v1", "kind": "Secret"} | body
+        )
+    else:
+        await kube.replace(resources.secrets(namespace, SECRET), {**old, "data": data})

@@ -1,0 +1,63 @@
+"""Keep the end of a pod's logs: compressed, bounded, in one ConfigMap that the run owns."""
+
+import base64
+import gzip
+
+import structlog
+
+from deputy.api.agentrun import AgentRun
+from deputy.kube import resources
+from deputy.kube.client import Kube
+from deputy.kube.errors import AlreadyExists, KubeError, Unavailable
+from deputy.kube.workspace import labels_of, owner_of, pod_name
+
+_log = structlog.get_logger()
+
+_CONTAINERS = ("prepare", "setup", "status-sync", "agent")
+
+#: Bytes of each container's log; a ConfigMap holds a mebibyte.
+_MOST = 192 * 1024
+
+
+async def save_log(kube: Kube, run: AgentRun) -> None:
+    """Save the logs of the pod of `run`; a pod without any leaves none, and nothing fails."""
+    name = pod_name(run.metadata.name, run.status.attempt or run.spec.attempt)
+    found = {
+        f"{container}.log.gz": await _log_of(kube, run.metadata.namespace, name, container)
+        for container in _CONTAINERS
+    }
+    kept = {key: _packed(text) for key, text in found.items() if text}
+    if not kept:
+        return
+    body = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": f"{name}-log",
+            "labels": labels_of(run) | {"app.kubernetes.io/component": "log"},
+            "ownerReferences": [owner_of(run)],
+        },
+        "binaryData": kept,
+    }
+    try:
+        await kube.create(resources.configmaps(run.metadata.namespace), body)
+    except AlreadyExists:
+        # Saved before a crash; the pod may be half gone now, so the older one is the better.
+        return
+    except Unavailable:
+        raise
+    except KubeError as error:
+        _log.warning("the log could not be kept", run=run.metadata.name, error=str(error))
+
+
+async def _log_of(kube: Kube, namespace: str, pod: str, container: str) -> str:
+    path = resources.pods(namespace, pod) + "/log"
+    try:
+        return await kube.text(path, container=container, tailLines="2000", limitBytes=str(_MOST))
+    except KubeError:
+        # The container never started, or its node is gone: there is nothing to keep.
+        return ""
+
+
+def _packed(text: str) -> str:
+    return base64.b64encode(gzip.compress(text.encode()[-_MOST:], mtime=0)).decode()

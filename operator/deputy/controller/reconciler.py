@@ -1,0 +1,76 @@
+"""Observe, decide, apply, until nothing is left to do."""
+
+import datetime as dt
+
+import structlog
+
+from deputy.api.agentrun import AgentRun
+from deputy.controller.apply import Actor, Stale
+from deputy.controller.cluster import Cluster, Key
+from deputy.controller.desk import RunDesk
+from deputy.controller.observe import Observer
+from deputy.core.run import decide
+from deputy.kube import resources
+from deputy.kube.client import Kube
+from deputy.kube.errors import Conflict, NotFound
+
+_log = structlog.get_logger()
+
+#: More rounds than any run needs in one go; a bound against a decision that never settles.
+_MOST_ROUNDS = 12
+
+
+class Reconciler:
+    """Works on one run at a time, as the work queue asks."""
+
+    def __init__(
+        self,
+        *,
+        kube: Kube,
+        cluster: Cluster,
+        observer: Observer,
+        actor: Actor,
+        desk: RunDesk,
+    ) -> None:
+        self._kube = kube
+        self._cluster = cluster
+        self._observer = observer
+        self._actor = actor
+        self._desk = desk
+
+    async def work(self, key: Key) -> float | None:
+        """Bring the run `key` as far as it goes now; return the seconds to the next look."""
+        for _ in range(_MOST_ROUNDS):
+            run = self._cluster.runs.get(*key)
+            if run is None or run.metadata.deletion_timestamp is not None:
+                return None
+            try:
+                settled, pause = await self._round(run)
+            except Conflict:
+                # The view was stale; the newest one decides.
+                await self._refresh(key)
+                continue
+            except Stale as error:
+                _log.info("looked at a run that had moved on", run=key[1], reason=str(error))
+                return 1.0
+            if settled:
+                return pause
+        _log.error("a run does not settle", run=key[1], namespace=key[0])
+        return 5.0
+
+    async def _round(self, run: AgentRun) -> tuple[bool, float | None]:
+        """Look, decide and act once; return whether nothing is left, and when to look again."""
+        now = dt.datetime.now(dt.UTC)
+        memory = self._desk.memory_of(run)
+        plan = decide(await self._observer.look(run, memory, now))
+        for action in plan.actions:
+            await self._actor.act(run, memory, action, now)
+        pause = plan.look_again.total_seconds() if plan.look_again is not None else None
+        waits = memory.telling and not memory.told
+        return not plan.actions or plan.look_again is not None or waits, pause
+
+    async def _refresh(self, key: Key) -> None:
+        try:
+            self._cluster.runs.put(await self._kube.get(resources.agentruns(*key)))
+        except NotFound:
+            return

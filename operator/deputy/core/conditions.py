@@ -1,0 +1,102 @@
+"""The conditions of a run, and the phase that follows from them."""
+
+import dataclasses
+import enum
+from collections.abc import Iterable
+
+from deputy.core.ending import phase_of_end
+from deputy.core.phase import ACTIVE, TERMINAL, Phase
+from deputy.core.reason import RunReason
+
+
+class ConditionType(enum.StrEnum):
+    """The conditions of an AgentRun."""
+
+    ADMITTED = "Admitted"
+    WORKSPACE_READY = "WorkspaceReady"
+    SUCCEEDED = "Succeeded"
+    FINISHED = "Finished"
+
+
+class Truth(enum.StrEnum):
+    """Whether a condition holds."""
+
+    TRUE = "True"
+    FALSE = "False"
+    UNKNOWN = "Unknown"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition, without the times that only the shell knows."""
+
+    type: ConditionType
+    status: Truth
+    reason: str
+    message: str
+
+
+#: For each phase before the end: whether the run is admitted, and whether its workspace answers.
+_BEFORE_THE_END: dict[Phase, tuple[Truth, Truth]] = {
+    Phase.QUEUED: (Truth.FALSE, Truth.UNKNOWN),
+    Phase.CLAIMED: (Truth.TRUE, Truth.UNKNOWN),
+    Phase.LAUNCHING: (Truth.TRUE, Truth.FALSE),
+    Phase.RUNNING: (Truth.TRUE, Truth.TRUE),
+    Phase.AWAITING_INPUT: (Truth.TRUE, Truth.TRUE),
+}
+
+
+def conditions_of(
+    phase: Phase, reason: RunReason, message: str, *, last: Phase, ending: bool
+) -> tuple[Condition, ...]:
+    """Return the conditions of a run in `phase`.
+
+    `last` is the phase before the end, whose `Admitted` and `WorkspaceReady` stay as they were.
+    With `ending` the outcome is decided, in the words of `reason` and `message`, though people
+    may not have been told yet: `Finished` becomes true with the terminal phase only.
+    """
+    admitted, ready = _BEFORE_THE_END[last if phase in TERMINAL else phase]
+    done = phase in TERMINAL
+    succeeded = Truth.UNKNOWN
+    if ending:
+        good = phase_of_end(reason) is Phase.SUCCEEDED
+        succeeded = Truth.TRUE if good else Truth.FALSE
+    gone = RunReason.WORKSPACE_READY if ready is Truth.TRUE else reason
+    return (
+        Condition(
+            ConditionType.ADMITTED,
+            admitted,
+            RunReason.ADMITTED if admitted is Truth.TRUE else reason,
+            "has a slot" if admitted is Truth.TRUE else message,
+        ),
+        Condition(
+            ConditionType.WORKSPACE_READY,
+            ready,
+            gone if last in ACTIVE or phase in ACTIVE else RunReason.WAITING_FOR_SLOT,
+            "the workspace answers" if ready is Truth.TRUE else "the workspace does not answer yet",
+        ),
+        Condition(ConditionType.SUCCEEDED, succeeded, reason, message),
+        Condition(
+            ConditionType.FINISHED,
+            Truth.TRUE if done else Truth.FALSE,
+            reason,
+            "over, and everybody was told" if done else "not over",
+        ),
+    )
+
+
+def phase_of(conditions: Iterable[Condition]) -> Phase:
+    """Return the phase that `conditions` stand for; a run without any is queued."""
+    by_type = {condition.type: condition for condition in conditions}
+    if not by_type:
+        return Phase.QUEUED
+    summary = by_type[ConditionType.SUCCEEDED]
+    if by_type[ConditionType.FINISHED].status is Truth.TRUE:
+        return phase_of_end(RunReason(summary.reason))
+    if by_type[ConditionType.ADMITTED].status is not Truth.TRUE:
+        return Phase.QUEUED
+    ready = by_type[ConditionType.WORKSPACE_READY].status
+    if ready is not Truth.TRUE:
+        return Phase.CLAIMED if ready is Truth.UNKNOWN else Phase.LAUNCHING
+    waiting = summary.reason == RunReason.AWAITING_ANSWER
+    return Phase.AWAITING_INPUT if waiting else Phase.RUNNING

@@ -1,0 +1,353 @@
+"""Decide what one AgentRun needs next.
+
+Pure by rule: no clock, no network, no randomness, no logging. Every fact comes in through
+`Observed`, every effect leaves as an `Action`. The shell observes, decides, applies, and does so
+again until nothing is left to do.
+"""
+
+import dataclasses
+import datetime as dt
+import enum
+from typing import TypeAlias
+
+from deputy.core import words
+from deputy.core.admission import NO_SLOT, Slot
+from deputy.core.ending import Ending, Problem
+from deputy.core.phase import TERMINAL, Phase
+from deputy.core.reason import RunReason
+from deputy.wire import Finished, Outcome
+
+#: How long a sidecar may take to stop its agent and save the work before its pod is deleted.
+STOP_GRACE = dt.timedelta(seconds=12)
+#: How long a deleted pod may take to save what is left.
+POD_GRACE = dt.timedelta(seconds=20)
+#: Silence of a sidecar that means that its workspace is lost.
+LOST_AFTER = dt.timedelta(minutes=5)
+#: The shortest life of a finished run: Linear repeats a webhook after six hours, and must find it.
+KEEP_AT_LEAST = dt.timedelta(hours=7)
+
+
+class BlueprintState(enum.Enum):
+    """Whether a run's Blueprint can be used."""
+
+    READY = enum.auto()
+    UNKNOWN = enum.auto()
+    """Not looked at yet, or what it names cannot be reached: wait."""
+    NOT_READY = enum.auto()
+    """Its user has to change it."""
+    MISSING = enum.auto()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PodSeen:
+    """What is seen of a run's pod."""
+
+    attempt: int
+    deleting: bool = False
+    over: bool = False
+    problem: Problem | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PullRequestSeen:
+    """The pull request as the forge showed it."""
+
+    url: str
+    number: int
+    head_sha: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Observed:
+    """Everything that is known of one run at one moment."""
+
+    now: dt.datetime
+    phase: Phase
+    created: dt.datetime
+    attempt: int = 1
+    has_issue: bool = False
+    has_repository: bool = False
+    stop_wanted: bool = False
+    timeout: dt.timedelta = dt.timedelta(hours=1)
+    ttl: dt.timedelta = dt.timedelta(days=1)
+    started: dt.datetime | None = None
+    completed: dt.datetime | None = None
+    blueprint: BlueprintState = BlueprintState.READY
+    blueprint_message: str = ""
+    acknowledged: bool = True
+    """Whether the first word was handed to the tracker."""
+    issue_read: bool = True
+    """Whether the tracker was asked for the issue; true without one."""
+    refusal: Problem | None = None
+    """Why the issue may not be worked on, judged from what was read."""
+    slot: Slot = NO_SLOT
+    pod: PodSeen | None = None
+    last_contact: dt.datetime | None = None
+    """When the sidecar was last heard; the leader's own start where it never was."""
+    connected: bool = False
+    awaiting: bool = False
+    stop_asked: dt.datetime | None = None
+    report: Finished | None = None
+    pull_request: PullRequestSeen | None = None
+    pull_request_problem: Problem | None = None
+    ending: Ending | None = None
+    """How the run ends, as its status has it."""
+    log_saved: bool = False
+    told: bool = False
+    """Whether the tracker has the end."""
+    queue_noted: bool = False
+    """Whether status and session tell that the run waits, and why."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Acknowledge:
+    """Give every session its first word."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ReadIssue:
+    """Ask the tracker for the issue's state, labels, priority and branch name."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wait:
+    """Note in the status that the run waits, and tell its place."""
+
+    reason: RunReason
+    message: str
+    position: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Admit:
+    """Take a slot: from here on the run counts against the cap."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Launch:
+    """Create the workspace's pod, tell the tracker that work begins, note it in the status."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MoveTo:
+    """Note a new phase in the status."""
+
+    phase: Phase
+    reason: RunReason
+    message: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AskToStop:
+    """Have the sidecar cancel the agent and save its work."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OpenPullRequest:
+    """Open the pull request, or find the open one, and verify branch and commit."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Conclude:
+    """Record how the run ends; from here on it holds no slot."""
+
+    ending: Ending
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SaveLog:
+    """Keep the pod's log."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DeletePod:
+    """Delete the pod, giving its sidecar `grace` to save."""
+
+    grace: dt.timedelta
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TellEnd:
+    """Give every session its closing activity, and the issue its state."""
+
+    ending: Ending
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finish:
+    """Note that the run is over and everybody was told."""
+
+    ending: Ending
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DeleteRun:
+    """Delete the AgentRun, which is older than it has to be kept."""
+
+
+Action: TypeAlias = (
+    Acknowledge
+    | ReadIssue
+    | Wait
+    | Admit
+    | Launch
+    | MoveTo
+    | AskToStop
+    | OpenPullRequest
+    | Conclude
+    | SaveLog
+    | DeletePod
+    | TellEnd
+    | Finish
+    | DeleteRun
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do now, in this order, and when to look again at the latest."""
+
+    actions: tuple[Action, ...] = ()
+    look_again: dt.timedelta | None = None
+
+
+def decide(seen: Observed) -> Plan:
+    """Plan the next step for a run.
+
+    Deciding twice on the same facts gives the same plan, and carrying a plan out twice changes
+    nothing the second time; retries after a crash are therefore safe.
+    """
+    if seen.phase in TERMINAL:
+        return _after_the_end(seen)
+    if seen.ending is not None:
+        return _close(seen, seen.ending)
+    if not seen.acknowledged:
+        return Plan((Acknowledge(),))
+    if seen.stop_wanted:
+        return _wind_down(seen, words.stopped(seen.report))
+    if seen.phase is Phase.QUEUED:
+        return _queue(seen)
+    return _work(seen)
+
+
+def _queue(seen: Observed) -> Plan:
+    """A run without a slot: may it have one?"""
+    if seen.blueprint is BlueprintState.MISSING:
+        return _wait(seen, RunReason.BLUEPRINT_NOT_FOUND)
+    if seen.blueprint is BlueprintState.NOT_READY and seen.has_issue:
+        reason = RunReason.BLUEPRINT_NOT_READY
+        return Plan((Conclude(words.not_picked_up(reason, seen.blueprint_message)),))
+    if seen.blueprint is not BlueprintState.READY:
+        return _wait(seen, RunReason.BLUEPRINT_NOT_READY)
+    if not seen.issue_read:
+        return Plan((ReadIssue(),))
+    if seen.refusal is not None:
+        ending = words.not_picked_up(seen.refusal.reason, seen.refusal.message)
+        return Plan((Conclude(ending),))
+    if seen.slot.granted:
+        return Plan((Admit(),))
+    message = words.position(seen.slot.position)
+    return _wait(seen, RunReason.WAITING_FOR_SLOT, message, seen.slot.position)
+
+
+def _wait(seen: Observed, reason: RunReason, message: str = "", position: int = 0) -> Plan:
+    if seen.queue_noted:
+        return Plan(look_again=dt.timedelta(minutes=1))
+    return Plan((Wait(reason, message or seen.blueprint_message, position),))
+
+
+def _work(seen: Observed) -> Plan:
+    """A run with a slot: start it, follow it, notice what went wrong."""
+    left = (seen.started or seen.now) + seen.timeout - seen.now
+    if left <= dt.timedelta():
+        return _wind_down(seen, words.timed_out(seen.timeout, seen.report))
+    if seen.report is not None:
+        return _reported(seen, seen.report)
+    if seen.pod is not None and seen.pod.attempt != seen.attempt:
+        return Plan((SaveLog(), DeletePod(POD_GRACE)))
+    if seen.phase is Phase.CLAIMED:
+        return Plan((Launch(),))
+    if problem := _trouble(seen):
+        return Plan((Conclude(words.failed(problem)),))
+    return _follow(seen, left)
+
+
+def _follow(seen: Observed, left: dt.timedelta) -> Plan:
+    """A run whose pod is there: bring its phase up to what the sidecar says."""
+    if not seen.connected:
+        return Plan(look_again=min(left, dt.timedelta(seconds=30)))
+    if seen.awaiting and seen.phase is not Phase.AWAITING_INPUT:
+        reason = RunReason.AWAITING_ANSWER
+        return Plan((MoveTo(Phase.AWAITING_INPUT, reason, "the agent waits for an answer"),))
+    if not seen.awaiting and seen.phase is not Phase.RUNNING:
+        return Plan((MoveTo(Phase.RUNNING, RunReason.WORKING, "the agent works"),))
+    return Plan(look_again=min(left, dt.timedelta(minutes=1)))
+
+
+def _trouble(seen: Observed) -> Problem | None:
+    """Return why a run that has said nothing of its end has to fail, if it has to."""
+    if seen.pod is None:
+        return words.POD_DISAPPEARED
+    if seen.pod.problem is not None:
+        return seen.pod.problem
+    if seen.pod.over:
+        return words.POD_ENDED
+    silent = seen.now - (seen.last_contact or seen.now)
+    if seen.connected and silent > LOST_AFTER:
+        return words.lost(silent)
+    return None
+
+
+def _reported(seen: Observed, report: Finished) -> Plan:
+    """The sidecar says that the work is over: believe failures, verify the rest."""
+    if report.outcome is Outcome.FAILED:
+        return Plan((Conclude(words.reported_failure(report)),))
+    if report.outcome is Outcome.STOPPED:
+        return Plan((Conclude(words.ended_from_outside(report)),))
+    if not seen.has_repository:
+        return Plan((Conclude(words.completed(report)),))
+    if report.commits == 0:
+        return Plan((Conclude(words.no_changes(report)),))
+    if seen.pull_request_problem is not None:
+        return Plan((Conclude(words.failed(seen.pull_request_problem)),))
+    if seen.pull_request is None:
+        return Plan((OpenPullRequest(),))
+    return Plan((Conclude(words.opened(report, seen.pull_request.url)),))
+
+
+def _wind_down(seen: Observed, ending: Ending) -> Plan:
+    """The run has to end: let the sidecar stop the agent and save, but not for ever."""
+    if seen.pod is None or seen.pod.over or seen.pod.deleting or seen.report is not None:
+        return Plan((Conclude(ending),))
+    if seen.stop_asked is None:
+        return Plan((AskToStop(),), look_again=STOP_GRACE)
+    left = seen.stop_asked + STOP_GRACE - seen.now
+    if left > dt.timedelta():
+        return Plan(look_again=left)
+    # The pod goes first: a crash in between must not leave it running unseen.
+    return Plan((DeletePod(POD_GRACE), Conclude(ending)))
+
+
+def _close(seen: Observed, ending: Ending) -> Plan:
+    """How the run ends is recorded: clear up, tell everybody, then call it over."""
+    actions: list[Action] = []
+    if seen.pod is not None and not seen.log_saved:
+        actions.append(SaveLog())
+    if seen.pod is not None and not seen.pod.deleting:
+        actions.append(DeletePod(POD_GRACE))
+    if not seen.told:
+        actions.append(TellEnd(ending))
+    elif not actions:
+        actions.append(Finish(ending))
+    return Plan(tuple(actions))
+
+
+def _after_the_end(seen: Observed) -> Plan:
+    """A run that is over is kept a while, and its pod is not."""
+    if seen.pod is not None and not seen.pod.deleting:
+        return Plan((DeletePod(POD_GRACE),))
+    keep = max(seen.ttl, KEEP_AT_LEAST) if seen.has_issue else seen.ttl
+    left = (seen.completed or seen.created) + keep - seen.now
+    if left <= dt.timedelta():
+        return Plan((DeleteRun(),))
+    return Plan(look_again=left)

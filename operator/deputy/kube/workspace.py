@@ -1,0 +1,316 @@
+"""Build the pod that an agent works in. Pure: facts in, a manifest out.
+
+What security rests on is written last and cannot be overridden by a Blueprint's pod template:
+the containers' security contexts, the service account, the token's mounts, host namespaces.
+"""
+
+import copy
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from deputy.api.agentrun import AgentRun
+from deputy.api.blueprint import BlueprintSpec
+from deputy.api.meta import API_VERSION
+from deputy.wire import RELAY_AUDIENCE, Workspace, to_json
+
+AGENT_UID = 1000
+SIDECAR_UID = 1001
+SHARED_GID = 1500
+
+#: Longest that the kubelet waits for the sidecar to save what is left.
+TERMINATION_SECONDS = 30
+
+_TOKEN_PATH = "/var/run/deputy"  # noqa: S105  a path, not a token
+_TOKEN_SECONDS = 3600
+_SERVICE_ACCOUNT = "deputy-workspace"
+
+#: Fields of a pod's spec that a Blueprint may not set.
+_GUARDED = frozenset(
+    {
+        "automountServiceAccountToken",
+        "hostIPC",
+        "hostNetwork",
+        "hostPID",
+        "hostUsers",
+        "initContainers",
+        "restartPolicy",
+        "securityContext",
+        "serviceAccount",
+        "serviceAccountName",
+        "shareProcessNamespace",
+    }
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class WorkspaceSettings:
+    """What the operator knows of every workspace."""
+
+    sidecar_image: str
+    relay_url: str
+    relay_ca: str
+
+
+def pod_name(run: str, attempt: int) -> str:
+    """Return the name of the pod of one attempt; the same attempt has the same pod for ever."""
+    return f"{run}-{attempt}"
+
+
+def labels_of(run: AgentRun) -> dict[str, str]:
+    """Return the labels of everything that belongs to `run`."""
+    return {
+        "app.kubernetes.io/name": "deputy",
+        "app.kubernetes.io/instance": run.metadata.name[:63].rstrip("-."),
+        "app.kubernetes.io/component": "workspace",
+        "app.kubernetes.io/part-of": "deputy",
+        "app.kubernetes.io/managed-by": "deputy-operator",
+        "deputy.dev/run": run.metadata.uid,
+    }
+
+
+def owner_of(run: AgentRun) -> dict[str, Any]:
+    """Return the reference that ties an object's life to the run's."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "AgentRun",
+        "name": run.metadata.name,
+        "uid": run.metadata.uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def build_pod(
+    run: AgentRun, blueprint: BlueprintSpec, branch: str, settings: WorkspaceSettings
+) -> dict[str, Any]:
+    """Return the manifest of the pod of the run's present attempt.
+
+    The agent's container gets nothing of ours but the link's FIFOs and the clone; the token for
+    the relay is mounted into `prepare` and `status-sync` alone.
+    """
+    template = blueprint.workspace.pod_template
+    wanted = {name: value for name, value in template.spec.items() if name not in _GUARDED}
+    spec = _merge(_spec(run, blueprint, branch, settings), wanted)
+    _guard(spec)
+    metadata = {
+        "name": pod_name(run.metadata.name, run.spec.attempt),
+        "namespace": run.metadata.namespace,
+        "labels": {**_words(template.metadata, "labels"), **labels_of(run)},
+        "annotations": {
+            **_words(template.metadata, "annotations"),
+            "deputy.dev/attempt": str(run.spec.attempt),
+        },
+        "ownerReferences": [owner_of(run)],
+    }
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+
+
+def _words(metadata: Mapping[str, Any], field: str) -> dict[str, str]:
+    """Return the labels or annotations that a template adds; ours are not for it to set."""
+    found = metadata.get(field) or {}
+    return {str(k): str(v) for k, v in found.items() if not str(k).startswith("deputy.dev/")}
+
+
+def _spec(
+    run: AgentRun, blueprint: BlueprintSpec, branch: str, settings: WorkspaceSettings
+) -> dict[str, Any]:
+    workspace = json.dumps(to_json(_workspace(run, blueprint, branch, settings)))
+    spec: dict[str, Any] = {
+        "restartPolicy": "Never",
+        "serviceAccountName": _SERVICE_ACCOUNT,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": TERMINATION_SECONDS,
+        # The kubelet's own limit, for when the operator is away: later than the operator's.
+        "activeDeadlineSeconds": blueprint.timeout_seconds + 600,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "fsGroup": SHARED_GID,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "initContainers": [
+            _ours("prepare", "prepare", AGENT_UID, workspace, settings),
+            _sidecar(workspace, settings),
+            *_setup(blueprint),
+        ],
+        "containers": [_agent(blueprint)],
+        "volumes": _volumes(blueprint),
+    }
+    if blueprint.workspace.runtime_class_name:
+        spec["runtimeClassName"] = blueprint.workspace.runtime_class_name
+    return spec
+
+
+def _workspace(
+    run: AgentRun, blueprint: BlueprintSpec, branch: str, settings: WorkspaceSettings
+) -> Workspace:
+    repository = blueprint.repository
+    return Workspace(
+        run_name=run.metadata.name,
+        run_uid=run.metadata.uid,
+        attempt=run.spec.attempt,
+        protocol=blueprint.agent.protocol.value,
+        profile=blueprint.agent.profile or _guess(blueprint.agent.command),
+        relay_url=settings.relay_url,
+        relay_ca=settings.relay_ca,
+        repository_url=repository.url if repository else "",
+        base_branch=repository.base_branch if repository else "",
+        branch=branch if repository else "",
+    )
+
+
+def _guess(command: list[str]) -> str:
+    """Return the profile that a command's name tells; empty for one that nobody knows."""
+    program = command[0].rsplit("/", 1)[-1]
+    known = {"claude": "claude", "codex": "codex", "gemini": "gemini", "opencode": "opencode"}
+    return next((profile for word, profile in known.items() if program.startswith(word)), "")
+
+
+def _ours(
+    name: str, command: str, uid: int, workspace: str, settings: WorkspaceSettings
+) -> dict[str, Any]:
+    """Return a container of our own image, which may call the relay."""
+    mounts = [
+        {"name": "workspace", "mountPath": "/workspace"},
+        {"name": "link", "mountPath": "/link"},
+        {"name": "relay-token", "mountPath": _TOKEN_PATH, "readOnly": True},
+        {"name": "sidecar-tmp", "mountPath": "/tmp"},  # noqa: S108  a volume of its own
+    ]
+    if command == "run":
+        mounts.append({"name": "outbox", "mountPath": "/outbox"})
+    return {
+        "name": name,
+        "image": settings.sidecar_image,
+        "imagePullPolicy": "IfNotPresent",
+        "args": [command],
+        "env": [
+            {"name": "DEPUTY_WORKSPACE", "value": workspace},
+            {"name": "DEPUTY_LINK", "value": "/link"},
+            {"name": "HOME", "value": "/tmp"},  # noqa: S108  a volume of its own
+        ],
+        "volumeMounts": mounts,
+        "resources": {
+            "requests": {"cpu": "10m", "memory": "48Mi"},
+            "limits": {"memory": "256Mi"},
+        },
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": _restricted(uid) | {"readOnlyRootFilesystem": True},
+    }
+
+
+def _sidecar(workspace: str, settings: WorkspaceSettings) -> dict[str, Any]:
+    # A native sidecar: it restarts alone and is ended after the agent.
+    container = _ours("status-sync", "run", SIDECAR_UID, workspace, settings)
+    return container | {"restartPolicy": "Always"}
+
+
+def _setup(blueprint: BlueprintSpec) -> list[dict[str, Any]]:
+    if not blueprint.workspace.setup_command:
+        return []
+    return [_agents("setup", blueprint) | {"command": list(blueprint.workspace.setup_command)}]
+
+
+def _agent(blueprint: BlueprintSpec) -> dict[str, Any]:
+    command = [*blueprint.agent.command, *blueprint.agent.args]
+    return _agents("agent", blueprint) | {"command": ["/bin/sh", "/link/shim", *command]}
+
+
+def _agents(name: str, blueprint: BlueprintSpec) -> dict[str, Any]:
+    """Return a container of the agent's image, without anything that is not the agent's."""
+    container: dict[str, Any] = {
+        "name": name,
+        "image": blueprint.agent.image,
+        "imagePullPolicy": "IfNotPresent",
+        "workingDir": "/workspace/repo",
+        "env": [
+            {"name": "HOME", "value": "/workspace/home"},
+            {"name": "DEPUTY_LINK", "value": "/link"},
+            {"name": "DEPUTY_PROMPT_FILE", "value": "/link/prompt"},
+            *(dict(variable) for variable in blueprint.agent.env),
+        ],
+        "volumeMounts": [
+            {"name": "workspace", "mountPath": "/workspace"},
+            {"name": "link", "mountPath": "/link"},
+        ],
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": _restricted(AGENT_UID),
+    }
+    if blueprint.agent.env_from:
+        container["envFrom"] = [dict(source) for source in blueprint.agent.env_from]
+    if blueprint.workspace.resources:
+        container["resources"] = dict(blueprint.workspace.resources)
+    return container
+
+
+def _volumes(blueprint: BlueprintSpec) -> list[dict[str, Any]]:
+    token = {
+        "serviceAccountToken": {
+            "audience": RELAY_AUDIENCE,
+            "expirationSeconds": _TOKEN_SECONDS,
+            "path": "token",
+        }
+    }
+    return [
+        {"name": "workspace", "emptyDir": {"sizeLimit": blueprint.workspace.storage}},
+        {"name": "link", "emptyDir": {"sizeLimit": "64Mi"}},
+        {"name": "outbox", "emptyDir": {"sizeLimit": "1Gi"}},
+        {"name": "sidecar-tmp", "emptyDir": {"sizeLimit": "64Mi"}},
+        {"name": "relay-token", "projected": {"sources": [token], "defaultMode": 0o440}},
+    ]
+
+
+def _restricted(uid: int) -> dict[str, Any]:
+    """Return the security context that the restricted Pod Security Standard asks for."""
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": uid,
+        "runAsGroup": SHARED_GID,
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+#: Lists that merge by the name of their entries, as a strategic merge does.
+_BY_NAME = frozenset({"containers", "env", "volumes", "imagePullSecrets"})
+_BY_PATH = frozenset({"volumeMounts"})
+
+
+def _merge(base: Any, wanted: Any, field: str = "") -> Any:
+    """Return `base` with `wanted` merged over it, lists of named things by their names."""
+    if isinstance(base, dict) and isinstance(wanted, Mapping):
+        merged = dict(base)
+        for name, value in wanted.items():
+            merged[name] = _merge(base[name], value, name) if name in base else copy.copy(value)
+        return merged
+    if isinstance(base, list) and isinstance(wanted, list) and field in _BY_NAME | _BY_PATH:
+        key = "mountPath" if field in _BY_PATH else "name"
+        new = {entry[key]: entry for entry in wanted}
+        kept = [_merge(old, new.pop(old[key], {})) for old in base]
+        return kept + list(new.values())
+    return copy.copy(wanted)
+
+
+def _guard(spec: dict[str, Any]) -> None:
+    """Put back what a template may have taken from the containers of `spec`."""
+    for container in spec["containers"]:
+        container["securityContext"] = _restricted(AGENT_UID)
+        container["volumeMounts"] = [
+            mount
+            for mount in container.get("volumeMounts", [])
+            if mount.get("name") not in ("relay-token", "outbox", "sidecar-tmp")
+        ]
+    ours = {"workspace", "link", "outbox", "sidecar-tmp", "relay-token"}
+    own = [v for v in spec["volumes"] if v["name"] in ours or not _is_token(v)]
+    spec["volumes"] = own
+
+
+def _is_token(volume: Mapping[str, Any]) -> bool:
+    """Say whether `volume` would hold a service account's token, or the node's files."""
+    if "hostPath" in volume:
+        return True
+    sources = volume.get("projected", {}).get("sources", [])
+    return any("serviceAccountToken" in source for source in sources)
