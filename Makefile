@@ -1,0 +1,64 @@
+# What people who work on Deputy, or try it, type. CI types the same.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help venv check format test unit cluster cluster-down images crds lock demo demo-down bench
+
+PYTHON ?= python3
+BIN := .venv/bin
+export PYTHONPATH := operator:sidecar:.
+export PYTHONDONTWRITEBYTECODE := 1
+
+help: ## say what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+.venv/.ready: requirements.lock
+	@echo "==> the virtual environment, from requirements.lock"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Deputy needs Python 3.11 or newer; name one with make PYTHON=..."; exit 1; }
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+venv: .venv/.ready ## make the virtual environment
+
+check: venv ## format, lint, types, import contracts, generated files (seconds)
+	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && echo "format and lint: ok"
+	@$(BIN)/mypy operator/deputy sidecar/deputy_sidecar dev tests
+	@$(BIN)/lint-imports --no-cache | tail -n 3
+	@$(BIN)/pytest -q tests/unit/test_crds.py
+
+format: venv ## format the code
+	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
+
+test: check cluster images ## everything: static, unit, schema, chart, cluster
+	@$(BIN)/pytest
+
+unit: venv ## the tests that need no cluster
+	@$(BIN)/pytest -m "not cluster"
+
+cluster: venv ## start a real cluster and keep it (the second start takes seconds)
+	@$(BIN)/python -m dev.cluster up
+
+cluster-down: venv ## end exactly what `make cluster` started
+	@$(BIN)/python -m dev.cluster down
+
+images: venv ## build the images and load them into the cluster
+	@$(BIN)/python -m dev.images build
+	@$(BIN)/python -m dev.images load
+
+crds: venv ## write the CustomResourceDefinitions from the models
+	@$(BIN)/python -m deputy crds crds charts/deputy/crds
+
+lock: ## refresh requirements.lock
+	@$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv
+	@.venv-lock/bin/uv pip compile --quiet --universal --all-extras --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 pyproject.toml -o requirements.lock
+	@rm -rf .venv-lock
+
+demo: cluster images ## delegate an issue to a real agent and watch it, without any account
+	@$(BIN)/python -m dev.demo up
+
+demo-down: venv ## remove what `make demo` left running
+	@$(BIN)/python -m dev.demo down
+
+bench: cluster images ## measure, beside a bare client on the same API server
+	@$(BIN)/python -m dev.bench
