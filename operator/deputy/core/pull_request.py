@@ -1,0 +1,149 @@
+"""What the pull request of a run is called and says.
+
+Pure by rule. Linear links a pull request by the issue's identifier in its branch name and its
+title, and closes the issue when it is merged by `Fixes <identifier>` in its body.
+"""
+
+import dataclasses
+import re
+import textwrap
+import unicodedata
+
+#: Longest branch name, title and summary, in characters; forges take a little more.
+MAX_BRANCH = 120
+MAX_TITLE = 200
+MAX_SUMMARY = 8_000
+
+_WIDTH = 100
+_NOT_IN_BRANCH = re.compile(r"[^A-Za-z0-9._/-]+")
+_NOT_IN_SLUG = re.compile(r"[^a-z0-9]+")
+_INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Issue:
+    """The issue that a run works on."""
+
+    identifier: str
+    title: str
+    url: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Work:
+    """What a run has done; `task` is what it was asked to do where there is no issue."""
+
+    run_uid: str
+    run_name: str
+    summary: str
+    issue: Issue | None = None
+    session_url: str = ""
+    task: str = ""
+
+
+def branch_name(wished: str, identifier: str, title: str) -> str:
+    """Return the branch that a run works on: always a valid one, always the same.
+
+    `wished` is the tracker's own suggestion. It counts only with the identifier in it: without,
+    the tracker would not see the branch, and an issue called "main" would be pushed to `main`.
+    """
+    suggested = _valid(wished) if identifier.lower() in wished.lower() else ""
+    return suggested or _valid(_own_branch(identifier, title)) or "deputy/work"
+
+
+def _own_branch(identifier: str, title: str) -> str:
+    return "deputy/" + "-".join(filter(None, (_slug(identifier), _slug(title)[:50].strip("-"))))
+
+
+def _slug(text: str) -> str:
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return _NOT_IN_SLUG.sub("-", plain.lower()).strip("-")
+
+
+def _valid(text: str) -> str:
+    """Return `text` as git takes it for a branch (`git check-ref-format --branch`), or nothing."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    parts = (_part(part) for part in _NOT_IN_BRANCH.sub("-", plain)[:MAX_BRANCH].split("/"))
+    name = "/".join(part for part in parts if part)
+    return "" if name in ("", "HEAD") else name
+
+
+def _part(part: str) -> str:
+    """Return one part of a branch name without what git forbids in it."""
+    part = re.sub(r"\.{2,}", ".", part).strip(".-")
+    while part.endswith(".lock"):
+        part = part.removesuffix(".lock").rstrip(".-")
+    return part
+
+
+def pull_request_title(work: Work) -> str:
+    """Return one line that begins with the issue's identifier."""
+    if work.issue is None:
+        first = next(iter(work.task.strip().splitlines()), "")
+        return _bounded(_line(first) or work.run_name, MAX_TITLE)
+    return _bounded(f"{work.issue.identifier}: {_line(work.issue.title)}", MAX_TITLE)
+
+
+def pull_request_body(work: Work) -> str:
+    """Return the text of the pull request, in Markdown, with the run's mark at its end."""
+    parts = [_summary(work.summary), *_references(work), mark(work.run_uid)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def mark(run_uid: str) -> str:
+    """Return the comment, which nobody sees, by which the pull request of a run is known."""
+    return f"<!-- deputy-run: {run_uid} -->"
+
+
+def _summary(said: str) -> str:
+    """Return the agent's words, fenced.
+
+    They may come from whoever wrote the issue: within the fence they mention nobody, close
+    nothing and hide nothing.
+    """
+    text = _bounded(_INVISIBLE.sub("", said.replace("\r\n", "\n")).strip(), MAX_SUMMARY)
+    if not text:
+        return ""
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", text)), default=0))
+    return f"{fence}text\n{_wrapped(text)}\n{fence}"
+
+
+def _wrapped(text: str) -> str:
+    """Break long lines: within a fence nobody else does."""
+    lines = text.split("\n")
+    return "\n".join(
+        textwrap.fill(
+            line,
+            _WIDTH,
+            break_long_words=False,
+            break_on_hyphens=False,
+            replace_whitespace=False,
+            drop_whitespace=True,
+        )
+        if len(line) > _WIDTH
+        else line
+        for line in lines
+    )
+
+
+def _references(work: Work) -> list[str]:
+    found: list[str] = []
+    if work.issue is not None:
+        found.append(f"Fixes {_link(work.issue.identifier, work.issue.url)}")
+    if work.session_url:
+        found.append(_link("The agent's session", work.session_url))
+    found.append(f"Made by Deputy in run `{work.run_name}`.")
+    return found
+
+
+def _link(label: str, url: str) -> str:
+    safe = re.fullmatch(r"https?://[^\s<>()\"]+", url)
+    return f"[{label}]({url})" if safe else label
+
+
+def _line(text: str) -> str:
+    return " ".join(_INVISIBLE.sub(" ", text).split())
+
+
+def _bounded(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
