@@ -1,0 +1,183 @@
+"""A client of Linear's GraphQL API: typed questions, one request for many updates."""
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
+
+import httpx
+
+from deputy.trackers.facts import IssueFacts, TeamFacts, Viewer
+from deputy.trackers.linear import documents, metrics
+from deputy.trackers.linear.answers import Answer, read
+from deputy.trackers.linear.budget import Budget, budget_of
+from deputy.trackers.linear.errors import (
+    AlreadyExists,
+    LinearError,
+    LinearUnavailable,
+    NotFound,
+    RateLimited,
+    Rejected,
+    Unauthenticated,
+)
+from deputy.trackers.linear.reading import issue_of, team_of, viewer_of
+from deputy.trackers.updates import Refused, Sent, Update
+
+
+class Tokens(Protocol):
+    """Where access tokens come from."""
+
+    async def token(self) -> str:
+        """Return one, or raise a `LinearError`."""
+
+    def reject(self, token: str) -> None:
+        """Take note that Linear did not accept it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Unsettled:
+    """Another update of the same request failed, so that this one may be done or not.
+
+    Repeat it alone: its id makes that safe.
+    """
+
+
+Outcome: TypeAlias = Sent | Refused | Unsettled
+
+
+class LinearClient:
+    """Asks Linear and tells it; every method raises a `LinearError` where it cannot."""
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        api_url: str,
+        credentials: Tokens,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._http = http
+        self._url = f"{api_url.rstrip('/')}/graphql"
+        self._credentials = credentials
+        self._clock = clock
+        #: What the newest answer said that we may still ask for.
+        self.budget = Budget()
+
+    async def viewer(self) -> Viewer:
+        """Return who we are."""
+        return viewer_of(await self.execute(documents.VIEWER, {}))
+
+    async def issue(self, issue_id: str) -> IssueFacts:
+        """Return an issue, by id or identifier; raise `NotFound`."""
+        return issue_of(await self.execute(documents.ISSUE_FACTS, {"id": issue_id}))
+
+    async def team(self, name_or_key_or_id: str) -> TeamFacts:
+        """Return a team by its id, key or name, in this order; raise `NotFound`."""
+        wanted = {"filter": documents.team_filter(name_or_key_or_id)}
+        team = team_of(await self.execute(documents.TEAMS, wanted), name_or_key_or_id)
+        if team is None:
+            message = f"Linear has no team {name_or_key_or_id!r}, or does not show it to us"
+            raise NotFound("NOT_FOUND", message)
+        return team
+
+    async def execute(self, document: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the data that a document asks for; raise the first error if there is one."""
+        answer = await self._ask(document, variables)
+        if answer.errors:
+            raise answer.errors[0].error
+        return answer.data or {}
+
+    async def apply(self, updates: Sequence[Update]) -> list[Outcome]:
+        """Carry out updates in one request, and return what became of each.
+
+        An id that is there already counts as sent. When the request fails as a whole, nothing
+        is known of any of them, and its error is raised; repeating all of it is safe.
+        """
+        document = documents.batch(updates)
+        answer = await self._ask(document.query, document.variables)
+        if not answer.errors:
+            return [_confirmed(answer, place) for place in range(len(updates))]
+        return _outcomes(answer, len(updates))
+
+    async def _ask(self, document: str, variables: Mapping[str, Any]) -> Answer:
+        """Send a request, once more with a new token where the first is not accepted."""
+        token = await self._credentials.token()
+        try:
+            return await self._send(token, document, variables)
+        except Unauthenticated:
+            self._credentials.reject(token)
+            renewed = await self._credentials.token()
+            if renewed == token:
+                raise
+        return await self._send(renewed, document, variables)
+
+    async def _send(self, token: str, document: str, variables: Mapping[str, Any]) -> Answer:
+        body = json.dumps({"query": document, "variables": variables}).encode()
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        try:
+            answer = await self._http.post(self._url, content=body, headers=headers)
+        except httpx.HTTPError as error:
+            metrics.REQUESTS.labels("unanswered").inc()
+            raise LinearUnavailable(f"no answer from Linear: {type(error).__name__}") from error
+        self._note(answer.headers)
+        try:
+            found = read(answer.status_code, answer.headers, answer.content)
+        except LinearError as error:
+            metrics.REQUESTS.labels(_result_of(error)).inc()
+            raise
+        metrics.REQUESTS.labels("errors" if found.errors else "ok").inc()
+        return found
+
+    def _note(self, headers: Mapping[str, str]) -> None:
+        self.budget = budget_of(headers, self.budget, self._clock())
+        metrics.report_budget(self.budget)
+
+
+def _confirmed(answer: Answer, place: int) -> Outcome:
+    payload = (answer.data or {}).get(documents.alias(place))
+    if isinstance(payload, Mapping) and payload.get("success") is True:
+        return Sent()
+    return Refused("Linear did not confirm it")
+
+
+def _outcomes(answer: Answer, count: int) -> list[Outcome]:
+    """Sort the errors of a request by update.
+
+    Raises:
+        LinearUnavailable, Rejected: the only update of the request failed for a passing reason,
+            or Linear refused the document itself.
+    """
+    failed = {failed.path[0]: failed.error for failed in answer.errors if failed.path}
+    if count == 1:
+        return [_settled(answer.errors[0].error)]
+    if not failed and answer.data is None:
+        raise answer.errors[0].error
+    return [_outcome(failed.get(documents.alias(place))) for place in range(count)]
+
+
+def _settled(error: LinearError) -> Outcome:
+    if isinstance(error, AlreadyExists):
+        return Sent()
+    if isinstance(error, Rejected):
+        return Refused(str(error))
+    raise error
+
+
+def _outcome(error: LinearError | None) -> Outcome:
+    """Return what an error says of its own update; the others may be done or not."""
+    if error is None or not isinstance(error, Rejected):
+        return Unsettled()
+    return _settled(error)
+
+
+def _result_of(error: LinearError) -> str:
+    match error:
+        case RateLimited():
+            return "rate_limited"
+        case Unauthenticated():
+            return "unauthenticated"
+        case LinearUnavailable():
+            return "unavailable"
+        case _:
+            return "refused"
