@@ -59,6 +59,8 @@ class RunFacts:
     """The tracker's user that we are for this run."""
     inbox_length: int = 0
     inbox_bytes: int = 0
+    as_seen: tuple[str, str | None] = ("/status", None)
+    """What a write has to find unchanged: a place in the object, and what is there, if anything."""
 
     @property
     def finished(self) -> bool:

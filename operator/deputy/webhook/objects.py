@@ -1,0 +1,92 @@
+"""The AgentRuns and inbox entries that events become."""
+
+import datetime as dt
+from typing import Any
+
+from deputy.api.agentrun import AgentRunSpec, InboxEntry, InboxKind, LinearIssue
+from deputy.api.meta import API_VERSION
+from deputy.core import claim
+from deputy.trackers import events
+from deputy.webhook.runs import NewRun
+
+#: Longest texts that the fields of an AgentRun take.
+_LONGEST_MESSAGE = 16_384
+_LONGEST_TITLE = 1024
+_LONGEST_REFERENCE = 256
+_LONGEST_ADDRESS = 2048
+
+
+def new_run(namespace: str, issue: str, number: int, spec: AgentRunSpec) -> NewRun:
+    """Return the object that claims the issue with this hash."""
+    name = claim.run_name(issue, number)
+    # The inbox is there from the start: a JSON patch adds to a list, it does not make one.
+    always = {"desiredState": spec.desired_state, "inbox": []}
+    body: dict[str, Any] = {
+        "apiVersion": API_VERSION,
+        "kind": "AgentRun",
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "labels": {
+                claim.ISSUE_LABEL: issue,
+                "app.kubernetes.io/name": "deputy",
+                "app.kubernetes.io/component": "run",
+                "app.kubernetes.io/part-of": "deputy",
+                "app.kubernetes.io/managed-by": "deputy",
+            },
+        },
+        "spec": always | spec.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+    }
+    return NewRun(namespace, name, body)
+
+
+def linear_issue(
+    event: events.SessionCreated | events.SessionPrompted,
+    who: events.Person | None,
+    about: events.IssueRef | None = None,
+    activity_id: str = "",
+) -> LinearIssue:
+    """Return what a run has to know of its issue and of who asked for it."""
+    issue = about or event.issue
+    if issue is None:
+        raise AssertionError("a run needs an issue")
+    return LinearIssue(
+        organization_id=event.organization_id,
+        issue_id=issue.id,
+        issue_identifier=issue.identifier[:_LONGEST_REFERENCE],
+        issue_title=issue.title[:_LONGEST_TITLE],
+        issue_url=issue.url if len(issue.url) <= _LONGEST_ADDRESS else "",
+        session_id=event.session_id,
+        activity_id=activity_id,
+        delegator_id=who.id if who else "",
+        delegator_email=who.email if who and len(who.email) <= _LONGEST_REFERENCE else "",
+        app_user_id=event.app_user_id,
+    )
+
+
+def inbox_entry(
+    message_id: str,
+    session_id: str,
+    who: events.Person | None,
+    text: str,
+    *,
+    now: dt.datetime,
+    kind: InboxKind = InboxKind.PROMPT,
+) -> InboxEntry:
+    """Return an entry for a run's inbox; a text that is too long is shortened and says so."""
+    sender = (who.name or who.id)[:_LONGEST_REFERENCE] if who else ""
+    return InboxEntry(
+        id=message_id,
+        kind=kind,
+        session_id=session_id,
+        sender=sender,
+        text=_shortened(text),
+        received_time=now.replace(microsecond=0),
+    )
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= _LONGEST_MESSAGE:
+        return text
+    note = "\n[… the rest of this message is left out: it is too long]"
+    return text[: _LONGEST_MESSAGE - len(note)] + note

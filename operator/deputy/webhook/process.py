@@ -1,0 +1,112 @@
+"""The webhook process: puts the parts together, serves, and ends without losing anything."""
+
+import asyncio
+import datetime as dt
+import os
+import signal
+from collections.abc import Callable
+
+import httpx
+import structlog
+from aiohttp import web
+
+from deputy import log
+from deputy.kube.client import Connection, Kube
+from deputy.kube.kubeconfig import from_kubeconfig
+from deputy.settings import SettingWrong, WebhookSettings
+from deputy.trackers.linear.client import LinearClient
+from deputy.trackers.linear.credentials import Credentials
+from deputy.trackers.linear.errors import CredentialsMissing
+from deputy.webhook.app import Parts, make_app
+from deputy.webhook.blueprints import Catalogue
+from deputy.webhook.claiming import Claims
+from deputy.webhook.health import Health
+from deputy.webhook.intake import Intake
+from deputy.webhook.metrics import Metrics
+from deputy.webhook.runs import ApiServerRuns
+from deputy.webhook.teller import Teller
+
+_LOG = structlog.stdlib.get_logger(__name__)
+
+#: How long requests in flight, and then first words under way, may take at the end.
+_LAST_REQUESTS = 8.0
+_LAST_WORDS = 8.0
+_REMIND_EVERY = 60.0
+
+
+def run(settings: WebhookSettings) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit status."""
+    log.configure(settings.log_level)
+    asyncio.run(serve(settings, _connection(settings)))
+    return 0
+
+
+async def serve(settings: WebhookSettings, connection: Connection) -> None:
+    """Serve until the process is asked to end; a part that breaks ends it with its error."""
+    http = httpx.AsyncClient(timeout=httpx.Timeout(5.0))
+    async with Kube(connection) as kube, http, asyncio.TaskGroup() as group:
+        catalogue = Catalogue(kube, settings.agent_namespaces)
+        credentials = Credentials(settings.linear_credentials, http, settings.linear_api_url)
+        metrics = Metrics()
+        teller = Teller(LinearClient(http, settings.linear_api_url, credentials), metrics)
+        claims = Claims(ApiServerRuns(kube, settings.agent_namespaces))
+        intake = Intake(claims, catalogue, teller, metrics, _now)
+        health = Health(catalogue, lambda: credentials.check(webhook=True))
+        following = group.create_task(catalogue.follow())
+        reminding = group.create_task(_remind(health.check_credentials, settings))
+        runner = web.AppRunner(
+            make_app(Parts(intake, credentials, health, metrics, _now)),
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=_LAST_REQUESTS,
+        )
+        await runner.setup()
+        await web.TCPSite(runner, port=settings.port, backlog=1024).start()
+        _LOG.info("serving", port=settings.port, namespaces=settings.agent_namespaces)
+        await _asked_to_end()
+        _LOG.info("ending", drain_seconds=settings.drain.total_seconds())
+        health.ending = True
+        # Whoever sends to us learns only after a moment that we are not ready any more.
+        await asyncio.sleep(settings.drain.total_seconds())
+        await runner.cleanup()
+        await teller.drain(_LAST_WORDS)
+        following.cancel()
+        reminding.cancel()
+
+
+async def _asked_to_end() -> None:
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked.set)
+    await asked.wait()
+
+
+async def _remind(check: Callable[[], None], settings: WebhookSettings) -> None:
+    """Say at the start and then each minute what is missing, until nothing is."""
+    while True:
+        try:
+            check()
+        except CredentialsMissing as error:
+            _LOG.error(
+                "no webhook can be taken: Linear's credentials are missing",
+                error=str(error),
+                directory=str(settings.linear_credentials),
+                namespace=settings.namespace,
+            )
+        await asyncio.sleep(_REMIND_EVERY)
+
+
+def _connection(settings: WebhookSettings) -> Connection:
+    if settings.kubeconfig is not None:
+        return from_kubeconfig(settings.kubeconfig)
+    try:
+        return Connection.in_cluster(os.environ)
+    except KeyError as error:
+        raise SettingWrong(
+            "DEPUTY_KUBECONFIG", "is not set, and this is no pod; name a kubeconfig"
+        ) from error
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)

@@ -1,0 +1,188 @@
+"""What each kind of event wants of the runs of its issue."""
+
+import dataclasses
+import datetime as dt
+from collections.abc import Awaitable, Callable, Collection, Sequence
+
+from deputy.api.agentrun import (
+    AgentRunSpec,
+    BlueprintRef,
+    DesiredState,
+    InboxEntry,
+    InboxKind,
+)
+from deputy.core import claim
+from deputy.core.prompt import IssueText, compose, follow_up
+from deputy.core.routing import BlueprintFacts, Person, Refusal, Routed, Team, may_delegate
+from deputy.trackers import events
+from deputy.webhook.objects import inbox_entry, linear_issue, new_run
+from deputy.webhook.runs import NewRun
+
+Route = Callable[[Team, str], Awaitable[Routed | Refusal]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SessionWish:
+    """A session that was opened wants a run, or to join the one there is."""
+
+    event: events.SessionCreated
+    route: Route
+    now: dt.datetime
+
+    @property
+    def issue(self) -> str:
+        """Hash of the issue."""
+        return claim.issue_hash(self.event.organization_id, self.event.issue.id)
+
+    def decide(
+        self, runs: Sequence[claim.RunFacts], taken: Collection[int]
+    ) -> claim.SessionDecision:
+        """Decide what the session becomes."""
+        return claim.decide_session(self.event.session_id, runs, taken)
+
+    def entry(self, _run: claim.RunFacts) -> InboxEntry:
+        """Return what was said in the session, which is nothing where it is a delegation."""
+        who = self.event.delegator
+        return inbox_entry(
+            self.event.session_id, self.event.session_id, who, self.event.text, now=self.now
+        )
+
+    async def refusal(self) -> Refusal | None:
+        """Return why this person's session shall not join; the run has its Blueprint already."""
+        found = await _routed(self.route, self.event.issue, self.event.organization_id)
+        if isinstance(found, Refusal):
+            return None
+        return may_delegate(found.pick_up, _person(self.event.delegator))
+
+    async def new_run(self, number: int, *, stopped: bool) -> NewRun | Refusal:
+        """Return the run that works on the issue."""
+        event = self.event
+        found = await _routed(self.route, event.issue, event.organization_id)
+        if isinstance(found, Refusal):
+            return found
+        if refusal := may_delegate(found.pick_up, _person(event.delegator)):
+            return refusal
+        spec = AgentRunSpec(
+            blueprint_ref=BlueprintRef(name=found.name),
+            prompt=compose(found.prompt_template, _text_of(event.issue, _context(event))),
+            linear=linear_issue(event, event.delegator),
+            desired_state=DesiredState.STOPPED if stopped else DesiredState.ACTIVE,
+        )
+        return new_run(found.namespace, self.issue, number, spec)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PromptWish:
+    """A message wants to reach the live run, or to begin the next one; a stop wants an end."""
+
+    event: events.SessionPrompted
+    about: events.IssueRef
+    route: Route
+    now: dt.datetime
+
+    @property
+    def issue(self) -> str:
+        """Hash of the issue."""
+        return claim.issue_hash(self.event.organization_id, self.about.id)
+
+    def decide(
+        self, runs: Sequence[claim.RunFacts], taken: Collection[int]
+    ) -> claim.PromptDecision | claim.StopDecision:
+        """Decide what becomes of the message."""
+        event = self.event
+        if event.is_stop:
+            return claim.decide_stop(event.session_id, event.activity_id, runs, taken)
+        return claim.decide_prompt(event.activity_id, runs, taken)
+
+    def entry(self, run: claim.RunFacts) -> InboxEntry | None:
+        """Return the message; a full inbox is stopped without one."""
+        event = self.event
+        if run.full:
+            return None
+        kind = InboxKind.STOP if event.is_stop else InboxKind.PROMPT
+        text = event.text
+        return inbox_entry(
+            event.activity_id, event.session_id, event.author, text, now=self.now, kind=kind
+        )
+
+    async def refusal(self) -> Refusal | None:
+        """Return nothing: whoever can write in a session may speak to its run."""
+        return None
+
+    async def new_run(self, number: int, *, stopped: bool) -> NewRun | Refusal:
+        """Return the run that follows up, or the stopped one that the stop has overtaken."""
+        event = self.event
+        found = await _routed(self.route, self.about, event.organization_id)
+        if isinstance(found, Refusal):
+            return found
+        refusal = None if stopped else may_delegate(found.pick_up, _person(event.author))
+        if refusal:
+            return refusal
+        stop = self.entry(claim.RunFacts("", "", "")) if stopped else None
+        text = _text_of(self.about, "")
+        spec = AgentRunSpec(
+            blueprint_ref=BlueprintRef(name=found.name),
+            prompt="" if stopped else follow_up(found.prompt_template, text, event.text),
+            linear=linear_issue(event, event.author, self.about, event.activity_id),
+            desired_state=DesiredState.STOPPED if stopped else DesiredState.ACTIVE,
+            inbox=[stop] if stop else [],
+        )
+        return new_run(found.namespace, self.issue, number, spec)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class WithdrawalWish:
+    """An issue that was canceled, removed or taken away from us wants its live run stopped."""
+
+    issue: str
+    message_id: Callable[[claim.RunFacts], str]
+    text: str
+    who: events.Person | None
+    former_delegate: str | None
+    now: dt.datetime
+
+    def decide(
+        self, runs: Sequence[claim.RunFacts], _taken: Collection[int]
+    ) -> claim.WithdrawalDecision:
+        """Decide whether anything has to stop."""
+        return claim.decide_withdrawal(runs, self.former_delegate)
+
+    def entry(self, run: claim.RunFacts) -> InboxEntry | None:
+        """Return a stop that says why; the same withdrawal told twice has the same id."""
+        if run.full:
+            return None
+        return inbox_entry(
+            self.message_id(run), "", self.who, self.text, now=self.now, kind=InboxKind.STOP
+        )
+
+    async def refusal(self) -> Refusal | None:
+        """Return nothing: nobody asks."""
+        return None
+
+    async def new_run(self, number: int, *, stopped: bool) -> NewRun | Refusal:
+        """Never called: a withdrawal decides for no new run."""
+        raise AssertionError(f"a withdrawal wants no run {number} (stopped: {stopped})")
+
+
+async def _routed(
+    route: Route, issue: events.IssueRef, organization_id: str
+) -> BlueprintFacts | Refusal:
+    team = issue.team
+    answer = await route(Team(team.id, team.key, team.name), organization_id)
+    return answer.blueprint if isinstance(answer, Routed) else answer
+
+
+def _context(event: events.SessionCreated) -> str:
+    """Return the issue with all that was said about it; put together here where it has to be."""
+    if event.prompt_context:
+        return event.prompt_context
+    parts = (event.issue.title, event.issue.description, event.text, *event.guidance)
+    return "\n\n".join(part for part in parts if part)
+
+
+def _text_of(issue: events.IssueRef, context: str) -> IssueText:
+    return IssueText(issue.identifier, issue.title, issue.description, issue.url, context)
+
+
+def _person(who: events.Person | None) -> Person | None:
+    return Person(who.id, who.name, who.email) if who else None

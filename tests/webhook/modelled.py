@@ -1,0 +1,134 @@
+"""A model of the API server whose every call may be overtaken by any other, and events."""
+
+import copy
+import datetime as dt
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from typing import Any
+
+from deputy.api.agentrun import InboxEntry
+from deputy.core.claim import ISSUE_LABEL, RunFacts
+from deputy.core.phase import TERMINAL, Phase
+from deputy.core.routing import BlueprintFacts, Refusal, Routed, Team, route
+from deputy.trackers.events import IssueRef, Person, SessionCreated, SessionPrompted, TeamRef
+from deputy.webhook.runs import NewRun, facts_of
+
+NOW = dt.datetime(2026, 11, 20, 9, tzinfo=dt.UTC)
+ISSUE = IssueRef("issue", "ENG-1", "Title", "https://linear.app/i", TeamRef("t", "ENG", "Eng"))
+JANE = Person("jane", "Jane Doe", "jane@example.com")
+BLUEPRINT = BlueprintFacts("api", "agents", NOW, "ENG")
+
+
+class Step:
+    """An await at which everybody else may go first."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield
+
+
+async def pause(_seconds: float) -> None:
+    await Step()
+
+
+async def to_blueprint(team: Team, organization_id: str) -> Routed | Refusal:
+    await Step()
+    return route(team, organization_id, [BLUEPRINT])
+
+
+class ModelServer:
+    """Lists are fresh, creates of one name have one winner, patches are atomic and tested."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, dict[str, Any]] = {}
+
+    async def of_issue(self, issue: str) -> list[RunFacts]:
+        await Step()
+        found = [
+            facts_of(copy.deepcopy(run))
+            for run in self.objects.values()
+            if run["metadata"]["labels"].get(ISSUE_LABEL) == issue
+        ]
+        await Step()
+        return found
+
+    async def create(self, run: NewRun) -> RunFacts | None:
+        await Step()
+        if run.name in self.objects:
+            return None
+        body: dict[str, Any] = copy.deepcopy(dict(run.body))
+        body["metadata"]["uid"] = f"uid-{len(self.objects)}"
+        self.objects[run.name] = body
+        await Step()
+        return facts_of(body)
+
+    async def holds(self, run: NewRun, issue: str) -> bool:
+        await Step()
+        labels = self.objects[run.name]["metadata"]["labels"]
+        return bool(labels.get(ISSUE_LABEL) == issue)
+
+    async def add(self, run: RunFacts, entry: InboxEntry | None, *, stop: bool) -> bool:
+        await Step()
+        spec = self.objects[run.name]["spec"]
+        status = self.objects[run.name].get("status")
+        if (("/status/phase", status["phase"]) if status else ("/status", None)) != run.as_seen:
+            return False
+        if entry is not None:
+            if any(other["id"] == entry.id for other in spec["inbox"]):
+                return False
+            spec["inbox"].append(entry.model_dump(mode="json", by_alias=True))
+        if stop:
+            spec["desiredState"] = "Stopped"
+        await Step()
+        return True
+
+    def live(self) -> list[str]:
+        return [
+            name
+            for name, run in self.objects.items()
+            if run.get("status", {}).get("phase") not in TERMINAL
+        ]
+
+    def set_phase(self, name: str, phase: Phase) -> None:
+        self.objects[name]["status"] = {"phase": phase}
+
+
+def created(session: str, text: str = "") -> SessionCreated:
+    return SessionCreated("org", "app", session, ISSUE, JANE, bool(text), "context", text, (), None)
+
+
+def prompted(session: str, activity: str, *, stop: bool = False) -> SessionPrompted:
+    return SessionPrompted(
+        "org", "app", session, ISSUE, activity, JANE, "stop" if stop else f"say {activity}", stop
+    )
+
+
+def drive(
+    handlers: Sequence[Callable[[], Coroutine[Any, Any, Any]]],
+    choose: Callable[[int], int],
+    between: Callable[[], None],
+    again: tuple[type[Exception], ...],
+) -> list[Any]:
+    """Run handlers, one step of one of them at a time; what raises `again` is sent again."""
+    waiting = [(handler, handler()) for handler in handlers]
+    results = []
+    while waiting:
+        at = choose(len(waiting))
+        handler, task = waiting[at]
+        try:
+            task.send(None)
+        except StopIteration as end:
+            results.append(end.value)
+            del waiting[at]
+        except again:
+            waiting[at] = (handler, handler())
+        between()
+    return results
+
+
+def done(task: Awaitable[Any]) -> Any:
+    """Return what a handler returns when nobody else is there."""
+    steps = task.__await__()
+    try:
+        while True:
+            next(steps)
+    except StopIteration as end:
+        return end.value

@@ -1,0 +1,331 @@
+"""Facts of claiming, against a model in which every step may be overtaken."""
+
+import functools
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deputy.core.claim import RunFacts, issue_hash, run_name
+from deputy.core.phase import Phase
+from deputy.trackers.events import SessionCreated, SessionPrompted
+from deputy.webhook.claiming import Claims, Outcome, Settled, Unsettled
+from deputy.webhook.wishes import PromptWish, SessionWish, WithdrawalWish
+from tests.webhook.modelled import (
+    ISSUE,
+    JANE,
+    NOW,
+    ModelServer,
+    created,
+    done,
+    drive,
+    pause,
+    prompted,
+    to_blueprint,
+)
+
+HASH = issue_hash("org", "issue")
+FIRST = run_name(HASH, 1)
+
+SESSIONS = st.sampled_from(["one", "two", "three"])
+
+
+def message(session: str, name: str, *, stop: bool) -> SessionPrompted:
+    return prompted(session, f"{session}/{name}", stop=stop)
+
+
+EVENTS = st.one_of(
+    st.builds(created, SESSIONS, st.sampled_from(["", "please"])),
+    st.builds(message, SESSIONS, st.sampled_from("abc"), stop=st.just(value=False)),
+)
+STOPS = st.builds(message, SESSIONS, st.sampled_from("xy"), stop=st.just(value=True))
+
+
+def wish(event: Any) -> SessionWish | PromptWish:
+    if isinstance(event, SessionCreated):
+        return SessionWish(event, to_blueprint, NOW)
+    return PromptWish(event, ISSUE, to_blueprint, NOW)
+
+
+def settle(server: ModelServer, event: Any) -> Settled:
+    found = done(Claims(server, pause).settle(wish(event)))
+    assert isinstance(found, Settled)
+    return found
+
+
+def outcome(server: ModelServer, event: Any) -> Outcome:
+    return settle(server, event).outcome
+
+
+def spec_of(server: ModelServer, name: str = FIRST) -> dict[str, Any]:
+    spec: dict[str, Any] = server.objects[name]["spec"]
+    return spec
+
+
+def test_a_run_is_created_with_all_that_it_needs() -> None:
+    server = ModelServer()
+
+    settle(server, created("session"))
+
+    prompt = spec_of(server).pop("prompt")
+    assert "context" in prompt
+    assert server.objects == {
+        FIRST: {
+            "apiVersion": "deputy.dev/v1alpha1",
+            "kind": "AgentRun",
+            "metadata": {
+                "name": FIRST,
+                "namespace": "agents",
+                "uid": "uid-0",
+                "labels": {
+                    "deputy.dev/issue": HASH,
+                    "app.kubernetes.io/name": "deputy",
+                    "app.kubernetes.io/component": "run",
+                    "app.kubernetes.io/part-of": "deputy",
+                    "app.kubernetes.io/managed-by": "deputy",
+                },
+            },
+            "spec": {
+                "blueprintRef": {"name": "api"},
+                "linear": {
+                    "organizationId": "org",
+                    "issueId": "issue",
+                    "issueIdentifier": "ENG-1",
+                    "issueTitle": "Title",
+                    "issueUrl": "https://linear.app/i",
+                    "sessionId": "session",
+                    "delegatorId": "jane",
+                    "delegatorEmail": "jane@example.com",
+                    "appUserId": "app",
+                },
+                "desiredState": "Active",
+                "inbox": [],
+            },
+        }
+    }
+
+
+def test_a_second_session_joins_the_live_run_with_what_was_said_in_it() -> None:
+    server = ModelServer()
+    settle(server, created("one"))
+
+    found = settle(server, created("two", "and add a test"))
+
+    assert found.outcome is Outcome.JOINED
+    assert spec_of(server)["inbox"] == [
+        {
+            "id": "two",
+            "kind": "Prompt",
+            "sessionId": "two",
+            "from": "Jane Doe",
+            "text": "and add a test",
+            "receivedTime": "2026-11-20T09:00:00Z",
+        }
+    ]
+
+
+def test_a_prompt_after_the_end_begins_a_run_that_follows_up() -> None:
+    server = ModelServer()
+    settle(server, created("one"))
+    server.set_phase(FIRST, Phase.SUCCEEDED)
+
+    assert outcome(server, prompted("one", "a")) is Outcome.CREATED
+    assert outcome(server, prompted("one", "a")) is Outcome.KNOWN
+
+    spec = spec_of(server, run_name(HASH, 2))
+    assert "say a" in spec["prompt"]
+    assert spec["linear"]["activityId"] == "a"
+    assert spec["linear"]["sessionId"] == "one"
+    assert spec["inbox"] == []
+
+
+def test_a_stop_marks_the_live_run_and_says_who_wanted_it() -> None:
+    server = ModelServer()
+    settle(server, created("one"))
+
+    assert outcome(server, prompted("one", "x", stop=True)) is Outcome.STOPPED
+    assert outcome(server, prompted("one", "x", stop=True)) is Outcome.KNOWN
+
+    spec = spec_of(server)
+    assert spec["desiredState"] == "Stopped"
+    assert [(entry["kind"], entry["from"]) for entry in spec["inbox"]] == [("Stop", "Jane Doe")]
+
+
+def test_a_stop_before_its_run_wins() -> None:
+    server = ModelServer()
+
+    assert outcome(server, prompted("one", "x", stop=True)) is Outcome.CREATED_STOPPED
+    assert outcome(server, created("one")) is Outcome.KNOWN
+
+    spec = spec_of(server)
+    assert spec["desiredState"] == "Stopped"
+    assert "prompt" not in spec
+    assert [entry["id"] for entry in spec["inbox"]] == ["x"]
+
+
+def test_a_stop_after_the_end_has_nothing_to_stop() -> None:
+    server = ModelServer()
+    settle(server, created("one"))
+    server.set_phase(FIRST, Phase.FAILED)
+
+    assert outcome(server, prompted("one", "x", stop=True)) is Outcome.NOTHING_TO_STOP
+
+
+def test_what_comes_while_a_run_is_being_stopped_has_to_come_again() -> None:
+    server = ModelServer()
+    settle(server, created("one"))
+    settle(server, prompted("one", "x", stop=True))
+
+    with pytest.raises(Unsettled):
+        settle(server, prompted("one", "a"))
+
+    server.set_phase(FIRST, Phase.STOPPED)
+    assert outcome(server, prompted("one", "a")) is Outcome.CREATED
+
+
+def test_a_name_that_somebody_else_holds_is_passed_over() -> None:
+    server = ModelServer()
+    server.objects[FIRST] = {"metadata": {"name": FIRST, "namespace": "agents", "labels": {}}}
+
+    found = settle(server, created("one"))
+
+    assert found.run is not None
+    assert found.run.name == run_name(HASH, 2)
+
+
+def test_a_full_inbox_takes_no_prompt_but_stops() -> None:
+    server = ModelServer()
+    settle(server, created("one"))
+    for number in range(95):
+        settle(server, prompted("one", f"p{number}"))
+
+    assert outcome(server, prompted("one", "one too many")) is Outcome.FULL
+    assert outcome(server, prompted("one", "x", stop=True)) is Outcome.STOPPED
+    assert spec_of(server)["desiredState"] == "Stopped"
+
+
+def withdrawal(former: str | None = "app") -> WithdrawalWish:
+    return WithdrawalWish(HASH, _undelegated, "The issue was undelegated.", JANE, former, NOW)
+
+
+def _undelegated(run: RunFacts) -> str:
+    return f"{run.uid}/undelegated"
+
+
+@pytest.mark.parametrize(
+    ("former", "expected"),
+    [("app", Outcome.STOPPED), (None, Outcome.STOPPED), ("another", Outcome.NOTHING_LIVE)],
+)
+def test_an_issue_taken_away_from_us_stops_its_run(former: str | None, expected: Outcome) -> None:
+    server = ModelServer()
+    settle(server, created("one"))
+
+    found = done(Claims(server, pause).settle(withdrawal(former)))
+
+    assert found.outcome is expected
+
+
+def test_an_issue_taken_away_twice_is_stopped_once() -> None:
+    server = ModelServer()
+    settle(server, created("one"))
+    claims = Claims(server, pause)
+
+    assert done(claims.settle(withdrawal())).outcome is Outcome.STOPPED
+    assert done(claims.settle(withdrawal())).outcome is Outcome.NOTHING_LIVE
+    assert len(spec_of(server)["inbox"]) == 1
+
+
+class World:
+    """A model server, its operator, and what must hold at every moment."""
+
+    def __init__(self, seed: int) -> None:
+        self.server = ModelServer()
+        self.random = random.Random(seed)  # noqa: S311  it has to be repeatable
+
+    def choose(self, count: int) -> int:
+        return self.random.randrange(count)
+
+    def go_on(self) -> None:
+        """Let the operator do something, sometimes; then look whether the rule still holds."""
+        live = self.server.live()
+        assert len(live) <= 1
+        for name in live:
+            stopped = spec_of(self.server, name)["desiredState"] == "Stopped"
+            if self.random.random() < (0.3 if stopped else 0.05):
+                self.server.set_phase(name, Phase.STOPPED if stopped else Phase.SUCCEEDED)
+            elif self.random.random() < 0.2:
+                self.server.set_phase(name, Phase.RUNNING)
+
+    def take(self, events: list[Any]) -> list[Any]:
+        claims = Claims(self.server, pause)
+        copies = [event for event in events for _ in range(self.random.randint(1, 3))]
+        handlers = [functools.partial(claims.settle, wish(event)) for event in copies]
+        return drive(handlers, self.choose, self.go_on, (Unsettled,))
+
+    def taken(self) -> list[str]:
+        """Every message that is in any run, as often as it is in one."""
+        specs = [run["spec"] for run in self.server.objects.values()]
+        begun = [spec["linear"].get("activityId") for spec in specs]
+        inboxes = [
+            entry["id"]
+            for spec in specs
+            for entry in spec["inbox"]
+            if entry["id"] != spec["linear"].get("activityId")
+        ]
+        return sorted(filter(None, begun + inboxes))
+
+    def sessions(self) -> set[str]:
+        runs = self.server.objects.values()
+        own = {run["spec"]["linear"]["sessionId"] for run in runs}
+        return own | {entry["sessionId"] for run in runs for entry in run["spec"]["inbox"]}
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(EVENTS, min_size=1, max_size=8), st.integers(0, 2**32))
+def test_whatever_overtakes_whatever_each_prompt_is_taken_once(
+    events: list[Any], seed: int
+) -> None:
+    world = World(seed)
+
+    world.take(events)
+
+    prompts = {event.activity_id for event in events if not isinstance(event, SessionCreated)}
+    taken = world.taken()
+    assert [message for message in taken if message in prompts] == sorted(prompts)
+    assert world.sessions() == {event.session_id for event in events}
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(st.one_of(EVENTS, STOPS), min_size=1, max_size=8), st.integers(0, 2**32))
+def test_whatever_overtakes_a_stop_no_run_lives_that_was_stopped(
+    events: list[Any], seed: int
+) -> None:
+    world = World(seed)
+
+    results = world.take(events)
+
+    for result in results:
+        if result.outcome in (Outcome.STOPPED, Outcome.CREATED_STOPPED):
+            assert spec_of(world.server, result.run.name)["desiredState"] == "Stopped"
+    messages = world.taken()
+    assert len(messages) == len(set(messages))
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**32))
+def test_many_copies_and_mentions_at_once_make_one_run(seed: int) -> None:
+    world = World(seed)
+    events = [created("delegated")] * 20 + [created(f"mention-{n}", "hi") for n in range(10)]
+    claims = Claims(world.server, pause)
+    handlers = [functools.partial(claims.settle, wish(event)) for event in events]
+
+    results = drive(handlers, world.choose, lambda: None, (Unsettled,))
+
+    assert list(world.server.objects) == [FIRST]
+    assert world.sessions() == {"delegated", *(f"mention-{n}" for n in range(10))}
+    by_outcome = [result.outcome for result in results]
+    assert by_outcome.count(Outcome.CREATED) == 1
+    assert by_outcome.count(Outcome.JOINED) == 10
+    assert by_outcome.count(Outcome.KNOWN) == 19
