@@ -19,10 +19,12 @@ from deputy.api.meta import (
     Part,
     Reference,
     cel,
+    unique,
 )
 from deputy.core.phase import Phase
 
 NO_TASK = "spec.prompt is required unless spec.linear is given"
+INBOX_GROWS = "spec.inbox is only ever added to"
 
 
 class DesiredState(enum.StrEnum):
@@ -113,7 +115,15 @@ class AgentRunSpec(Part):
     """The issue to work for; absent: the run was made by hand."""
     desired_state: DesiredState = DesiredState.ACTIVE
     """Stopped ends the run, whatever it is doing."""
-    attempt: Annotated[Int32, Field(ge=1, le=100)] = 1
+    attempt: Annotated[
+        Int32,
+        Field(
+            ge=1,
+            le=100,
+            json_schema_extra={"format": "int32"}
+            | cel(("self >= oldSelf", "spec.attempt can only be raised")),
+        ),
+    ] = 1
     """Raised to start again in a fresh workspace."""
     inbox: Annotated[
         list[InboxEntry],
@@ -122,7 +132,9 @@ class AgentRunSpec(Part):
             json_schema_extra={
                 "x-kubernetes-list-type": "map",
                 "x-kubernetes-list-map-keys": ["id"],
-            },
+            }
+            # The sum has the old entries in place of new ones of the same ids.
+            | cel(("self + oldSelf == self", INBOX_GROWS)),
         ),
     ] = []
     """What people said to the run, oldest first; only ever added to."""
@@ -131,6 +143,11 @@ class AgentRunSpec(Part):
     def _has_a_task(self) -> "AgentRunSpec":
         if not self.prompt and self.linear is None:
             raise ValueError(NO_TASK)
+        return self
+
+    @model_validator(mode="after")
+    def _takes_a_message_once(self) -> "AgentRunSpec":
+        unique(entry.id for entry in self.inbox)
         return self
 
 

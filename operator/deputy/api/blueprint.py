@@ -3,7 +3,7 @@
 import enum
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from deputy.api.meta import (
     Column,
@@ -16,6 +16,7 @@ from deputy.api.meta import (
     Observed,
     Part,
     Reference,
+    unique,
 )
 
 #: Kubernetes' own types are passed through: the API server checks them when the pod is made.
@@ -80,6 +81,11 @@ class PickUp(Part):
     deny_delegators: Names = []
     """Linear user ids or e-mail addresses that may not delegate."""
 
+    @model_validator(mode="after")
+    def _names_each_type_once(self) -> "PickUp":
+        unique(self.state_types)
+        return self
+
 
 class LinearTeam(Part):
     """The Linear team whose delegated issues this Blueprint takes."""
@@ -118,7 +124,7 @@ class Repository(Part):
 class PullRequest(Part):
     """How pull requests are opened."""
 
-    draft: bool = False
+    draft: Annotated[bool, Field(strict=True)] = False
     """Open them as drafts."""
     labels: Names = []
     """Labels to put on them."""

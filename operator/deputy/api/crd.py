@@ -9,7 +9,14 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from deputy.api.agentrun import AGENT_RUN, NO_TASK, AgentRun, AgentRunSpec, AgentRunStatus
+from deputy.api.agentrun import (
+    AGENT_RUN,
+    INBOX_GROWS,
+    NO_TASK,
+    AgentRun,
+    AgentRunSpec,
+    AgentRunStatus,
+)
 from deputy.api.blueprint import BLUEPRINT, Blueprint, BlueprintSpec, BlueprintStatus
 from deputy.api.meta import GROUP, VERSION, Kind, cel
 
@@ -22,6 +29,7 @@ _SPEC_RULES: dict[str, dict[str, Any]] = {
         ("has(self.linear) || (has(self.prompt) && size(self.prompt) > 0)", NO_TASK),
         ("has(self.prompt) == has(oldSelf.prompt)", "spec.prompt cannot be changed"),
         ("has(self.linear) == has(oldSelf.linear)", "spec.linear cannot be changed"),
+        ("has(self.inbox) || !has(oldSelf.inbox) || size(oldSelf.inbox) == 0", INBOX_GROWS),
     ),
 }
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,7 +21,8 @@ Reference = Annotated[str, Field(min_length=1, max_length=256)]
 #: The same where nothing is known yet.
 MaybeReference = Annotated[str, Field(max_length=256)]
 Address = Annotated[str, Field(max_length=2048)]
-Int32 = Annotated[int, Field(json_schema_extra={"format": "int32"})]
+#: Strict, because the API server takes neither "3" nor true nor 3.0 for a 3.
+Int32 = Annotated[int, Field(strict=True, json_schema_extra={"format": "int32"})]
 
 
 def cel(*rules: tuple[str, str]) -> dict[str, Any]:
@@ -28,6 +30,15 @@ def cel(*rules: tuple[str, str]) -> dict[str, Any]:
     return {
         "x-kubernetes-validations": [{"rule": rule, "message": text} for rule, text in rules],
     }
+
+
+def unique(values: Iterable[str]) -> None:
+    """Raise `ValueError` where a value is there twice, as the API server does for sets and maps."""
+    seen: set[str] = set()
+    for value in values:
+        if value in seen:
+            raise ValueError(f"Duplicate value: {value}")
+        seen.add(value)
 
 
 class Part(BaseModel):
