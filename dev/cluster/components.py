@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dev.cluster import build, configuration, packages, places
+from dev.cluster import build, configuration, machine, packages, places
 from dev.cluster.certificates import (
     ACCOUNT_KEY,
     ACCOUNT_PUBLIC_KEY,
@@ -44,7 +43,7 @@ def files() -> dict[Path, str]:
             runc=packages.path_of("runc"),
             plugins=build.folder(build.CNI),
             cni=SETTINGS / "cni",
-            snapshotter=_snapshotter(),
+            snapshotter="overlayfs" if machine.can_overlay(places.STATE) else "native",
         ),
         SETTINGS / "cni" / "10-pods.conflist": configuration.pod_network(),
         SETTINGS / "kubelet.json": configuration.kubelet(),
@@ -76,7 +75,7 @@ def _containerd(texts: dict[Path, str]) -> Program:
         tuple(inside([binaries / "containerd", "--config", settings, "--log-level", "warn"])),
         (texts[settings],),
         # containerd looks for its shim on the PATH.
-        {"PATH": os.pathsep.join([str(binaries), packages.SEARCHED])},
+        {"PATH": f"{binaries}:{packages.SYSTEM_PATH}"},
     )
 
 
@@ -89,7 +88,7 @@ def _etcd() -> Program:
         "log-level": "warn",
     }
     command: Words = [build.program(build.ETCD, "etcd"), *_flags(flags), "--unsafe-no-fsync"]
-    return Program("etcd", tuple(inside(command)))
+    return Program("etcd", tuple(inside(command)), environment={"PATH": packages.SYSTEM_PATH})
 
 
 def _api_server() -> Program:
@@ -143,16 +142,16 @@ def _kubelet(texts: dict[Path, str]) -> Program:
 def _dns(texts: dict[Path, str]) -> Program:
     settings = SETTINGS / "Corefile"
     command: Words = [build.program(build.COREDNS, "coredns"), "-conf", settings]
-    return Program("coredns", tuple(inside(command)), (texts[settings],))
+    return Program(
+        "coredns", tuple(inside(command)), (texts[settings],), {"PATH": packages.SYSTEM_PATH}
+    )
 
 
 def _kubernetes(name: str, flags: Flags, texts: dict[Path, str] | None = None) -> Program:
     settings = flags.get("config")
     read = (texts[settings],) if texts and isinstance(settings, Path) else ()
     command: Words = [build.program(build.KUBERNETES, name), *_flags(flags)]
-    return Program(
-        name, tuple(inside(command)), read, {"PATH": packages.SEARCHED, "KUBECONFIG": ""}
-    )
+    return Program(name, tuple(inside(command)), read, {"PATH": packages.SYSTEM_PATH})
 
 
 def _flags(flags: Flags) -> list[str]:
@@ -161,11 +160,3 @@ def _flags(flags: Flags) -> list[str]:
 
 def _credentials(name: str) -> Path:
     return SETTINGS / f"{name}.kubeconfig"
-
-
-def _snapshotter() -> str:
-    # An overlay cannot lie on an overlay, and inside a container everything does.
-    mounts = Path("/proc/self/mounts").read_text().splitlines()
-    found = [(mount.split()[1], mount.split()[2]) for mount in mounts]
-    over = [(point, kind) for point, kind in found if places.STATE.is_relative_to(point)]
-    return "native" if max(over, key=lambda each: len(each[0]))[1] == "overlay" else "overlayfs"

@@ -34,6 +34,18 @@ _TUNABLES = tuple(
         "kernel/keys/root_maxbytes",
     )
 )
+#: Made by the programs whatever their settings say; the inner ones first.
+_SHARED = tuple(
+    Path(name)
+    for name in (
+        "/var/lib/kubelet/device-plugins",
+        "/var/lib/kubelet",
+        "/var/lib/cni/results",
+        "/var/lib/cni",
+        "/var/log/containers",
+    )
+)
+
 _TUNED = places.RUNTIME / "tunables.json"
 
 _PROGRAMS = frozenset(
@@ -112,10 +124,14 @@ def remove_folders() -> None:
     for link in Path("/var/log/containers").glob("*.log"):
         if link.is_symlink() and places.STATE in link.readlink().parents:
             link.unlink()
-    for cached in Path("/var/lib/cni/results").glob("deputy-cluster-*"):
-        cached.unlink()
+    for cached in Path("/var/lib/cni/results").glob("*"):
+        if str(places.RUNTIME) in cached.read_text():
+            cached.unlink()
     for folder in (places.STATE, places.RUNTIME):
         shutil.rmtree(folder, ignore_errors=True)
+    for folder in _SHARED:
+        with contextlib.suppress(OSError):
+            folder.rmdir()  # it stays where somebody else's kubelet has something in it
 
 
 def _pids() -> Iterator[int]:

@@ -47,3 +47,13 @@ def _has_controller(name: str) -> bool:
     if unified.exists():
         return name in unified.read_text().split()
     return CGROUPS.is_dir() and any(name in each.name.split(",") for each in CGROUPS.iterdir())
+
+
+def can_overlay(folder: Path) -> bool:
+    """Tell whether overlays can be made of a folder.
+
+    An overlay cannot lie on an overlay, and inside a container everything does.
+    """
+    mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    under = [each for each in mounts if folder.is_relative_to(each[1])]
+    return max(under, key=lambda each: len(each[1]))[2] != "overlay"

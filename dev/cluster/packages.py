@@ -24,8 +24,10 @@ FOR_CLUSTER: Mapping[str, str] = {
 }
 FOR_IMAGES: Mapping[str, str] = {"buildah": "buildah", "mmdebstrap": "mmdebstrap"}
 
-#: Daemons and network tools are not on everybody's PATH.
-SEARCHED = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
+#: The system's folders, daemons' among them. They come first, so that a start from another shell
+#: finds the same programs and leaves alone what runs.
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_SEARCHED = f"{SYSTEM_PATH}:{os.environ.get('PATH', '')}"
 
 
 def path_of(name: str) -> Path:
@@ -34,7 +36,7 @@ def path_of(name: str) -> Path:
     Raises:
         Refusal: it is not installed.
     """
-    found = shutil.which(name, path=SEARCHED)
+    found = shutil.which(name, path=_SEARCHED)
     if found is None:
         raise Refusal(f"{name} is not installed; install it and run this again.")
     return Path(found)
@@ -46,7 +48,7 @@ def ensure(wanted: Mapping[str, str]) -> None:
     Raises:
         Refusal: this is no Debian, or we are not root; with the one command to run.
     """
-    missing = [name for name in wanted if shutil.which(name, path=SEARCHED) is None]
+    missing = [name for name in wanted if shutil.which(name, path=_SEARCHED) is None]
     if not missing:
         return
     packages = sorted({wanted[name] for name in missing})

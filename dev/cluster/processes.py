@@ -29,7 +29,10 @@ _STATE, _STARTED = 0, 19
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program to keep running: its command, and the contents of the files that configure it."""
+    """A program to keep running: command, contents of its configuration files, environment.
+
+    The environment is all that it gets: what surrounds us (a proxy, a KUBECONFIG) is not for it.
+    """
 
     name: str
     argv: tuple[str, ...]
@@ -100,7 +103,7 @@ def start(program: Program, *, records: Path, logs: Path) -> Record:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env={**os.environ, **program.environment},
+                env=program.environment,
             )
         except OSError as error:
             raise Refusal(f"{program.name} does not start: {error}") from error

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from dev.cluster import packages, places
+from dev.cluster import machine, packages, places
 from dev.cluster.steps import run, run_long, step, succeeds
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Buildah:
         trust = ["--volume", f"{AUTHORITIES}:{AUTHORITIES}:ro"] if AUTHORITIES.exists() else []
         run_long(
             self._buildah(
-                *("bud", "--isolation", "chroot", "--network", "host", "--layers"),
+                *("bud", "--isolation", "chroot", "--network", "host", "--layers", "--force-rm"),
                 *(*self._policy(), "--pull-never", "--tag", image.reference, *target, *trust),
                 *("--build-arg", f"{image.base_argument}={self.base}", image.context),
             )
@@ -106,8 +106,11 @@ class Buildah:
         half.rename(self._archive)
 
     def _buildah(self, *words: str | Path) -> Words:
-        storage = ("--root", places.cache() / "buildah", "--runroot", "/run/deputy-buildah")
-        return [packages.path_of("buildah"), *storage, *words]
+        storage = places.cache() / "buildah"
+        overlay = ("overlay", "--storage-opt", "overlay.skip_mount_home=true")
+        driver = overlay if machine.can_overlay(storage) else ("vfs",)
+        where = ("--root", storage, "--runroot", "/run/deputy-buildah")
+        return [packages.path_of("buildah"), *where, "--storage-driver", *driver, *words]
 
     def _policy(self) -> list[str | Path]:
         # Debian's package has none, and what is built here needs no signature.

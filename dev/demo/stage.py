@@ -1,0 +1,151 @@
+"""Set a stage: a namespace with the simulators, the chart and what both need.
+
+The demo and every test on the cluster stand on it, so both see what a user sees.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from dev.cluster import places
+from dev.cluster.refusal import Refusal
+
+MANIFESTS = Path(__file__).resolve().parent / "manifests"
+CHART = places.PROJECT / "charts" / "deputy"
+CRDS = places.PROJECT / "crds"
+
+#: Made up, known to everybody, worth nothing: they open simulators.
+WEBHOOK_SECRET = "simulated-webhook-secret"  # noqa: S105  see above
+FORGE_TOKEN = "simulated-forge-token"  # noqa: S105  see above
+CLIENT_ID = "3f0b6c1e8f5e4d539a455c1f9a1f2b10"
+CLIENT_SECRET = "simulated-client-secret"  # noqa: S105  see above
+
+SIMULATORS = ("linear", "forge", "model")
+
+
+def kubeconfig() -> Path:
+    """Return the kubeconfig of the cluster of `make cluster`; never the ambient one."""
+    named = os.environ.get("DEPUTY_CLUSTER", "")
+    path = Path(named) if named else places.KUBECONFIG
+    if not path.exists():
+        raise Refusal(f"{path} does not exist; run `make cluster` first.")
+    return path
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Tools:
+    """kubectl and helm on one cluster."""
+
+    kubeconfig: Path
+
+    def kubectl(self, *words: str, given: str = "") -> str:
+        """Run kubectl and return what it prints; raise `Refusal` with its last words."""
+        return self._run("kubectl", *words, given=given)
+
+    def helm(self, *words: str) -> str:
+        """Run helm and return what it prints; raise `Refusal` with its last words."""
+        return self._run("helm", *words)
+
+    def get(self, *words: str) -> Any:
+        """Return what kubectl shows, as JSON."""
+        return json.loads(self.kubectl("get", *words, "-o", "json"))
+
+    def apply(self, namespace: str, *things: dict[str, Any]) -> None:
+        """Apply `things` to a namespace."""
+        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(things)})
+        self.kubectl("apply", "-n", namespace, "-f", "-", given=text)
+
+    def _run(self, program: str, *words: str, given: str = "") -> str:
+        path = f"{places.PROGRAMS}{os.pathsep}{os.environ.get('PATH', '')}"
+        done = subprocess.run(
+            [program, *words],
+            env={**os.environ, "PATH": path, "KUBECONFIG": str(self.kubeconfig)},
+            input=given,
+            text=True,
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode:
+            said = (done.stderr or done.stdout).strip()[-1500:]
+            raise Refusal(f"{program} {' '.join(words[:4])} failed: {said}")
+        return done.stdout
+
+
+def secret(name: str, **values: str) -> dict[str, Any]:
+    """Return the manifest of a Secret."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name},
+        "stringData": values,
+    }
+
+
+def install_crds(tools: Tools) -> None:
+    """Apply the CustomResourceDefinitions and wait until they are served."""
+    tools.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
+    tools.kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", str(CRDS))
+
+
+def make_namespace(tools: Tools, namespace: str) -> None:
+    """Create a namespace under the restricted Pod Security Standard, or find it."""
+    tools.apply(
+        "default",
+        {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {
+                "name": namespace,
+                "labels": {"pod-security.kubernetes.io/enforce": "restricted"},
+            },
+        },
+    )
+
+
+def start_simulators(tools: Tools, namespace: str) -> None:
+    """Start Linear, the forge and the model, with the Secrets that fit them."""
+    tools.apply(
+        namespace,
+        secret("forge", token=FORGE_TOKEN),
+        secret(
+            "deputy-linear",
+            webhookSecret=WEBHOOK_SECRET,
+            clientId=CLIENT_ID,
+            clientSecret=CLIENT_SECRET,
+        ),
+    )
+    tools.kubectl("apply", "-n", namespace, "-f", str(MANIFESTS / "simulators.yaml"))
+
+
+def wait_for_simulators(tools: Tools, namespace: str) -> None:
+    """Return once every simulator answers."""
+    for name in SIMULATORS:
+        tools.kubectl("rollout", "status", "-n", namespace, f"deployment/{name}", "--timeout=120s")
+
+
+def install_deputy(tools: Tools, namespace: str, *settings: str) -> None:
+    """Install or upgrade the chart from this tree's images, and wait until it is ready."""
+    values = (
+        "image.repository=localhost/deputy-operator",
+        "image.tag=dev",
+        "sidecarImage.repository=localhost/deputy-sidecar",
+        "sidecarImage.tag=dev",
+        f"linear.apiUrl=http://linear.{namespace}.svc:8080",
+        *settings,
+    )
+    words = [word for value in values for word in ("--set", value)]
+    tools.helm(
+        "upgrade", "--install", "deputy", str(CHART), "-n", namespace, *words,
+        "--wait", "--timeout", "120s",
+    )  # fmt: skip
+
+
+def address_of(tools: Tools, namespace: str, service: str) -> str:
+    """Return where a Service is reached from this machine."""
+    found = tools.get("service", "-n", namespace, service)
+    return f"http://{found['spec']['clusterIP']}:{found['spec']['ports'][0]['port']}"
