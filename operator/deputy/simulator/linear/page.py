@@ -15,6 +15,7 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+PARTS = frozenset({"page.css", "page.js", "dom.js", "issue.js", "session.js"})
 _KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
 
 
@@ -29,14 +30,12 @@ async def page(_request: web.Request) -> web.Response:
     return _response("index.html")
 
 
-async def script(_request: web.Request) -> web.Response:
-    """Return the page's script."""
-    return _response("page.js")
-
-
-async def style(_request: web.Request) -> web.Response:
-    """Return the page's style."""
-    return _response("page.css")
+async def part(request: web.Request) -> web.Response:
+    """Return a part of the page: its style or one of its scripts."""
+    name = request.match_info["name"]
+    if name not in PARTS:
+        raise web.HTTPNotFound
+    return _response(name)
 
 
 async def events(request: web.Request) -> web.StreamResponse:
