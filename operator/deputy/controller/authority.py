@@ -10,30 +10,39 @@ from typing import Any
 
 from deputy.kube import resources
 from deputy.kube.client import Kube
-from deputy.kube.errors import AlreadyExists, Conflict, NotFound
+from deputy.kube.errors import Conflict, NotFound
 from deputy.relay.certificates import Pair, is_good, make_authority, make_server
 
 SECRET = "deputy-relay-ca"  # noqa: S105  a name, not a secret
 _CERTIFICATE, _KEY = "ca.crt", "ca.key"
 
 
-async def authority(kube: Kube, namespace: str, now: dt.datetime) -> Pair:
-    """Return the authority that the Secret holds, made and stored first where there is none.
+class AuthorityMissing(Exception):
+    """The Secret for the relay's authority is not there."""
 
-    Whoever stores first wins; the others read what was stored.
+
+async def authority(kube: Kube, namespace: str, now: dt.datetime) -> Pair:
+    """Return the authority that the Secret holds, made and stored first where it is empty.
+
+    Whoever stores first wins; the others read what was stored. The chart makes the Secret, empty,
+    because the right to create Secrets is the right to mint any service account's token.
+    Raises `AuthorityMissing` where there is no such Secret.
     """
     path = resources.secrets(namespace, SECRET)
     while True:
         try:
             secret = await kube.get(path)
         except NotFound:
-            secret = None
-        if secret is not None and is_good(found := _pair_in(secret), now):
+            raise AuthorityMissing(
+                f'Secret "{SECRET}" does not exist in namespace {namespace}; it comes with the '
+                "Helm chart: run `helm upgrade` to have it back"
+            ) from None
+        if is_good(found := _pair_in(secret), now):
             return found
         fresh = make_authority(now)
         try:
-            await _store(kube, namespace, secret, fresh)
-        except (AlreadyExists, Conflict):
+            await kube.replace(path, {**secret, "data": _data_of(fresh)})
+        except Conflict:
             continue
         return fresh
 
@@ -58,15 +67,8 @@ def _pair_in(secret: dict[str, Any]) -> Pair:
     return Pair(base64.b64decode(data.get(_CERTIFICATE, "")), base64.b64decode(data.get(_KEY, "")))
 
 
-async def _store(kube: Kube, namespace: str, old: dict[str, Any] | None, pair: Pair) -> None:
-    data = {
+def _data_of(pair: Pair) -> dict[str, str]:
+    return {
         _CERTIFICATE: base64.b64encode(pair.certificate).decode(),
         _KEY: base64.b64encode(pair.key).decode(),
     }
-    if old is None:
-        body = {"metadata": {"name": SECRET}, "type": "Opaque", "data": data}
-        await kube.create(
-            resources.secrets(namespace), {"apiVersion": "v1", "kind": "Secret"} | body
-        )
-    else:
-        await kube.replace(resources.secrets(namespace, SECRET), {**old, "data": data})

@@ -38,7 +38,7 @@ class Cluster:
         return self.blueprints.get(run.metadata.namespace, run.spec.blueprint_ref.name)
 
     def pod_of(self, run: AgentRun) -> Mapping[str, Any] | None:
-        """Return the pod of `run`: of the attempt that its status tells, else of the present one."""
+        """Return the pod of the attempt that the status of `run` tells, else of the present one."""
         attempt = run.status.attempt or run.spec.attempt
         pod = self.pods.get(run.metadata.namespace, pod_name(run.metadata.name, attempt))
         return pod if pod is not None and owned_by(pod, run) else None

@@ -199,17 +199,23 @@ class RunDesk:
                 refused[seq] = reason
             talk.acked = max(talk.acked, seq)
             metrics.RELAY_EVENTS.labels("refused" if reason else "shown").inc()
-        if report is not None:
+        if report is not None and self._is_settled(talk, report[1]):
             talk.acked = max(talk.acked, report[0])
-            self._report(talk, report[1])
         return refused
 
-    def _report(self, talk: Conversation, report: Finished) -> None:
+    def _is_settled(self, talk: Conversation, report: Finished) -> bool:
+        """Take in a report; return whether the sidecar may forget it.
+
+        It may where a newer prompt makes it stale. Else it is acknowledged with the refusal that
+        follows once the ending is in the status: what is in memory alone dies with this leader.
+        """
         run = self._by_uid(talk.run_uid)
         talk.prompts = prompts_of(run)
-        if not talk.is_stale(report):
-            talk.report = report
-            self._look_at(key_of(run))
+        if talk.is_stale(report):
+            return True
+        talk.report = report
+        self._look_at(key_of(run))
+        return False
 
 
 def prompts_of(run: AgentRun) -> tuple[Message, ...]:

@@ -5,7 +5,7 @@ import contextlib
 import datetime as dt
 import os
 import signal
-from typing import Any
+from collections.abc import Callable
 
 import httpx
 import kopf
@@ -14,7 +14,7 @@ import structlog
 from deputy import log
 from deputy.controller import metrics
 from deputy.controller.apply import Actor
-from deputy.controller.authority import authority, server_context
+from deputy.controller.authority import AuthorityMissing, authority, server_context
 from deputy.controller.blueprints import BlueprintReconciler
 from deputy.controller.cluster import Cluster, Key
 from deputy.controller.delivery import Delivery
@@ -39,6 +39,7 @@ from deputy.kube.kubeconfig import from_kubeconfig
 from deputy.kube.workspace import WorkspaceSettings
 from deputy.relay.app import Relay, serve
 from deputy.relay.authentication import Authenticator
+from deputy.relay.certificates import Pair
 from deputy.settings import OperatorSettings
 from deputy.trackers.linear.client import LinearClient
 from deputy.trackers.linear.credentials import Credentials
@@ -54,8 +55,13 @@ def run(settings: OperatorSettings) -> int:
     log.configure(settings.log_level)
     try:
         asyncio.run(_main(settings))
-    except* LeadershipLost as group:
+    except ExceptionGroup as group:
+        if group.subgroup(LeadershipLost) is None:
+            raise
         _log.error("leadership is lost; this process ends", error=str(group.exceptions[0]))
+        return 1
+    except AuthorityMissing as error:
+        _log.error("cannot lead", error=str(error))
         return 1
     return 0
 
@@ -126,9 +132,11 @@ class _Leader:
             client = LinearClient(http, self._settings.linear_api_url, credentials)
             writer = Writer(client)
             tracker = Tracker(client, writer)
-            await self._work(tracker, writer, signer)
+            await self._work(tracker, writer, signer, http)
 
-    async def _work(self, tracker: Tracker, writer: Writer, signer: Any) -> None:
+    async def _work(
+        self, tracker: Tracker, writer: Writer, signer: Pair, http: httpx.AsyncClient
+    ) -> None:
         now = dt.datetime.now(dt.UTC)
         desk = RunDesk(
             kube=self._kube,
@@ -140,7 +148,7 @@ class _Leader:
         workspace = WorkspaceSettings(
             self._settings.sidecar_image, self._settings.relay_url, signer.certificate.decode()
         )
-        runs = self._reconciler(desk, tracker, workspace)
+        runs = self._reconciler(desk, tracker, workspace, http)
         blueprints = BlueprintReconciler(
             kube=self._kube, cluster=self._cluster, tracker=tracker, look_at_run=self._look_at_run
         )
@@ -167,14 +175,18 @@ class _Leader:
             await relay.cleanup()
 
     def _reconciler(
-        self, desk: RunDesk, tracker: Tracker, workspace: WorkspaceSettings
+        self,
+        desk: RunDesk,
+        tracker: Tracker,
+        workspace: WorkspaceSettings,
+        http: httpx.AsyncClient,
     ) -> Reconciler:
         assumed: set[str] = set()
         actor = Actor(
             kube=self._kube,
             cluster=self._cluster,
             tracker=tracker,
-            delivery=Delivery(self._kube),
+            delivery=Delivery(self._kube, http),
             workspace=workspace,
             assumed=assumed,
             look_at=self._look_at_run,
@@ -216,7 +228,7 @@ class _Leader:
         if not self._stop.is_set():
             raise LeadershipLost("the watches have ended")
 
-    def _run_changed(self, desk: RunDesk) -> Any:
+    def _run_changed(self, desk: RunDesk) -> Callable[[Key], None]:
         def changed(key: Key) -> None:
             run = self._cluster.runs.get(*key)
             if run is not None:
