@@ -133,6 +133,13 @@ def priority_of(update: Update) -> Priority:
     return update.priority if isinstance(update, PostActivity) else Priority.NORMAL
 
 
+def is_ephemeral(update: Update) -> bool:
+    """Say whether an update is an activity that vanishes with the next one."""
+    if not isinstance(update, PostActivity):
+        return False
+    return isinstance(update.content, Thought | Action) and update.content.ephemeral
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Sent:
     """The tracker has it, from this call or from an earlier one."""

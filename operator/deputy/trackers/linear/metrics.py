@@ -17,9 +17,6 @@ DELIVERY = Histogram(
     "deputy_linear_delivery_seconds", "From wanting an update to having sent it", buckets=_SECONDS
 )
 UPDATES = Counter("deputy_linear_updates_total", "Updates by what became of them", ["result"])
-COALESCED = Counter(
-    "deputy_linear_coalesced_total", "Updates that a newer one made needless", ["kind"]
-)
 DROPPED = Counter("deputy_linear_dropped_total", "Updates that were not sent", ["reason"])
 RETRIES = Counter(
     "deputy_linear_retries_total", "Requests that are repeated, by reason", ["reason"]

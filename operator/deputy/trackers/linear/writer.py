@@ -1,0 +1,260 @@
+"""The only one who spends the budget that Linear gives an organisation.
+
+What to send next is decided in `schedule` and how fast in `pacing`; this module carries it out
+and learns from the answers. It keeps nothing on disk: after a crash everybody hands in again what
+they were not told about, and the ids let Linear recognise what it has.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol, assert_never
+
+import structlog
+
+from deputy.trackers.linear import metrics
+from deputy.trackers.linear.budget import Budget
+from deputy.trackers.linear.client import Outcome, Unsettled
+from deputy.trackers.linear.content import says_nothing
+from deputy.trackers.linear.errors import LinearError, LinearUnavailable, RateLimited, Rejected
+from deputy.trackers.linear.pacing import Pacing, is_short, retry_after
+from deputy.trackers.linear.promises import Promises, WriterStopped, broken, kept
+from deputy.trackers.linear.schedule import (
+    CLOSED,
+    PRESSURE,
+    SUPERSEDED,
+    Entry,
+    Line,
+    Needless,
+    Schedule,
+    Send,
+)
+from deputy.trackers.updates import Dropped, Refused, Result, Sent, Update
+
+__all__ = ["Sender", "Writer", "WriterStopped"]
+
+_LOG = structlog.stdlib.get_logger(__name__)
+
+#: What a metric calls a reason.
+_REASONS = {SUPERSEDED: "superseded", CLOSED: "closed", PRESSURE: "pressure"}
+
+
+class Sender(Protocol):
+    """What the writer needs of a client."""
+
+    @property
+    def budget(self) -> Budget:
+        """What may still be asked for, as the newest answer said it."""
+
+    async def apply(self, updates: Sequence[Update]) -> list[Outcome]:
+        """Carry out updates in one request."""
+
+
+class Writer:
+    """Sends updates: in order within a session, the urgent first, many in one request.
+
+    What is permanent is sent, however long that takes, unless Linear refuses it; ephemerals and
+    replaced plans may be dropped. Everything is to be called from the event loop's thread.
+    """
+
+    def __init__(
+        self,
+        client: Sender,
+        *,
+        pacing: Pacing | None = None,
+        clock: Callable[[], float] = time.time,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._client = client
+        self._pacing = pacing or Pacing()
+        self._clock = clock
+        self._chance = chance
+        self._schedule = Schedule()
+        self._promises = Promises()
+        self._line = Line()
+        self._failures = 0
+        self._succeeded = float("-inf")
+        self._news = asyncio.Event()
+        self._stopped = False
+
+    def submit(self, update: Update) -> asyncio.Future[Result]:
+        """Hand in an update; the future tells what became of it.
+
+        An id that was handed in before, or is on its way, is not sent again: the future tells
+        the same. When the writer stops first, the future raises `WriterStopped`.
+        """
+        if self._stopped:
+            return broken()
+        if (promise := self._promises.known(update)) is not None:
+            return promise
+        if says_nothing(update):
+            return kept(Dropped("nothing to say"))
+        if self._schedule.is_closed_to(update):
+            metrics.DROPPED.labels(_REASONS[CLOSED]).inc()
+            return kept(Dropped(CLOSED))
+        entry, needless = self._schedule.add(update, self._clock())
+        promise = self._promises.give(entry.number, update)
+        self._drop(needless)
+        self._news.set()
+        return promise
+
+    def close_session(self, session_id: str) -> None:
+        """Send nothing more in a session but what is terminal, and drop what waits for it."""
+        self._drop(self._schedule.close(session_id))
+
+    def open_session(self, session_id: str) -> None:
+        """Send everything again in a session that was closed, as a new run begins in it."""
+        self._schedule.open(session_id)
+
+    def lag(self) -> float:
+        """Return the seconds for which the oldest update has been waiting."""
+        oldest = self._schedule.oldest()
+        return 0.0 if oldest is None else max(0.0, self._clock() - oldest)
+
+    async def idle(self) -> None:
+        """Return when everything that was handed in is settled."""
+        while waiting := self._promises.still_open():
+            await asyncio.wait(waiting)
+
+    async def run(self) -> None:
+        """Send what is handed in, for ever; cancel it to stop.
+
+        Whoever still waits then gets `WriterStopped`.
+        """
+        metrics.QUEUED.set_function(lambda: len(self._schedule))
+        metrics.LAG.set_function(self.lag)
+        try:
+            while True:
+                await self._step()
+        finally:
+            self._stopped = True
+            self._promises.break_all()
+
+    async def _step(self) -> None:
+        """Send one request, or wait until there is a reason to look again."""
+        self._news.clear()
+        now = self._clock()
+        self._line = dataclasses.replace(self._line, budget=self._client.budget)
+        if is_short(self._line.budget, self._pacing, now):
+            self._drop(self._schedule.relieve())
+        step = self._schedule.next(now, self._line, self._pacing)
+        if isinstance(step, Send):
+            await self._send(step.entries)
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(step.seconds):
+                await self._news.wait()
+
+    async def _send(self, entries: tuple[Entry, ...]) -> None:
+        self._line = dataclasses.replace(self._line, last=self._clock())
+        try:
+            async with asyncio.timeout(self._pacing.answer_timeout):
+                outcomes = await self._client.apply([entry.update for entry in entries])
+        except TimeoutError:
+            self._failed(entries, LinearUnavailable("no answer from Linear in time"))
+        except LinearError as error:
+            self._failed(entries, error)
+        except Exception as error:  # noqa: BLE001  what we cannot write must not end the rest
+            _LOG.exception("an update cannot be written", updates=_kinds(entries))
+            self._failed(
+                entries, Rejected("INTERNAL", f"cannot be written: {type(error).__name__}")
+            )
+        else:
+            self._answered(entries, outcomes)
+
+    def _answered(self, entries: tuple[Entry, ...], outcomes: Iterable[Outcome]) -> None:
+        if self._failures:
+            _LOG.info("Linear takes updates again", failures=self._failures)
+        self._failures = 0
+        self._succeeded = self._clock()
+        for entry, outcome in zip(entries, outcomes, strict=True):
+            match outcome:
+                case Sent() | Refused():
+                    self._settle(entry, outcome)
+                case Unsettled():
+                    entry.alone = True
+                    self._again(entry, self._clock())
+                case _:
+                    assert_never(outcome)
+
+    def _failed(self, entries: tuple[Entry, ...], error: LinearError) -> None:
+        """Decide what a request that failed as a whole means for each of its updates."""
+        match error:
+            case Rejected() if len(entries) == 1:
+                self._settle(entries[0], Refused(str(error)))
+            case Rejected():
+                for entry in entries:
+                    entry.alone = True
+                    self._again(entry, self._clock())
+            case LinearUnavailable():
+                self._hold(error, error.retry_after)
+                for entry in entries:
+                    self._try_later(entry, error)
+            case _:
+                waits = error.retry_after if isinstance(error, RateLimited) else None
+                self._hold(error, waits)
+                for entry in entries:
+                    self._again(entry, self._clock())
+
+    def _hold(self, error: LinearError, wanted: float | None) -> None:
+        """Leave Linear alone for a while: as long as it said, else longer with each failure."""
+        self._failures += 1
+        reason = type(error).__name__
+        metrics.RETRIES.labels(reason).inc()
+        wait = max(wanted or 0.0, retry_after(self._pacing, self._failures, self._chance()))
+        until = self._clock() + min(wait, 3600.0)
+        self._line = dataclasses.replace(self._line, hold_until=until)
+        tell = _LOG.warning if self._failures == 1 else _LOG.debug
+        tell("Linear takes no updates", reason=reason, error=str(error), seconds=round(wait, 1))
+
+    def _try_later(self, entry: Entry, error: LinearError) -> None:
+        """Let an update wait by itself, so that others pass it when only it fails."""
+        now = self._clock()
+        entry.attempts += 1
+        entry.alone = entry.alone or entry.attempts > 1
+        entry.failing_since = entry.failing_since or now
+        if self._is_hopeless(entry, now):
+            self._settle(entry, Refused(f"Linear failed on it again and again: {error}"))
+            return
+        wait = retry_after(self._pacing, entry.attempts, self._chance())
+        self._again(entry, now + wait)
+
+    def _is_hopeless(self, entry: Entry, now: float) -> bool:
+        """Say whether only this update keeps failing; what is urgent is never given up."""
+        began = entry.failing_since or now
+        return (
+            not entry.priority.is_urgent
+            and now - began > self._pacing.patience
+            and self._succeeded > began
+        )
+
+    def _again(self, entry: Entry, not_before: float) -> None:
+        needless = self._schedule.again(entry, not_before)
+        if needless is not None:
+            self._drop([needless])
+
+    def _settle(self, entry: Entry, result: Sent | Refused) -> None:
+        self._schedule.settled(entry)
+        self._promises.keep(entry.number, result)
+        if isinstance(result, Sent):
+            metrics.UPDATES.labels("sent").inc()
+            metrics.DELIVERY.observe(max(0.0, self._clock() - entry.since))
+        else:
+            metrics.UPDATES.labels("refused").inc()
+            _LOG.warning("Linear refused an update", updates=_kinds([entry]), reason=result.reason)
+
+    def _drop(self, needless: Iterable[Needless]) -> None:
+        for one in needless:
+            metrics.DROPPED.labels(_REASONS[one.reason]).inc()
+            metrics.UPDATES.labels("dropped").inc()
+            # A session may be opened again; then what was dropped with it is new.
+            remember = one.reason != CLOSED
+            self._promises.keep(one.entry.number, Dropped(one.reason), remember=remember)
+
+
+def _kinds(entries: Iterable[Entry]) -> str:
+    """Name updates without their words, which are nobody's business in a log."""
+    return ", ".join(type(entry.update).__name__ for entry in entries)
