@@ -18,7 +18,6 @@ from deputy.trackers.linear.errors import CredentialsMissing
 from deputy.trackers.linear.sansio import WebhookRefused, from_http
 from deputy.webhook.claiming import Unsettled
 from deputy.webhook.health import Health
-from deputy.webhook.intake import Intake
 from deputy.webhook.metrics import Metrics
 from deputy.webhook.teller import Untold
 
@@ -29,6 +28,13 @@ LARGEST_BODY = 1024 * 1024
 _PATIENCE = 4.5
 _RETRY_AFTER = {"Retry-After": "10"}
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+class Takes(Protocol):
+    """What makes an event safe."""
+
+    async def take(self, event: events.Event) -> str:
+        """Return, once the event is safe, one word for what became of it; see `Intake.take`."""
 
 
 class Secrets(Protocol):
@@ -42,7 +48,7 @@ class Secrets(Protocol):
 class Parts:
     """What the application is made of."""
 
-    intake: Intake
+    intake: Takes
     secrets: Secrets
     health: Health
     metrics: Metrics

@@ -1,6 +1,6 @@
 """What the webhook process counts."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
 
 _BUCKETS = (0.0025, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
@@ -8,8 +8,8 @@ _BUCKETS = (0.0025, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 
 class Metrics:
     """The counters of one process; no label holds a name that users choose."""
 
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self.registry = registry
         self.received = Counter(
             "deputy_webhook_received",
             "Deliveries, by what they tell and what became of them.",

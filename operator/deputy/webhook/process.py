@@ -1,6 +1,7 @@
 """The webhook process: puts the parts together, serves, and ends without losing anything."""
 
 import asyncio
+import dataclasses
 import datetime as dt
 import os
 import signal
@@ -45,33 +46,52 @@ async def serve(settings: WebhookSettings, connection: Connection) -> None:
     """Serve until the process is asked to end; a part that breaks ends it with its error."""
     http = httpx.AsyncClient(timeout=httpx.Timeout(5.0))
     async with Kube(connection) as kube, http, asyncio.TaskGroup() as group:
-        catalogue = Catalogue(kube, settings.agent_namespaces)
-        credentials = Credentials(settings.linear_credentials, http, settings.linear_api_url)
-        metrics = Metrics()
-        teller = Teller(LinearClient(http, settings.linear_api_url, credentials), metrics)
-        claims = Claims(ApiServerRuns(kube, settings.agent_namespaces))
-        intake = Intake(claims, catalogue, teller, metrics, _now)
-        health = Health(catalogue, lambda: credentials.check(webhook=True))
-        following = group.create_task(catalogue.follow())
-        reminding = group.create_task(_remind(health.check_credentials, settings))
-        runner = web.AppRunner(
-            make_app(Parts(intake, credentials, health, metrics, _now)),
-            access_log=None,
-            handle_signals=False,
-            shutdown_timeout=_LAST_REQUESTS,
+        built = assemble(settings, kube, http)
+        background = (
+            group.create_task(built.catalogue.follow()),
+            group.create_task(_remind(built.parts.health.check_credentials, settings)),
         )
-        await runner.setup()
-        await web.TCPSite(runner, port=settings.port, backlog=1024).start()
+        runner = await _start(built.parts, settings)
         _LOG.info("serving", port=settings.port, namespaces=settings.agent_namespaces)
         await _asked_to_end()
         _LOG.info("ending", drain_seconds=settings.drain.total_seconds())
-        health.ending = True
+        built.parts.health.ending = True
         # Whoever sends to us learns only after a moment that we are not ready any more.
         await asyncio.sleep(settings.drain.total_seconds())
         await runner.cleanup()
-        await teller.drain(_LAST_WORDS)
-        following.cancel()
-        reminding.cancel()
+        await built.teller.drain(_LAST_WORDS)
+        for task in background:
+            task.cancel()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Built:
+    """The application's parts, and those that somebody has to run and to drain."""
+
+    parts: Parts
+    catalogue: Catalogue
+    teller: Teller
+
+
+def assemble(
+    settings: WebhookSettings, kube: Kube, http: httpx.AsyncClient, metrics: Metrics | None = None
+) -> Built:
+    """Put the parts together; nothing runs yet."""
+    metrics = metrics or Metrics()
+    catalogue = Catalogue(kube, settings.agent_namespaces)
+    credentials = Credentials(settings.linear_credentials, http, settings.linear_api_url)
+    teller = Teller(LinearClient(http, settings.linear_api_url, credentials), metrics)
+    claims = Claims(ApiServerRuns(kube, settings.agent_namespaces))
+    intake = Intake(claims, catalogue, teller, metrics, _now)
+    health = Health(catalogue, lambda: credentials.check(webhook=True))
+    return Built(Parts(intake, credentials, health, metrics, _now), catalogue, teller)
+
+
+async def _start(parts: Parts, settings: WebhookSettings) -> web.AppRunner:
+    runner = web.AppRunner(make_app(parts), access_log=None, shutdown_timeout=_LAST_REQUESTS)
+    await runner.setup()
+    await web.TCPSite(runner, port=settings.port, backlog=1024).start()
+    return runner
 
 
 async def _asked_to_end() -> None:

@@ -10,7 +10,7 @@ from typing import Protocol
 import structlog
 
 from deputy.core.acknowledge import Word
-from deputy.trackers.linear.errors import LinearError, LinearUnavailable, RateLimited
+from deputy.trackers.linear.errors import LinearError, LinearUnavailable, RateLimited, Rejected
 from deputy.trackers.updates import Content, PostActivity, Priority, Refused, Thought, Update
 from deputy.webhook.metrics import Metrics
 
@@ -60,6 +60,8 @@ class Teller:
         """
         try:
             await self._post(PostActivity(session_id, activity_id, content, Priority.TERMINAL))
+        except Rejected as error:
+            self._refused(session_id, str(error))
         except LinearError as error:
             self._metrics.words.labels("untold").inc()
             raise Untold(str(error)) from error
@@ -97,9 +99,10 @@ class Teller:
     async def _post(self, update: PostActivity) -> None:
         (result,) = await self._tracker.apply([update])
         if isinstance(result, Refused):
-            self._metrics.words.labels("refused").inc()
-            _LOG.warning(
-                "the tracker refuses a word", session=update.session_id, error=result.reason
-            )
+            self._refused(update.session_id, result.reason)
         else:
             self._metrics.words.labels("sent").inc()
+
+    def _refused(self, session_id: str, reason: str) -> None:
+        self._metrics.words.labels("refused").inc()
+        _LOG.warning("the tracker refuses a word", session=session_id, error=reason)

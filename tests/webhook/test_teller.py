@@ -1,0 +1,150 @@
+"""Facts of what is said before and after the answer."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from deputy.core.acknowledge import FIRST, first
+from deputy.trackers.linear.errors import (
+    LinearUnavailable,
+    RateLimited,
+    Rejected,
+    Unauthenticated,
+)
+from deputy.trackers.updates import (
+    PostActivity,
+    Priority,
+    Refused,
+    Response,
+    Sent,
+    Thought,
+    Update,
+)
+from deputy.webhook.metrics import Metrics
+from deputy.webhook.teller import Teller, Untold
+
+WORD = first("session")
+THOUGHT = PostActivity("session", WORD.activity_id, Thought(FIRST), Priority.ACKNOWLEDGEMENT)
+
+
+class Tracker:
+    """Answers with what it is given, then says that all is sent."""
+
+    def __init__(self, *answers: object) -> None:
+        self.answers = list(answers)
+        self.asked: list[Update] = []
+
+    async def apply(self, updates: Sequence[Update]) -> list[object]:
+        self.asked += updates
+        answer = self.answers.pop(0) if self.answers else Sent()
+        if isinstance(answer, Exception):
+            raise answer
+        return [answer]
+
+
+class Told:
+    """A teller whose pauses take no time, and what it counted."""
+
+    def __init__(self, *answers: object) -> None:
+        self.tracker = Tracker(*answers)
+        self.metrics = Metrics(CollectorRegistry())
+        self.teller = Teller(self.tracker, self.metrics, self._pause)
+        self.pauses: list[float] = []
+
+    async def _pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+
+    def counted(self) -> dict[str, float]:
+        samples = next(iter(self.metrics.words.collect())).samples
+        return {
+            sample.labels["result"]: sample.value
+            for sample in samples
+            if sample.name.endswith("_total")
+        }
+
+
+async def test_a_first_word_is_posted_behind_the_answer() -> None:
+    told = Told()
+
+    told.teller.later(WORD)
+    assert told.tracker.asked == []
+    await told.teller.drain(5)
+
+    assert told.tracker.asked == [THOUGHT]
+    assert told.counted() == {"sent": 1}
+
+
+async def test_a_first_word_is_tried_again_with_the_same_id() -> None:
+    told = Told(LinearUnavailable("away"), RateLimited("slow", 3.0))
+
+    told.teller.later(WORD)
+    await told.teller.drain(5)
+
+    assert told.tracker.asked == [THOUGHT] * 3
+    assert told.pauses == [0.25, 1.0]
+    assert told.counted() == {"sent": 1}
+
+
+async def test_a_first_word_that_cannot_be_posted_is_left_to_the_operator() -> None:
+    told = Told(*[LinearUnavailable("away")] * 4)
+
+    told.teller.later(WORD)
+    await told.teller.drain(5)
+
+    assert told.tracker.asked == [THOUGHT] * 4
+    assert told.counted() == {"left_to_operator": 1}
+
+
+@pytest.mark.parametrize("error", [Rejected("X", "no"), Unauthenticated("no")])
+async def test_what_does_not_pass_is_not_tried_again(error: Exception) -> None:
+    told = Told(error)
+
+    told.teller.later(WORD)
+    await told.teller.drain(5)
+
+    assert told.tracker.asked == [THOUGHT]
+    assert told.counted() == {"left_to_operator": 1}
+
+
+class Silent:
+    """Never answers."""
+
+    async def apply(self, updates: Sequence[Update]) -> list[object]:  # noqa: ARG002  it is asked
+        await asyncio.Event().wait()
+        return []
+
+
+async def test_at_the_end_what_takes_too_long_is_left_to_the_operator() -> None:
+    metrics = Metrics(CollectorRegistry())
+    teller = Teller(Silent(), metrics)
+    teller.later(WORD)
+
+    await teller.drain(0.01)
+
+    assert metrics.words.labels("sent")._value.get() == 0
+
+
+async def test_a_refusal_is_posted_before_the_answer() -> None:
+    told = Told()
+
+    await told.teller.now("session", "id", Response("No."))
+
+    assert told.tracker.asked == [PostActivity("session", "id", Response("No."), Priority.TERMINAL)]
+
+
+async def test_a_refusal_that_cannot_be_posted_makes_the_event_come_again() -> None:
+    told = Told(LinearUnavailable("away"))
+
+    with pytest.raises(Untold, match="away"):
+        await told.teller.now("session", "id", Response("No."))
+
+
+@pytest.mark.parametrize("answer", [Refused("no such session"), Rejected("X", "no")])
+async def test_a_refusal_that_linear_will_not_have_is_let_go(answer: object) -> None:
+    told = Told(answer)
+
+    await told.teller.now("session", "id", Response("No."))
+
+    assert told.counted() == {"refused": 1}
