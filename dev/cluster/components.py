@@ -53,12 +53,14 @@ def files() -> dict[Path, str]:
     }
 
 
-def programs(texts: dict[Path, str]) -> tuple[Program, ...]:
-    """Give the programs in the order in which they are started."""
+def foundation(texts: dict[Path, str]) -> tuple[Program, ...]:
+    """Give the programs that the others need to be ready when they start."""
+    return (_containerd(texts), _etcd(), _api_server())
+
+
+def upon(texts: dict[Path, str]) -> tuple[Program, ...]:
+    """Give the programs that need those: without containerd the kubelet ends at once."""
     return (
-        _containerd(texts),
-        _etcd(),
-        _api_server(),
         _controller_manager(),
         _kubernetes("kube-scheduler", {"config": SETTINGS / "scheduler.json"}, texts),
         _kubelet(texts),

@@ -18,7 +18,7 @@ from dev.cluster.configuration import CGROUP
 from dev.cluster.steps import run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
 CGROUPS = Path("/sys/fs/cgroup")
 
@@ -48,7 +48,8 @@ _SHARED = tuple(
 
 _TUNED = places.RUNTIME / "tunables.json"
 
-_PROGRAMS = frozenset(
+#: Every program of a cluster, and the shim that containerd starts for each pod.
+PROGRAMS = frozenset(
     {
         *("containerd", "containerd-shim-runc-v2", "etcd", "coredns", "kubelet"),
         *("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy"),
@@ -66,14 +67,14 @@ def pod_processes() -> list[int]:
     return sorted(found - {0})
 
 
-def strays() -> list[int]:
-    """Find the cluster's own programs, container shims too: by name and network namespace.
+def strays(names: Collection[str]) -> list[int]:
+    """Find processes of the cluster's own programs, by name and network namespace.
 
     Both are asked for, because a person's shell may be in the namespace, and another containerd
     on the machine.
     """
     ours = network.HANDLE.stat().st_ino if network.HANDLE.exists() else None
-    return [pid for pid in _pids() if _is_stray(pid, ours)]
+    return [pid for pid in _pids() if _is_stray(pid, names, ours)]
 
 
 def mounts(listing: str, folders: Iterable[Path]) -> list[str]:
@@ -138,11 +139,11 @@ def _pids() -> Iterator[int]:
     return (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
 
 
-def _is_stray(pid: int, namespace: int | None) -> bool:
+def _is_stray(pid: int, names: Collection[str], namespace: int | None) -> bool:
     process = Path("/proc") / str(pid)
     try:
         program = (process / "exe").readlink().name.removesuffix(" (deleted)")
-        if program not in _PROGRAMS:
+        if program not in names:
             return False
         # A shim names our socket, also when the namespace has lost its handle.
         named = str(places.RUNTIME).encode() in (process / "cmdline").read_bytes()

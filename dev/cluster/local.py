@@ -45,10 +45,12 @@ def up() -> None:
     build.ensure(build.LOCAL_CLUSTER)
     _make_way()
     _make_network()
-    programs = _configure()
-    if outdated := _outdated(programs):
-        with step(f"Start {', '.join(program.name for program in outdated)}"):
-            _restart(outdated)
+    texts = _configure()
+    _start(components.foundation(texts))
+    with step("Wait until the API server is ready"):
+        _wait(node.containerd_is_ready, "containerd")
+        _wait(node.api_is_ready, "kube-apiserver")
+    _start(components.upon(texts))
     with step("Wait until the node is ready"):
         _settle()
 
@@ -61,7 +63,7 @@ def down() -> None:
     processes.end(makers, records=RECORDS)
     processes.kill(leftovers.pod_processes())
     processes.end(list(records.values()), records=RECORDS)
-    processes.kill(leftovers.strays())
+    processes.kill(leftovers.strays(leftovers.PROGRAMS))
     leftovers.restore_tunables()
     leftovers.unmount()
     network.down()
@@ -108,8 +110,8 @@ def _make_network() -> None:
         network.up()
 
 
-def _configure() -> tuple[Program, ...]:
-    """Make all that the programs read, and give the programs."""
+def _configure() -> dict[Path, str]:
+    """Make all that the programs read, and give the texts of their configuration files."""
     RECORDS.mkdir(parents=True, exist_ok=True)
     places.STATE.mkdir(exist_ok=True)
     OWNER.write_text(str(places.STATE))
@@ -119,7 +121,7 @@ def _configure() -> tuple[Program, ...]:
     files = components.files()
     for path, text in {**files, places.KUBECONFIG: _admin_kubeconfig()}.items():
         _write(path, text)
-    return components.programs(files)
+    return files
 
 
 def _admin_kubeconfig() -> str:
@@ -139,17 +141,19 @@ def _write(path: Path, text: str) -> None:
     half.rename(path)
 
 
-def _outdated(programs: Iterable[Program]) -> list[Program]:
+def _start(programs: Iterable[Program]) -> None:
+    """Start those of the programs that do not run, or not as they are wanted now."""
     records = processes.read(RECORDS)
-    return [each for each in programs if not processes.is_current(records.get(each.name), each)]
-
-
-def _restart(outdated: Iterable[Program]) -> None:
-    records = processes.read(RECORDS)
-    stale = [records[program.name] for program in outdated if program.name in records]
-    processes.end(stale, records=RECORDS)
-    for program in outdated:
-        processes.start(program, records=RECORDS, logs=LOGS)
+    outdated = [each for each in programs if not processes.is_current(records.get(each.name), each)]
+    if not outdated:
+        return
+    with step(f"Start {', '.join(program.name for program in outdated)}"):
+        stale = [records[program.name] for program in outdated if program.name in records]
+        processes.end(stale, records=RECORDS)
+        # A start that was interrupted may not have recorded the last program that it started.
+        processes.kill(leftovers.strays({program.name for program in outdated}))
+        for program in outdated:
+            processes.start(program, records=RECORDS, logs=LOGS)
 
 
 def _settle() -> None:
@@ -157,10 +161,8 @@ def _settle() -> None:
 
     All of it is checked every time: the start before may have been interrupted anywhere.
     """
-    _wait(node.containerd_is_ready, "containerd")
     if not node.has_pause():
         node.import_pause()
-    _wait(node.api_is_ready, "kube-apiserver")
     node.apply_permissions()
     _wait(node.dns_is_ready, "coredns")
     _wait(node.node_is_ready, "kubelet")
@@ -170,13 +172,13 @@ def _wait(condition: Callable[[], bool], name: str) -> None:
     """Wait until a program does its work, but not after it has ended.
 
     Raises:
-        Refusal: it ended, or a minute was not enough.
+        Refusal: it ended, or two minutes were not enough.
     """
     record = processes.read(RECORDS)[name]
-    processes.wait_until(lambda: condition() or not processes.is_alive(record), 60)
+    processes.wait_until(lambda: condition() or not processes.is_alive(record), 120)
     if condition():
         return
-    fact = "is not ready after a minute" if processes.is_alive(record) else "has ended"
+    fact = "is not ready after two minutes" if processes.is_alive(record) else "has ended"
     log = LOGS / f"{name}.log"
     raise Refusal(
         f"{name} {fact}; its log is {log} and ends:\n{_end_of(log)}\n"
