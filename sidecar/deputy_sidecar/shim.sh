@@ -10,7 +10,7 @@
 #   in      read here: `<n> <number> <length> <line>` is one line for the stdin of run <n>,
 #           `<n> <number> 0` closes it. A number is fed once, however often it is sent.
 #   out     written by the agent: its stdout.
-#   events  written here: `started <n> <program>`, `fed <number>`, `exited <n> <code>`,
+#   events  written here: `ready`, `started <n> <program>`, `fed <number>`, `exited <n> <code>`,
 #           `terminating`.
 
 umask 002
@@ -107,6 +107,7 @@ terminate() {
 ) &
 
 trap terminate TERM
+say ready
 while :; do
     read -r verb argument input <&3 || continue
     case $verb in

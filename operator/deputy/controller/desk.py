@@ -3,20 +3,29 @@
 import asyncio
 import base64
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from deputy.api.agentrun import AgentRun, InboxKind
 from deputy.controller import metrics
-from deputy.controller.cluster import Cluster, Key, is_decided, key_of, spec_in_force
+from deputy.controller.cluster import (
+    Cluster,
+    Key,
+    is_decided,
+    key_of,
+    owned_by,
+    spec_in_force,
+)
 from deputy.controller.memory import Memories, Memory
 from deputy.controller.tracker import Tracker
-from deputy.core.phase import TERMINAL
+from deputy.core.phase import TERMINAL, Phase
 from deputy.core.plan import plan_of
 from deputy.core.progress import update_of
 from deputy.core.prompt import with_branch
 from deputy.kube import resources
 from deputy.kube.client import Kube
-from deputy.kube.errors import NotFound
+from deputy.kube.errors import NotFound, Unavailable
+from deputy.kube.workspace import pod_name
 from deputy.relay.app import NoToken, NotYours
 from deputy.relay.authentication import Caller
 from deputy.relay.conversation import Conversation
@@ -27,7 +36,6 @@ from deputy.wire import (
     EventsAnswer,
     Finished,
     GitToken,
-    Hello,
     Message,
     MessageKind,
     NumberedEvent,
@@ -75,14 +83,8 @@ class RunDesk:
         if is_decided(run) or run.status.phase in TERMINAL:
             return self._refuse(talk, batch)
         fresh = [numbered for numbered in batch if numbered.seq > talk.acked]
-        shown: list[tuple[int, asyncio.Future[str]]] = []
-        report: tuple[int, Finished] | None = None
-        for numbered in fresh:
-            if isinstance(numbered.event, Finished):
-                report = (numbered.seq, numbered.event)
-            else:
-                shown.append((numbered.seq, self._show(run, talk, numbered)))
-        refused = await self._until_shown(talk, shown, report)
+        shown = [(numbered, self._show(run, talk, numbered)) for numbered in fresh]
+        refused = await self._until_shown(talk, shown)
         return EventsAnswer(talk.acked, refused)
 
     async def git_token(self, talk: Conversation) -> GitToken:
@@ -99,34 +101,42 @@ class RunDesk:
 
     def refresh(self, run: AgentRun) -> None:
         """Bring the conversation up to what the run's inbox says, and wake its poll."""
-        talk = self.memory_of(run).talk
-        wanted = prompts_of(run)
-        if wanted != talk.prompts:
-            talk.prompts = wanted
-            talk.wake()
+        self.memory_of(run)
 
     def memory_of(self, run: AgentRun) -> Memory:
-        """Return what is remembered of `run`, with its prompts filled in."""
-        attempt = run.status.attempt or run.spec.attempt
-        memory = self._memories.of(run.metadata.uid, attempt)
-        memory.talk.prompts = prompts_of(run)
+        """Return what is remembered of `run`, with what its object tells filled in."""
+        memory = self._memories.of(run.metadata.uid, _attempt_of(run))
+        _take_over(memory.talk, run)
+        memory.talk.hear(prompts_of(run))
         if is_decided(run) or run.status.phase in TERMINAL:
-            memory.talk.finished = True
+            memory.talk.finish()
         return memory
 
     async def _run_of(self, caller: Caller) -> AgentRun:
-        pod = self._cluster.pods.get(caller.namespace, caller.pod)
-        if pod is None:
-            try:
-                found = await self._kube.get(resources.pods(caller.namespace, caller.pod))
-            except NotFound:
-                raise NotYours(f"there is no pod {caller.namespace}/{caller.pod}") from None
-            self._cluster.pods.put(found)
-            pod = found
-        if pod["metadata"]["uid"] != caller.pod_uid:
+        pod = await self._pod_of(caller)
+        run = self._by_uid((pod["metadata"].get("labels") or {}).get("deputy.dev/run", ""))
+        # A label is quickly written: the namespace, the owner and the name have to fit as well.
+        if run.metadata.namespace != caller.namespace or not owned_by(pod, run):
+            raise NotYours(f"pod {caller.namespace}/{caller.pod} was not made for its AgentRun")
+        if caller.pod != pod_name(run.metadata.name, _attempt_of(run)):
+            if caller.pod == pod_name(run.metadata.name, run.spec.attempt):
+                raise Unavailable(0, f"pod {caller.pod} is not in the status of its AgentRun yet")
+            raise NotYours(f"pod {caller.pod} belongs to another attempt than the present one")
+        return run
+
+    async def _pod_of(self, caller: Caller) -> Mapping[str, Any]:
+        """Return the very pod that calls; what the watches told may be older than its token."""
+        known = self._cluster.pods.get(caller.namespace, caller.pod)
+        if known is not None and known["metadata"]["uid"] == caller.pod_uid:
+            return known
+        try:
+            found = await self._kube.get(resources.pods(caller.namespace, caller.pod))
+        except NotFound:
+            raise NotYours(f"there is no pod {caller.namespace}/{caller.pod}") from None
+        self._cluster.pods.put(found)
+        if found["metadata"]["uid"] != caller.pod_uid:
             raise NotYours(f"the token is of an older pod named {caller.pod}")
-        uid = (pod["metadata"].get("labels") or {}).get("deputy.dev/run", "")
-        return self._by_uid(uid)
+        return found
 
     def _by_uid(self, uid: str) -> AgentRun:
         run = next((one for one in self._cluster.runs if one.metadata.uid == uid), None)
@@ -136,7 +146,7 @@ class RunDesk:
 
     def _refuse(self, talk: Conversation, batch: list[NumberedEvent]) -> EventsAnswer:
         """Tell the sidecar of a run that is over that nobody will see its events."""
-        talk.finished = True
+        talk.finish()
         metrics.RELAY_EVENTS.labels("refused").inc(len(batch))
         last = max((numbered.seq for numbered in batch), default=talk.acked)
         return EventsAnswer(last, {numbered.seq: _OVER for numbered in batch})
@@ -166,11 +176,10 @@ class RunDesk:
         return update_of(numbered, session, f"{talk.run_uid}/{talk.attempt}")
 
     def _note(self, talk: Conversation, numbered: NumberedEvent) -> None:
+        talk.connected = True
         match numbered.event:
-            case Hello():
-                talk.connected = True
             case TurnStarted(message_id):
-                talk.connected, talk.awaiting, talk.report = True, False, None
+                talk.awaiting, talk.report = False, None
                 talk.delivered_through = message_id
             case Asked():
                 talk.awaiting = True
@@ -179,28 +188,30 @@ class RunDesk:
             case PlanChanged(steps):
                 talk.plan = steps
             case _:
-                talk.connected = True
+                pass
 
     async def _until_shown(
         self,
         talk: Conversation,
-        shown: list[tuple[int, asyncio.Future[str]]],
-        report: tuple[int, Finished] | None,
+        shown: list[tuple[NumberedEvent, asyncio.Future[str]]],
     ) -> dict[int, str]:
-        """Acknowledge what the tracker has taken; the report comes last and only then counts."""
+        """Acknowledge what the tracker has taken, in order; a report counts in its turn."""
+        turns = [n.seq for n, _ in shown if isinstance(n.event, TurnStarted)]
         refused: dict[int, str] = {}
         deadline = asyncio.get_running_loop().time() + _PATIENCE
-        for seq, future in shown:
+        for numbered, future in shown:
             left = max(0.0, deadline - asyncio.get_running_loop().time())
             done, _ = await asyncio.wait((future,), timeout=left)
             if not done:
                 return refused
             if reason := future.result():
-                refused[seq] = reason
-            talk.acked = max(talk.acked, seq)
+                refused[numbered.seq] = reason
+            overtaken = any(turn > numbered.seq for turn in turns)
+            if isinstance(numbered.event, Finished) and not overtaken:
+                if not self._is_settled(talk, numbered.event):
+                    return refused
+            talk.acked = max(talk.acked, numbered.seq)
             metrics.RELAY_EVENTS.labels("refused" if reason else "shown").inc()
-        if report is not None and self._is_settled(talk, report[1]):
-            talk.acked = max(talk.acked, report[0])
         return refused
 
     def _is_settled(self, talk: Conversation, report: Finished) -> bool:
@@ -210,12 +221,25 @@ class RunDesk:
         follows once the ending is in the status: what is in memory alone dies with this leader.
         """
         run = self._by_uid(talk.run_uid)
-        talk.prompts = prompts_of(run)
+        talk.hear(prompts_of(run))
         if talk.is_stale(report):
             return True
         talk.report = report
         self._look_at(key_of(run))
         return False
+
+
+def _attempt_of(run: AgentRun) -> int:
+    return run.status.attempt or run.spec.attempt
+
+
+def _take_over(talk: Conversation, run: AgentRun) -> None:
+    """Begin where an earlier leader left off, as far as the status of `run` tells."""
+    if talk.last_contact is None and run.status.phase in (Phase.RUNNING, Phase.AWAITING_INPUT):
+        talk.last_contact = dt.datetime.now(dt.UTC)
+        talk.connected = True
+        talk.awaiting = run.status.phase is Phase.AWAITING_INPUT
+        talk.delivered_through = run.status.inbox.delivered_through
 
 
 def prompts_of(run: AgentRun) -> tuple[Message, ...]:

@@ -73,6 +73,7 @@ class Leadership:
         self._kube = kube
         self._settings = settings
         self._path = resources.leases(settings.namespace, settings.name)
+        self._renewed = 0.0
 
     async def acquire(self) -> None:
         """Return once this process leads; waits for as long as another one does."""
@@ -87,14 +88,12 @@ class Leadership:
     async def keep(self) -> None:
         """Renew until cancelled; raise `LeadershipLost` when that fails for too long."""
         loop = asyncio.get_running_loop()
-        renewed = loop.time()
         while True:
             await asyncio.sleep(self._settings.renew_every)
-            left = renewed + self._settings.deadline - loop.time()
+            left = self._renewed + self._settings.deadline - loop.time()
             if left <= 0:
                 raise LeadershipLost("the lease could not be renewed in time")
-            if await self._try(left):
-                renewed = loop.time()
+            await self._try(left)
 
     async def release(self) -> None:
         """Let the standby start at once; best effort, for the lease runs out anyway."""
@@ -107,14 +106,19 @@ class Leadership:
             _log.info("could not release the lease", error=str(error))
 
     async def _try(self, seconds: float = 5.0) -> bool:
+        # The time in the Lease is the one before the request, however long that takes.
+        began = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(seconds):
-                return await self._take()
+                if not await self._take():
+                    return False
         except (Conflict, AlreadyExists):
             return False
         except (KubeError, TimeoutError) as error:
             _log.warning("no word on the lease", error=f"{type(error).__name__}: {error}")
             return False
+        self._renewed = began
+        return True
 
     async def _take(self) -> bool:
         now = dt.datetime.now(dt.UTC)

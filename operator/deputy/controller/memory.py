@@ -47,6 +47,8 @@ class Memories:
             found = self._by_uid[uid] = Memory(Conversation(uid, attempt))
         elif found.talk.attempt != attempt:
             found.talk = Conversation(uid, attempt)
+            found.pull_request = found.pull_request_problem = None
+            found.log_saved = False
         return found
 
     def forget(self, uid: str) -> None:

@@ -5,11 +5,12 @@ import contextlib
 import datetime as dt
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import httpx
 import kopf
 import structlog
+import tenacity
 
 from deputy import log
 from deputy.controller import metrics
@@ -35,6 +36,7 @@ from deputy.controller.resync import Resync
 from deputy.controller.tracker import Tracker
 from deputy.controller.watch import Listeners, kopf_settings, registry_of
 from deputy.kube.client import Connection, Kube
+from deputy.kube.errors import Unavailable
 from deputy.kube.kubeconfig import from_kubeconfig
 from deputy.kube.workspace import WorkspaceSettings
 from deputy.relay.app import Relay, serve
@@ -101,6 +103,15 @@ async def _acquired(leadership: Leadership, stop: asyncio.Event) -> bool:
     return not stop.is_set()
 
 
+@tenacity.retry(
+    retry=tenacity.retry_if_exception_type(Unavailable),
+    wait=tenacity.wait_random_exponential(multiplier=0.2, max=5),
+)
+async def _patiently(work: Callable[[], Awaitable[None]]) -> None:
+    """Do `work` once the API server is up to it; the lease is kept meanwhile, or lost."""
+    await work()
+
+
 class _Leader:
     """Everything that only the leader does."""
 
@@ -123,6 +134,12 @@ class _Leader:
     async def lead(self) -> None:
         """Lead until asked to end; raise `LeadershipLost` (in a group) where another one may."""
         metrics.LEADER.set(1)
+        async with asyncio.TaskGroup() as tasks:
+            keeping = tasks.create_task(self._leadership.keep())
+            await self._begin()
+            keeping.cancel()
+
+    async def _begin(self) -> None:
         await mark_leader(self._kube, self._settings.namespace, self._settings.pod_name)
         signer = await authority(self._kube, self._settings.namespace, dt.datetime.now(dt.UTC))
         async with httpx.AsyncClient(timeout=10.0) as http:
@@ -163,7 +180,7 @@ class _Leader:
         )
         gone = Gone(self._memories, tracker)
         listeners = Listeners(self._run_changed(desk), gone.run_gone, self._look_at_blueprint)
-        await resync.seed()
+        await _patiently(resync.seed)
         app = Relay(desk, Authenticator(self._kube)).app()
         context = server_context(signer, self._settings.relay_url, now)
         relay = await serve(app, self._settings.relay_port, context)
@@ -202,7 +219,6 @@ class _Leader:
     async def _until_stopped(self, writer: Writer, resync: Resync, listeners: Listeners) -> None:
         async with asyncio.TaskGroup() as tasks:
             jobs = [
-                tasks.create_task(self._leadership.keep()),
                 tasks.create_task(writer.run()),
                 tasks.create_task(self._runs.run()),
                 tasks.create_task(self._blueprints.run()),

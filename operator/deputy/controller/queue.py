@@ -87,7 +87,7 @@ class WorkQueue(Generic[Key]):
             pause = await self._work(key)
         except Exception as error:  # noqa: BLE001  one key must not end the others
             failures = self._failures[key] = self._failures.get(key, 0) + 1
-            pause = min(_FIRST_PAUSE * 2 ** min(failures, 12), _LONGEST_PAUSE)
+            pause = min(_FIRST_PAUSE * 2 ** min(failures - 1, 12), _LONGEST_PAUSE)
             metrics.WORK_FAILURES.inc()
             _log.warning("will try again", key=str(key), seconds=pause, error=_told(error))
             self.add_later(key, pause)

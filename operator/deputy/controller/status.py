@@ -4,7 +4,7 @@ import datetime as dt
 from typing import Any
 
 from deputy.api.agentrun import AgentRun
-from deputy.core.conditions import Condition, conditions_of
+from deputy.core.conditions import Condition, conditions_of, phase_of
 from deputy.core.ending import Ending
 from deputy.core.phase import TERMINAL, Phase, move
 from deputy.core.reason import RunReason
@@ -36,15 +36,18 @@ def moved(
     move(run.status.phase, phase)
     last = run.status.phase if phase in TERMINAL else phase
     ending = phase in TERMINAL
-    return _status(run, phase, conditions_of(phase, reason, message, last=last, ending=ending), now)
+    return _status(run, conditions_of(phase, reason, message, last=last, ending=ending), now)
 
 
 def concluded(run: AgentRun, ending: Ending, now: dt.datetime) -> dict[str, Any]:
-    """Return the status of `run` once it is decided how it ends, though nobody was told yet."""
+    """Return the status of `run` once it is decided how it ends, though nobody was told yet.
+
+    A run that awaited an answer awaits none from here on.
+    """
     move(run.status.phase, ending.phase)
     phase = run.status.phase
     found = conditions_of(phase, ending.reason, ending.message, last=phase, ending=True)
-    return _status(run, phase, found, now) | {"response": ending.text}
+    return _status(run, found, now) | {"response": ending.text}
 
 
 def finished(run: AgentRun, ending: Ending, now: dt.datetime) -> dict[str, Any]:
@@ -53,13 +56,11 @@ def finished(run: AgentRun, ending: Ending, now: dt.datetime) -> dict[str, Any]:
     return found | {"completionTime": stamp(now), "queuePosition": 0, "response": ending.text}
 
 
-def _status(
-    run: AgentRun, phase: Phase, conditions: tuple[Condition, ...], now: dt.datetime
-) -> dict[str, Any]:
+def _status(run: AgentRun, conditions: tuple[Condition, ...], now: dt.datetime) -> dict[str, Any]:
     summary = next(c for c in conditions if c.type == "Succeeded")
     return {
         "observedGeneration": run.metadata.generation,
-        "phase": phase.value,
+        "phase": phase_of(conditions).value,
         "reason": summary.reason,
         "message": summary.message,
         "conditions": [_condition(run, condition, now) for condition in conditions],

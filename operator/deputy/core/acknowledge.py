@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from deputy.wire import stable_id
 
 FIRST = "On it. I am getting a workspace ready."
-AGAIN = "On it. I am getting a workspace ready and go on from the earlier work."
+AGAIN = "On it. I am getting a workspace ready to go on from the earlier work."
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -39,6 +39,10 @@ def holds_slot(run: Contender) -> bool:
     return run.phase in ACTIVE and not run.ended
 
 
+def _waits(run: Contender) -> bool:
+    return run.phase is Phase.QUEUED and not run.ended
+
+
 def order(run: Contender) -> tuple[int, dt.datetime, str]:
     """Return the sort key of the queue: priority, then age, then name so that ties are settled."""
     return (run.priority or _NO_PRIORITY, run.created, run.name)
@@ -48,19 +52,16 @@ def slot_of(uid: str, runs: Iterable[Contender], assumed: Collection[str], cap: 
     """Say whether the run `uid` may start now.
 
     `runs` are all runs of one Blueprint; `assumed` are the uids that were granted a slot and
-    whose own word of it has not come back yet. Granting every run that this grants, one after
-    the other and each added to `assumed`, never exceeds `cap` and keeps the order.
+    whose own word of it has not come back yet; once it has, `assumed` says nothing more of them,
+    so that one left in it leaks no slot. Granting every run that this grants, one after the other
+    and each added to `assumed`, never exceeds `cap` and keeps the order.
     """
     everyone = list(runs)
-    taken = {run.uid for run in everyone if holds_slot(run)} | set(assumed)
+    taken = {run.uid for run in everyone if holds_slot(run) or (_waits(run) and run.uid in assumed)}
     if uid in taken:
         return Slot(granted=True)
     waiting = sorted(
-        (
-            run
-            for run in everyone
-            if run.phase is Phase.QUEUED and not run.ended and run.uid not in taken
-        ),
+        (run for run in everyone if _waits(run) and run.uid not in taken),
         key=order,
     )
     position = next((at for at, run in enumerate(waiting, 1) if run.uid == uid), 0)

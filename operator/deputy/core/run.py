@@ -65,6 +65,9 @@ class Observed:
     phase: Phase
     created: dt.datetime
     attempt: int = 1
+    """The attempt that is wanted."""
+    begun: int = 1
+    """The attempt that the status tells of; older than the wanted one after a restart."""
     has_issue: bool = False
     has_repository: bool = False
     stop_wanted: bool = False
@@ -261,15 +264,23 @@ def _work(seen: Observed) -> Plan:
     left = (seen.started or seen.now) + seen.timeout - seen.now
     if left <= dt.timedelta():
         return _wind_down(seen, words.timed_out(seen.timeout, seen.report))
+    if seen.pod is not None and seen.pod.attempt != seen.attempt:
+        return _replace(seen.pod, left)
+    # Before any report counts: a run that was never seen to work cannot succeed.
+    if seen.phase is Phase.CLAIMED or seen.begun != seen.attempt:
+        return Plan((Launch(),))
     if seen.report is not None:
         return _reported(seen, seen.report)
-    if seen.pod is not None and seen.pod.attempt != seen.attempt:
-        return Plan((SaveLog(), DeletePod(POD_GRACE)))
-    if seen.phase is Phase.CLAIMED:
-        return Plan((Launch(),))
     if problem := _trouble(seen):
         return Plan((Conclude(words.failed(problem)),))
     return _follow(seen, left)
+
+
+def _replace(old: PodSeen, left: dt.timedelta) -> Plan:
+    """A newer attempt is wanted: the pod of the older one goes first."""
+    if old.deleting:
+        return Plan(look_again=min(left, POD_GRACE))
+    return Plan((SaveLog(), DeletePod(POD_GRACE)))
 
 
 def _follow(seen: Observed, left: dt.timedelta) -> Plan:
@@ -310,7 +321,7 @@ def _reported(seen: Observed, report: Finished) -> Plan:
         return Plan((Conclude(words.no_changes(report)),))
     if seen.pull_request_problem is not None:
         return Plan((Conclude(words.failed(seen.pull_request_problem)),))
-    if seen.pull_request is None:
+    if seen.pull_request is None or seen.pull_request.head_sha != report.head_sha:
         return Plan((OpenPullRequest(),))
     return Plan((Conclude(words.opened(report, seen.pull_request.url)),))
 

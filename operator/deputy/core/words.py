@@ -5,7 +5,8 @@ Each text names the fact and the next step: silence is the worst bug this produc
 
 import datetime as dt
 
-from deputy.core.ending import Ending, Problem
+from deputy.core.ending import Ending, Problem, phase_of_end
+from deputy.core.phase import Phase
 from deputy.core.reason import RunReason
 from deputy.wire import Finished
 
@@ -70,7 +71,8 @@ def failed(problem: Problem) -> Ending:
 
 def reported_failure(report: Finished) -> Ending:
     """Tell what the sidecar saw go wrong."""
-    known = {reason.value: reason for reason in RunReason}
+    # Only failures are taken from the report: that a run went well is for us to verify.
+    known = {reason.value: reason for reason in RunReason if phase_of_end(reason) is Phase.FAILED}
     reason = known.get(report.reason, RunReason.AGENT_FAILED)
     first = report.text.strip().splitlines() or ["the agent failed and gave no reason"]
     text = f"This did not work: {report.text.strip() or first[0]}{_saved(report)} {_RETRY}"

@@ -33,6 +33,10 @@ class NotYours(Exception):
     """The caller's pod belongs to no run that we know of."""
 
 
+class Malformed(Exception):
+    """A request that is not what the wire allows."""
+
+
 class NoToken(Exception):
     """There is no git credential for the run; the message names the next step."""
 
@@ -85,7 +89,7 @@ class Relay:
                 return _refused(403, str(error))
             except NoToken as error:
                 return _refused(409, str(error))
-            except (ValueError, KeyError, TypeError) as error:
+            except Malformed as error:
                 return _refused(400, f"not what the wire allows: {error}")
             except KubeError as error:
                 _log.warning("the API server does not answer a sidecar's call", error=str(error))
@@ -94,30 +98,49 @@ class Relay:
         return guarded
 
     async def _events(self, request: web.Request, talk: Conversation) -> web.Response:
-        found = json.loads(await request.read())
-        batch = [from_json(NumberedEvent, entry) for entry in found["events"]]
-        if len(batch) > MAX_BATCH:
-            raise ValueError(f"a batch holds at most {MAX_BATCH} events")
-        answer = await self._desk.take(talk, batch)
+        answer = await self._desk.take(talk, _batch(await request.read()))
         return web.json_response(to_json(answer))
 
     async def _inbox(self, request: web.Request, talk: Conversation) -> web.Response:
         last = request.query.get("after", "")
-        wait = min(float(request.query.get("wait", "0")), MAX_WAIT)
-        found = await _messages(talk, last, wait)
+        found = await _messages(talk, last, _wait(request.query.get("wait", "0")))
         return web.json_response({"messages": [to_json(message) for message in found]})
 
     async def _git_token(self, _request: web.Request, talk: Conversation) -> web.Response:
         return web.json_response(to_json(await self._desk.git_token(talk)))
 
 
+def _batch(body: bytes) -> list[NumberedEvent]:
+    try:
+        batch = [from_json(NumberedEvent, entry) for entry in json.loads(body)["events"]]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Malformed(f"{type(error).__name__} {error}") from error
+    if len(batch) > MAX_BATCH:
+        raise Malformed(f"a batch holds at most {MAX_BATCH} events")
+    return batch
+
+
+def _wait(text: str) -> float:
+    """Return how many seconds a poll waits; more than the wire allows is cut to that."""
+    try:
+        seconds = float(text)
+    except ValueError as error:
+        raise Malformed(f"wait is {text!r}; give a number of seconds") from error
+    if not seconds >= 0:
+        raise Malformed(f"wait is {text!r}; give a number of seconds from 0 on")
+    return min(seconds, MAX_WAIT)
+
+
 async def _messages(talk: Conversation, last: str, wait: float) -> tuple[Any, ...]:
-    """Return the messages after `last`, waiting up to `wait` seconds for the first one."""
+    """Return the messages after `last`, waiting up to `wait` seconds for the first one.
+
+    Whatever wakes the poll is answered, be it with nothing: a relay that ends waits for nobody.
+    """
+    if (found := talk.messages_after(last)) or not wait:
+        return found
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(wait):
-            while not (found := talk.messages_after(last)):
-                await talk.changed.wait()
-            return found
+            await talk.changed.wait()
     return talk.messages_after(last)
 
 

@@ -9,7 +9,7 @@ import dataclasses
 import datetime as dt
 from collections.abc import Sequence
 
-from deputy.wire import Finished, Message, MessageKind, Step
+from deputy.wire import Finished, Message, MessageKind, Outcome, Step
 
 
 @dataclasses.dataclass(slots=True)
@@ -46,9 +46,31 @@ class Conversation:
         )
 
     def is_stale(self, report: Finished) -> bool:
-        """Say whether people have said more than the agent had heard when it reported."""
-        ids = [prompt.id for prompt in self.prompts]
-        return bool(ids) and self.stop_asked is None and report.delivered_through != ids[-1]
+        """Say whether people have said more than the agent had heard when it reported.
+
+        A failure is never stale: an agent that is gone hears nothing more.
+        """
+        if report.outcome is not Outcome.COMPLETED or self.stop_asked is not None:
+            return False
+        return bool(self.prompts) and report.delivered_through != self.prompts[-1].id
+
+    @property
+    def standing_report(self) -> Finished | None:
+        """The report, unless people have said more since."""
+        report = self.report
+        return None if report is None or self.is_stale(report) else report
+
+    def hear(self, prompts: tuple[Message, ...]) -> None:
+        """Take in what people have said so far, and wake the poll where it is news."""
+        if prompts != self.prompts:
+            self.prompts = prompts
+            self.wake()
+
+    def finish(self) -> None:
+        """Have the sidecar told, at once, that nothing is wanted of it any more."""
+        if not self.finished:
+            self.finished = True
+            self.wake()
 
 
 STOP = Message("stop", MessageKind.STOP)
@@ -61,12 +83,15 @@ def messages_after(
     """Return the messages that come after the one named `last`.
 
     The order is: prompts as they came, then the stop, then the finish. A stop overtakes prompts
-    that were not taken yet, and a finish overtakes everything.
+    that were not taken yet, and a finish overtakes everything. Nothing but a finish comes after
+    a stop, though the leader that asked for it be gone.
     """
     if finished:
         return () if last == FINISH.id else (FINISH,)
+    if last in (STOP.id, FINISH.id):
+        return ()
     if stop:
-        return () if last == STOP.id else (STOP,)
+        return (STOP,)
     ids = [prompt.id for prompt in prompts]
     start = ids.index(last) + 1 if last in ids else 0
     return tuple(prompts[start:])

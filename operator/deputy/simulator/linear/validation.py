@@ -40,7 +40,7 @@ def check_activity(content: Any, *, ephemeral: bool, signal: str | None, metadat
     if not isinstance(content.get("result"), str | None):
         raise InvalidInputError("content", "content.result must be a string.")
     if ephemeral and kind not in _EPHEMERAL:
-        raise InvalidInputError("ephemeral", f"A {kind} activity cannot be ephemeral.")
+        raise InvalidInputError("ephemeral", f"An activity of type {kind} cannot be ephemeral.")
     _check_signal(kind, signal, metadata)
     return content
 
@@ -104,7 +104,7 @@ def _kind(name: Any) -> ActivityType:
 def _check_text(content: Json, field: str, kind: ActivityType) -> None:
     text = content.get(field)
     if not isinstance(text, str) or not text.strip():
-        raise InvalidInputError("content", f"content.{field} of a {kind} must not be empty.")
+        raise InvalidInputError("content", f"content.{field} must not be empty in type {kind}.")
 
 
 def _check_signal(kind: ActivityType, signal: str | None, metadata: Any) -> None:
