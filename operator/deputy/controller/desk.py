@@ -83,6 +83,8 @@ class RunDesk:
         if is_decided(run) or run.status.phase in TERMINAL:
             return self._refuse(talk, batch)
         fresh = [numbered for numbered in batch if numbered.seq > talk.acked]
+        if any(isinstance(numbered.event, TurnStarted) for numbered in fresh):
+            self.memory_of(run).pull_request_problem = None
         shown = [(numbered, self._show(run, talk, numbered)) for numbered in fresh]
         refused = await self._until_shown(talk, shown)
         return EventsAnswer(talk.acked, refused)
@@ -206,10 +208,10 @@ class RunDesk:
                 return refused
             if reason := future.result():
                 refused[numbered.seq] = reason
+            report = numbered.event if isinstance(numbered.event, Finished) else None
             overtaken = any(turn > numbered.seq for turn in turns)
-            if isinstance(numbered.event, Finished) and not overtaken:
-                if not self._is_settled(talk, numbered.event):
-                    return refused
+            if report is not None and not overtaken and not self._is_settled(talk, report):
+                return refused
             talk.acked = max(talk.acked, numbered.seq)
             metrics.RELAY_EVENTS.labels("refused" if reason else "shown").inc()
         return refused
