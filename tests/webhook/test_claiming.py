@@ -12,6 +12,7 @@ from deputy.core.claim import RunFacts, issue_hash, run_name
 from deputy.core.phase import Phase
 from deputy.trackers.events import SessionCreated, SessionPrompted
 from deputy.webhook.claiming import Claims, Outcome, Settled, Unsettled
+from deputy.webhook.copies import NoTurns
 from deputy.webhook.wishes import PromptWish, SessionWish, WithdrawalWish
 from tests.webhook.modelled import (
     ISSUE,
@@ -50,7 +51,7 @@ def wish(event: Any) -> SessionWish | PromptWish:
 
 
 def settle(server: ModelServer, event: Any) -> Settled:
-    found = done(Claims(server, pause).settle(wish(event)))
+    found = done(Claims(server, NoTurns(), pause).settle(wish(event)))
     assert isinstance(found, Settled)
     return found
 
@@ -222,7 +223,7 @@ def test_an_issue_taken_away_from_us_stops_its_run(former: str | None, expected:
     server = ModelServer()
     settle(server, created("one"))
 
-    found = done(Claims(server, pause).settle(withdrawal(former)))
+    found = done(Claims(server, NoTurns(), pause).settle(withdrawal(former)))
 
     assert found.outcome is expected
 
@@ -230,7 +231,7 @@ def test_an_issue_taken_away_from_us_stops_its_run(former: str | None, expected:
 def test_an_issue_taken_away_twice_is_stopped_once() -> None:
     server = ModelServer()
     settle(server, created("one"))
-    claims = Claims(server, pause)
+    claims = Claims(server, NoTurns(), pause)
 
     assert done(claims.settle(withdrawal())).outcome is Outcome.STOPPED
     assert done(claims.settle(withdrawal())).outcome is Outcome.NOTHING_LIVE
@@ -259,7 +260,7 @@ class World:
                 self.server.set_phase(name, Phase.RUNNING)
 
     def take(self, events: list[Any]) -> list[Any]:
-        claims = Claims(self.server, pause)
+        claims = Claims(self.server, NoTurns(), pause)
         copies = [event for event in events for _ in range(self.random.randint(1, 3))]
         handlers = [functools.partial(claims.settle, wish(event)) for event in copies]
         return drive(handlers, self.choose, self.go_on, (Unsettled,))
@@ -318,7 +319,7 @@ def test_whatever_overtakes_a_stop_no_run_lives_that_was_stopped(
 def test_many_copies_and_mentions_at_once_make_one_run(seed: int) -> None:
     world = World(seed)
     events = [created("delegated")] * 20 + [created(f"mention-{n}", "hi") for n in range(10)]
-    claims = Claims(world.server, pause)
+    claims = Claims(world.server, NoTurns(), pause)
     handlers = [functools.partial(claims.settle, wish(event)) for event in events]
 
     results = drive(handlers, world.choose, lambda: None, (Unsettled,))

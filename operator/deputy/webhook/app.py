@@ -17,6 +17,7 @@ from deputy.trackers import events
 from deputy.trackers.linear.errors import CredentialsMissing
 from deputy.trackers.linear.sansio import WebhookRefused, from_http
 from deputy.webhook.claiming import Unsettled
+from deputy.webhook.copies import Takes
 from deputy.webhook.health import Health
 from deputy.webhook.metrics import Metrics
 from deputy.webhook.teller import Untold
@@ -28,13 +29,6 @@ LARGEST_BODY = 1024 * 1024
 _PATIENCE = 4.5
 _RETRY_AFTER = {"Retry-After": "10"}
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
-
-
-class Takes(Protocol):
-    """What makes an event safe."""
-
-    async def take(self, event: events.Event) -> str:
-        """Return, once the event is safe, one word for what became of it; see `Intake.take`."""
 
 
 class Secrets(Protocol):

@@ -29,6 +29,7 @@ from deputy.core.claim import (
     WithdrawalDecision,
 )
 from deputy.core.routing import Refusal
+from deputy.webhook.copies import NoTurns, Turns
 from deputy.webhook.runs import NewRun, Runs
 
 #: Looks at a run that changes under our hands before we ask for the event to be sent again.
@@ -91,9 +92,13 @@ class Claims:
     """Settles wishes; safe to use from many tasks and processes at once."""
 
     def __init__(
-        self, runs: Runs, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self,
+        runs: Runs,
+        turns: Turns | NoTurns,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._runs = runs
+        self._turns = turns
         self._pause = pause
 
     async def settle(self, wish: Wish) -> Settled | Refusal:
@@ -105,17 +110,18 @@ class Claims:
         taken: set[int] = set()
         endings = 0
         for look in range(_LOOKS):
-            decision = wish.decide(await self._runs.of_issue(wish.issue), taken)
+            async with self._turns.of(wish.issue):
+                decision = wish.decide(await self._runs.of_issue(wish.issue), taken)
+                settled = await self._carry_out(wish, decision, taken)
+            if settled is not None:
+                return settled
             if isinstance(decision, Ending):
                 endings += 1
                 if endings > _LOOKS_AT_AN_END:
                     break
                 await self._pause(_PAUSE_AT_AN_END)
-                continue
-            settled = await self._carry_out(wish, decision, taken)
-            if settled is not None:
-                return settled
-            await self._pause(random.uniform(0, 0.002 * (look + 1)))  # noqa: S311  jitter
+            else:
+                await self._pause(random.uniform(0, 0.002 * (look + 1)))  # noqa: S311  jitter
         raise Unsettled(f"the runs of issue {wish.issue} do not settle")
 
     async def _carry_out(

@@ -21,6 +21,7 @@ from deputy.trackers.linear.errors import CredentialsMissing
 from deputy.webhook.app import Parts, make_app
 from deputy.webhook.blueprints import Catalogue
 from deputy.webhook.claiming import Claims
+from deputy.webhook.copies import Copies, Turns
 from deputy.webhook.health import Health
 from deputy.webhook.intake import Intake
 from deputy.webhook.metrics import Metrics
@@ -81,10 +82,10 @@ def assemble(
     catalogue = Catalogue(kube, settings.agent_namespaces)
     credentials = Credentials(settings.linear_credentials, http, settings.linear_api_url)
     teller = Teller(LinearClient(http, settings.linear_api_url, credentials), metrics)
-    claims = Claims(ApiServerRuns(kube, settings.agent_namespaces))
+    claims = Claims(ApiServerRuns(kube, settings.agent_namespaces), Turns())
     intake = Intake(claims, catalogue, teller, metrics, _now)
     health = Health(catalogue, lambda: credentials.check(webhook=True))
-    return Built(Parts(intake, credentials, health, metrics, _now), catalogue, teller)
+    return Built(Parts(Copies(intake), credentials, health, metrics, _now), catalogue, teller)
 
 
 async def _start(parts: Parts, settings: WebhookSettings) -> web.AppRunner:
