@@ -17,6 +17,7 @@ from deputy.controller.cluster import (
     contender,
     hash_of,
     key_of,
+    owned_by,
     sessions_of,
     spec_as_text,
     spec_in_force,
@@ -27,7 +28,7 @@ from deputy.controller.memory import Memory
 from deputy.controller.tracker import Tracker
 from deputy.core import telling, words
 from deputy.core.acknowledge import owed
-from deputy.core.ending import Ending
+from deputy.core.ending import Ending, Problem
 from deputy.core.phase import Phase
 from deputy.core.pull_request import branch_name
 from deputy.core.reason import RunReason
@@ -50,7 +51,15 @@ from deputy.core.run import (
 )
 from deputy.kube import resources
 from deputy.kube.client import Kube
-from deputy.kube.errors import AlreadyExists, Forbidden, Invalid, NotFound
+from deputy.kube.errors import (
+    AlreadyExists,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Refused,
+    Unavailable,
+)
+from deputy.kube.pod_template import TemplateRefused
 from deputy.kube.workspace import WorkspaceSettings, build_pod, pod_name
 from deputy.trackers.updates import PostActivity, Priority, Thought, Update
 
@@ -200,8 +209,13 @@ class Actor:
                 "startTime": status.micro_stamp(now),
             }
             await self._write(run, wanted)
-        finally:
+        except Unavailable:
+            # It may be written all the same: the slot stays taken until the store tells.
+            raise
+        except BaseException:
             self._assumed.discard(run.metadata.uid)
+            raise
+        self._assumed.discard(run.metadata.uid)
         metrics.QUEUE_WAIT.observe((now - contender(run).created).total_seconds())
 
     def _branch(self, run: AgentRun, memory: Memory) -> str:
@@ -231,16 +245,19 @@ class Actor:
 
     async def _create_pod(self, run: AgentRun, spec: BlueprintSpec) -> Ending | None:
         """Create the pod, or find that it is there; return why it can never be."""
-        pod = build_pod(run, spec, run.status.branch, self._workspace)
+        namespace, name = run.metadata.namespace, pod_name(run.metadata.name, run.spec.attempt)
+        try:
+            pod = build_pod(run, spec, run.status.branch, self._workspace)
+        except TemplateRefused as error:
+            return words.failed(Problem(RunReason.POD_REFUSED, f"{error}."))
         pod["metadata"]["annotations"][BLUEPRINT_SPEC] = spec_as_text(spec)
-        namespace, name = run.metadata.namespace, pod["metadata"]["name"]
         try:
             found = await self._kube.create(resources.pods(namespace), pod)
         except AlreadyExists:
             found = await self._kube.get(resources.pods(namespace, name))
-        except (Invalid, Forbidden) as error:
+        except (Invalid, Forbidden, Refused) as error:
             return words.pod_refused(name, error.message)
-        if found["metadata"]["labels"].get("deputy.dev/run") != run.metadata.uid:
+        if not owned_by(found, run):
             return words.pod_refused(name, "a pod of that name belongs to something else")
         self._cluster.pods.put(found)
         return None

@@ -1,18 +1,17 @@
 """Build the pod that an agent works in. Pure: facts in, a manifest out.
 
-What security rests on is written last and cannot be overridden by a Blueprint's pod template:
-the containers' security contexts, the service account, the token's mounts, host namespaces.
+What security rests on cannot be overridden by a Blueprint's pod template (`pod_template.py`): the
+containers' security contexts, the service account, the token's mounts, host namespaces.
 """
 
-import copy
 import dataclasses
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from deputy.api.agentrun import AgentRun
 from deputy.api.blueprint import BlueprintSpec
 from deputy.api.meta import API_VERSION
+from deputy.kube.pod_template import merged, without_private, words_of
 from deputy.wire import RELAY_AUDIENCE, Workspace, to_json
 
 AGENT_UID = 1000
@@ -25,23 +24,6 @@ TERMINATION_SECONDS = 30
 _TOKEN_PATH = "/var/run/deputy"  # noqa: S105  a path, not a token
 _TOKEN_SECONDS = 3600
 _SERVICE_ACCOUNT = "deputy-workspace"
-
-#: Fields of a pod's spec that a Blueprint may not set.
-_GUARDED = frozenset(
-    {
-        "automountServiceAccountToken",
-        "hostIPC",
-        "hostNetwork",
-        "hostPID",
-        "hostUsers",
-        "initContainers",
-        "restartPolicy",
-        "securityContext",
-        "serviceAccount",
-        "serviceAccountName",
-        "shareProcessNamespace",
-    }
-)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -88,29 +70,23 @@ def build_pod(
     """Return the manifest of the pod of the run's present attempt.
 
     The agent's container gets nothing of ours but the link's FIFOs and the clone; the token for
-    the relay is mounted into `prepare` and `status-sync` alone.
+    the relay is mounted into `prepare` and `status-sync` alone. Raises `TemplateRefused` where
+    the Blueprint's template is no pod template.
     """
     template = blueprint.workspace.pod_template
-    wanted = {name: value for name, value in template.spec.items() if name not in _GUARDED}
-    spec = _merge(_spec(run, blueprint, branch, settings), wanted)
-    _guard(spec)
+    built = _spec(run, blueprint, branch, settings)
+    spec = merged(built, template.spec, _restricted(AGENT_UID))
     metadata = {
         "name": pod_name(run.metadata.name, run.spec.attempt),
         "namespace": run.metadata.namespace,
-        "labels": {**_words(template.metadata, "labels"), **labels_of(run)},
+        "labels": {**words_of(template.metadata, "labels"), **labels_of(run)},
         "annotations": {
-            **_words(template.metadata, "annotations"),
+            **words_of(template.metadata, "annotations"),
             "deputy.dev/attempt": str(run.spec.attempt),
         },
         "ownerReferences": [owner_of(run)],
     }
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
-
-
-def _words(metadata: Mapping[str, Any], field: str) -> dict[str, str]:
-    """Return the labels or annotations that a template adds; ours are not for it to set."""
-    found = metadata.get(field) or {}
-    return {str(k): str(v) for k, v in found.items() if not str(k).startswith("deputy.dev/")}
 
 
 def _spec(
@@ -229,7 +205,7 @@ def _agents(name: str, blueprint: BlueprintSpec) -> dict[str, Any]:
             {"name": "HOME", "value": "/workspace/home"},
             {"name": "DEPUTY_LINK", "value": "/link"},
             {"name": "DEPUTY_PROMPT_FILE", "value": "/link/prompt"},
-            *(dict(variable) for variable in blueprint.agent.env),
+            *without_private(blueprint.agent.env),
         ],
         "volumeMounts": [
             {"name": "workspace", "mountPath": "/workspace"},
@@ -272,45 +248,3 @@ def _restricted(uid: int) -> dict[str, Any]:
         "capabilities": {"drop": ["ALL"]},
         "seccompProfile": {"type": "RuntimeDefault"},
     }
-
-
-#: Lists that merge by the name of their entries, as a strategic merge does.
-_BY_NAME = frozenset({"containers", "env", "volumes", "imagePullSecrets"})
-_BY_PATH = frozenset({"volumeMounts"})
-
-
-def _merge(base: Any, wanted: Any, field: str = "") -> Any:
-    """Return `base` with `wanted` merged over it, lists of named things by their names."""
-    if isinstance(base, dict) and isinstance(wanted, Mapping):
-        merged = dict(base)
-        for name, value in wanted.items():
-            merged[name] = _merge(base[name], value, name) if name in base else copy.copy(value)
-        return merged
-    if isinstance(base, list) and isinstance(wanted, list) and field in _BY_NAME | _BY_PATH:
-        key = "mountPath" if field in _BY_PATH else "name"
-        new = {entry[key]: entry for entry in wanted}
-        kept = [_merge(old, new.pop(old[key], {})) for old in base]
-        return kept + list(new.values())
-    return copy.copy(wanted)
-
-
-def _guard(spec: dict[str, Any]) -> None:
-    """Put back what a template may have taken from the containers of `spec`."""
-    for container in spec["containers"]:
-        container["securityContext"] = _restricted(AGENT_UID)
-        container["volumeMounts"] = [
-            mount
-            for mount in container.get("volumeMounts", [])
-            if mount.get("name") not in ("relay-token", "outbox", "sidecar-tmp")
-        ]
-    ours = {"workspace", "link", "outbox", "sidecar-tmp", "relay-token"}
-    own = [v for v in spec["volumes"] if v["name"] in ours or not _is_token(v)]
-    spec["volumes"] = own
-
-
-def _is_token(volume: Mapping[str, Any]) -> bool:
-    """Say whether `volume` would hold a service account's token, or the node's files."""
-    if "hostPath" in volume:
-        return True
-    sources = volume.get("projected", {}).get("sources", [])
-    return any("serviceAccountToken" in source for source in sources)
