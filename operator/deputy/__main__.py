@@ -41,13 +41,13 @@ def _run(chosen: argparse.Namespace) -> int:
     """Import what was chosen and nothing else: each process stays as small as it can be."""
     match chosen.command:
         case "operator":
-            from deputy.controller import process as controller  # noqa: PLC0415  see above
+            from deputy.controller.process import run as operate  # noqa: PLC0415  see above
 
-            return controller.run(OperatorSettings.from_environment(os.environ))
+            return operate(OperatorSettings.from_environment(os.environ))
         case "webhook":
-            from deputy.webhook import process as webhook  # noqa: PLC0415  see above
+            from deputy.webhook.process import run as receive  # noqa: PLC0415  see above
 
-            return webhook.run(WebhookSettings.from_environment(os.environ))
+            return receive(WebhookSettings.from_environment(os.environ))
         case _:
             from deputy.api import crd  # noqa: PLC0415  see above
 
@@ -58,12 +58,17 @@ def _run(chosen: argparse.Namespace) -> int:
 def _simulate(what: str, arguments: list[str]) -> int:
     match what:
         case "linear":
-            from deputy.simulator.linear.cli import run  # noqa: PLC0415  see `_run`
+            from deputy.simulator.linear.cli import run as linear  # noqa: PLC0415  see `_run`
+
+            return linear(arguments)
         case "forge":
-            from deputy.simulator.forge.cli import run  # noqa: PLC0415  see `_run`
+            from deputy.simulator.forge.cli import run as forge  # noqa: PLC0415  see `_run`
+
+            return forge(arguments)
         case _:
-            from deputy.simulator.model.cli import run  # noqa: PLC0415  see `_run`
-    return run(arguments)
+            from deputy.simulator.model.cli import run as model  # noqa: PLC0415  see `_run`
+
+            return model(arguments)
 
 
 if __name__ == "__main__":
