@@ -6,13 +6,18 @@ import sys
 import structlog
 from structlog.typing import Processor
 
+#: Without local variables: they hold tokens, and what people wrote.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
+
 _SHARED: tuple[Processor, ...] = (
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.StackInfoRenderer(),
-    structlog.processors.dict_tracebacks,
+    _TRACEBACKS,
 )
 
 #: Libraries that log every request, addresses and all.
