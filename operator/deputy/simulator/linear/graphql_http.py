@@ -101,7 +101,7 @@ def _carried_out(
     try:
         asked = _parse(text)
     except ValueError as wrong:
-        return _errors([_formatted(GraphQLError(str(wrong)), "BAD_REQUEST")]), 400
+        return _errors([_refusal(str(wrong), "BAD_REQUEST")]), 400
     token = _token(simulator, request)
     if token is None:
         notes.errors = ("Authentication required, not authenticated",)
@@ -167,7 +167,7 @@ def _charge(simulator: Simulator, token: Token, fault: Fault | None, notes: Note
     budget = simulator.limiter.budget(token.user_id, now)
     if notes.complexity > ratelimit.MOST_COMPLEX:
         notes.errors = ("Query too complex",)
-        return _errors([_formatted(GraphQLError("Query too complex"), "INPUT_ERROR")])
+        return _errors([_refusal("Query too complex", "INPUT_ERROR")])
     full = budget.take(notes.complexity, now)
     wall = epoch_ms(simulator.clock.stamp())
     endpoint = notes.fields[0] if notes.fields else "graphql"
@@ -189,28 +189,41 @@ def _result(result: ExecutionResult, notes: Notes) -> tuple[Json, int]:
     errors = result.errors or []
     notes.errors = tuple(error.message for error in errors)
     if errors:
-        body["errors"] = [_formatted(error, "INTERNAL_SERVER_ERROR") for error in errors]
+        body["errors"] = [_formatted(error) for error in errors]
     body["data"] = result.data
     unstarted = bool(errors) and result.data is None and all(not e.path for e in errors)
     return body, 400 if unstarted else 200
 
 
-def _formatted(error: GraphQLError, code: str) -> Json:
+def _formatted(error: GraphQLError) -> Json:
     """Return an error as JSON; one that nobody raised on purpose is logged and called ours."""
     told: Json = dict(error.formatted)
     if told.get("extensions"):
         return told
-    ours = error.original_error is not None
-    if ours:
-        log.error("resolver failed at %s", error.path, exc_info=error.original_error)
+    if not error.path:
+        return told | _refusal(error.message, "INVALID_INPUT")
+    log.error("resolver failed at %s", error.path, exc_info=error.original_error)
     told["extensions"] = {
-        "type": "internal error" if ours else "invalid input",
-        "code": code if ours else "INVALID_INPUT",
-        "statusCode": 500 if ours else 400,
-        "userError": not ours,
-        "userPresentableMessage": error.message,
+        "type": "internal error",
+        "code": "INTERNAL_SERVER_ERROR",
+        "statusCode": 500,
+        "userError": False,
+        "userPresentableMessage": "Something went wrong on our side.",
     }
     return told
+
+
+def _refusal(message: str, code: str) -> Json:
+    return {
+        "message": message,
+        "extensions": {
+            "type": "invalid input",
+            "code": code,
+            "statusCode": 400,
+            "userError": True,
+            "userPresentableMessage": message,
+        },
+    }
 
 
 def _injected(fault: Fault) -> Json:

@@ -107,7 +107,7 @@ def _approved(request: web.Request, asked: dict[str, str]) -> web.Response:
 def _back(asked: Mapping[str, str], answer: dict[str, str]) -> web.Response:
     state = {"state": asked["state"]} if "state" in asked else {}
     target = URL(asked["redirect_uri"]).update_query(answer | state)
-    return web.HTTPFound(target)
+    return web.Response(status=302, headers={"Location": str(target)})
 
 
 async def _form(request: web.Request) -> dict[str, str]:
