@@ -29,9 +29,10 @@ from deputy.trackers.linear.errors import CredentialsMissing, LinearError
 
 _log = structlog.get_logger()
 
-#: Seconds until the tracker is asked again: soon while it cannot be reached or a name leads
-#: nowhere (somebody may be correcting it on that side), else seldom.
-_RETRY = 15.0
+#: Seconds until the tracker is asked again: at once while it cannot be reached, soon while a name
+#: leads nowhere (somebody may be correcting it on that side), else seldom.
+_UNREACHABLE = 3.0
+_NOT_FOUND = 15.0
 _RECHECK = 600.0
 
 
@@ -60,7 +61,7 @@ class BlueprintReconciler:
             except Conflict:
                 return 0.2
             self._wake_waiting(blueprint)
-        return _RETRY if not judgement.ready else _RECHECK
+        return _patience(judgement)
 
     async def _judgement(self, blueprint: Blueprint) -> Judgement:
         now = dt.datetime.now(dt.UTC).timestamp()
@@ -69,7 +70,7 @@ class BlueprintReconciler:
         if known is not None and known[0] == generation and now < known[1]:
             return known[2]
         found = await self._judge(blueprint)
-        until = now + (_RECHECK if found.ready else _RETRY) - 1
+        until = now + _patience(found) * 0.9
         self._judged[blueprint.metadata.uid] = (generation, until, found)
         if not found.ready:
             _log.warning(
@@ -156,6 +157,12 @@ class BlueprintReconciler:
         for run in self._cluster.runs_of(*key_of(blueprint)):
             if run.status.phase is Phase.QUEUED:
                 self._look_at_run(key_of(run))
+
+
+def _patience(judgement: Judgement) -> float:
+    if judgement.ready:
+        return _RECHECK
+    return _UNREACHABLE if judgement.retry else _NOT_FOUND
 
 
 def _age(blueprint: Blueprint) -> tuple[dt.datetime, str, str]:

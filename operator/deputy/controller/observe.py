@@ -124,12 +124,15 @@ def _readiness(run: AgentRun, blueprint: Blueprint | None) -> tuple[BlueprintSta
             BlueprintState.MISSING,
             f"Blueprint {namespace}/{name} does not exist; create it or delete this run",
         )
+    if run.spec.linear is None:
+        # A run that is made by hand needs nothing of what a Blueprint names in the tracker.
+        return BlueprintState.READY, ""
     ready = next((c for c in blueprint.status.conditions if c.type == "Ready"), None)
     current = blueprint.status.observed_generation == blueprint.metadata.generation
     if ready is None or not current or ready.status == "Unknown":
         said = ready.message if ready is not None else "it was not looked at yet"
         return BlueprintState.UNKNOWN, f"Blueprint {blueprint.metadata.name} is not ready: {said}"
-    if ready.status == "True" or run.spec.linear is None:
+    if ready.status == "True":
         return BlueprintState.READY, ""
     return (
         BlueprintState.NOT_READY,
