@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 from deputy.simulator.linear.clock import epoch_ms, iso
@@ -233,6 +234,7 @@ def everything(world: World) -> Json:
 def _attempt(seen: Attempt) -> Json:
     return {
         "sentAt": iso(seen.sent_at),
+        "answeredAt": iso(seen.sent_at + dt.timedelta(milliseconds=seen.milliseconds)),
         "milliseconds": seen.milliseconds,
         "status": seen.status,
         "error": seen.error,
