@@ -111,8 +111,8 @@ class Bare:
     async def commit_files(
         self, branch: str, files: Mapping[str, str], message: str, when: str = ""
     ) -> str:
-        """Add a commit with `files` to a branch, which is made where it is not; return its sha."""
-        parent = await self.head_of(branch)
+        """Add a commit with `files` to a branch, begun at the default one; return its sha."""
+        parent = await self.head_of(branch) or await self.head_of(await self.default_branch())
         # An index of its own: two of these at the same time are none of each other's business.
         with tempfile.TemporaryDirectory() as scratch:
             index = {"GIT_INDEX_FILE": f"{scratch}/index"}

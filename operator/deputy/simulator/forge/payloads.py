@@ -186,7 +186,7 @@ class Addresses:
             "node_id": _node("Label", name),
             "url": f"{self.api}/repos/{repository.full_name}/labels/{name}",
             "name": name,
-            "description": None,
+            "description": "",
             "color": "ededed",
             "default": False,
         }
