@@ -8,6 +8,7 @@ import fcntl
 import os
 import shutil
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -120,10 +121,8 @@ def _link(link: Path, target: Path) -> None:
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
     """Wait until no other start or stop is under way on this machine."""
-    path = (
-        places.LOCK if os.access(places.LOCK.parent, os.W_OK) else places.PROJECT / ".cluster.lock"
-    )
-    with path.open("w") as lock:
+    folder = Path("/run") if os.geteuid() == 0 else Path(tempfile.gettempdir())
+    with (folder / f"deputy-cluster-{os.geteuid()}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

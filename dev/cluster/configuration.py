@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from dev.cluster import places
 from dev.cluster.certificates import AUTHORITY, DNS, NODE_NAME, Identity
-from dev.cluster.network import NODE_ADDRESS, POD_RANGE
+from dev.cluster.network import NAMESPACE, NODE_ADDRESS, POD_RANGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +20,7 @@ SERVER = f"https://{NODE_ADDRESS}:6443"
 CONTAINERD_SOCKET = places.RUNTIME / "containerd.sock"
 DNS_READY_URL = f"http://{NODE_ADDRESS}:8181/ready"
 PAUSE_IMAGE = "localhost/pause:1"
-CGROUP = "deputy-cluster"
+CGROUP = NAMESPACE
 
 _CERTIFICATES = places.STATE / "certificates"
 
@@ -36,7 +36,7 @@ def kubeconfig(identity: Identity, embedded: Mapping[str, str] | None = None) ->
     It points at the certificates' files, or holds them where `embedded` gives them in base64, so
     that it can be copied elsewhere.
     """
-    name = "deputy-cluster"
+    name = NAMESPACE
     authority: dict[str, str] = {"certificate-authority": str(_CERTIFICATES / AUTHORITY)}
     user: dict[str, str] = {
         "client-certificate": str(_CERTIFICATES / f"{identity.file}.crt"),
@@ -117,7 +117,7 @@ def pod_network() -> str:
     }
     links = {"type": "ptp", "ipMasq": False, "ipam": addresses}
     ports = {"type": "portmap", "capabilities": {"portMappings": True}}
-    return dump({"cniVersion": "1.0.0", "name": "deputy-cluster", "plugins": [links, ports]})
+    return dump({"cniVersion": "1.0.0", "name": NAMESPACE, "plugins": [links, ports]})
 
 
 def kubelet() -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dev.cluster import (
@@ -18,6 +17,7 @@ from dev.cluster import (
     packages,
     places,
     processes,
+    slot,
 )
 from dev.cluster.certificates import ADMIN, AUTHORITY
 from dev.cluster.refusal import Refusal
@@ -25,13 +25,12 @@ from dev.cluster.steps import say, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from dev.cluster.processes import Program
 
 RECORDS = places.RUNTIME / "processes"
 LOGS = places.STATE / "logs"
-#: Which checkout the cluster on this machine belongs to: there is one per machine.
-OWNER = places.RUNTIME / "owner"
 
 
 def up() -> None:
@@ -56,7 +55,12 @@ def up() -> None:
 
 
 def down() -> None:
-    """End the cluster and remove all that it put on the machine but the cache."""
+    """End the cluster and remove all that it put on the machine but the cache.
+
+    Another checkout's is left alone: our place is never one that belongs to somebody else.
+    """
+    if places.SLOT is None:
+        return
     records = processes.read(RECORDS)
     # These go before the pods, or they would start them again.
     makers = [records[name] for name in ("kubelet", "kube-controller-manager") if name in records]
@@ -87,18 +91,22 @@ def is_up() -> bool:
 
 def _make_way() -> None:
     """Remove what an earlier cluster left, unless it is this one and it lives."""
-    owner = Path(OWNER.read_text()) if OWNER.exists() else None
-    lives = any(map(processes.is_alive, processes.read(RECORDS).values()))
-    if lives and owner is not None and owner != places.STATE and owner.exists():
+    if places.SLOT is None:
         raise Refusal(
-            f"The cluster of {owner.parent} runs on this machine, which has room for one; "
-            "run `python3 -m dev.cluster down` there first."
+            f"{len(slot.NUMBERS)} checkouts have a cluster on this machine, and there is room for "
+            "no more; run `python3 -m dev.cluster down` in one of "
+            f"{', '.join(str(owner.parent) for owner in slot.owners().values() if owner)}."
         )
-    if lives and owner == places.STATE and components.CERTIFICATES.exists():
+    lives = any(map(processes.is_alive, processes.read(RECORDS).values()))
+    if lives and _is_ours() and components.CERTIFICATES.exists():
         return
     if network.HANDLE.exists() or places.RUNTIME.exists() or components.SETTINGS.exists():
         with step("Remove what an earlier cluster left"):
             down()
+
+
+def _is_ours() -> bool:
+    return places.OWNER.exists() and places.OWNER.read_text() == str(places.STATE)
 
 
 def _make_network() -> None:
@@ -114,7 +122,7 @@ def _configure() -> dict[Path, str]:
     """Make all that the programs read, and give the texts of their configuration files."""
     RECORDS.mkdir(parents=True, exist_ok=True)
     places.STATE.mkdir(exist_ok=True)
-    OWNER.write_text(str(places.STATE))
+    places.OWNER.write_text(str(places.STATE))
     leftovers.save_tunables()
     leftovers.make_cgroups()
     certificates.ensure(components.CERTIFICATES)

@@ -12,23 +12,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dev.cluster import packages
+from dev.cluster import packages, places
 from dev.cluster.refusal import Refusal
 from dev.cluster.steps import run, succeeds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NAMESPACE = "deputy-cluster"
+_SLOT = places.SLOT or 0
+
+NAMESPACE = f"deputy-cluster-{_SLOT}"
 HANDLE = Path("/run/netns") / NAMESPACE
 
-HOST_ADDRESS = "198.18.0.1"
-NODE_ADDRESS = "198.18.0.2"
-POD_RANGE = "198.18.64.0/20"
-SERVICE_RANGE = "198.19.0.0/16"
-API_SERVICE_ADDRESS = "198.19.0.1"
+HOST_ADDRESS = f"198.18.{_SLOT}.1"
+NODE_ADDRESS = f"198.18.{_SLOT}.2"
+NODE_RANGE = f"198.18.{_SLOT}.0/24"
+POD_RANGE = f"198.18.{64 + 16 * _SLOT}.0/20"
+SERVICE_RANGE = f"198.19.{16 * _SLOT}.0/20"
+API_SERVICE_ADDRESS = f"198.19.{16 * _SLOT}.1"
 
-_HOST_LINK = "deputy-host"
+#: What the names of our ends of the links to all clusters on this machine begin with.
+_HOST_LINKS = "deputy-host"
+_HOST_LINK = f"{_HOST_LINKS}{_SLOT}"
 _NODE_LINK = "deputy-node"
 _SERVICE_LINK = "services"
 
@@ -85,7 +90,8 @@ def down() -> None:
 def clashing(routes: Sequence[Route]) -> str | None:
     """Say which of the host's routes already leads into the cluster's ranges, if one does."""
     for route in routes:
-        if route.destination.startswith(("198.18.", "198.19.")) and route.device != _HOST_LINK:
+        ours = route.device.startswith(_HOST_LINKS)
+        if route.destination.startswith(("198.18.", "198.19.")) and not ours:
             return (
                 f"The host already routes {route.destination} through {route.device}, and the "
                 "local cluster needs 198.18.0.0/15; end what made that route (a VPN?), or start "

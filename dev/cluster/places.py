@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from dev.cluster import slot
+
 PROJECT = Path(__file__).resolve().parents[2]
 TOOLS = Path(__file__).resolve().parent / "tools"
 
@@ -18,8 +20,10 @@ KUBECONFIG = STATE / "kubeconfig"
 PROGRAMS = STATE / "bin"
 CHOSEN = STATE / "cluster.json"
 
-RUNTIME = Path("/run/deputy-cluster")
-LOCK = Path("/run/deputy-cluster.lock")
+#: The number of our place on this machine; None where all are taken.
+SLOT = slot.choose(slot.owners(), STATE)
+RUNTIME = slot.runtime(SLOT or 0)
+OWNER = slot.owner_file(SLOT or 0)
 
 
 def cache() -> Path:

@@ -17,8 +17,8 @@ def test_a_route_into_the_clusters_ranges_by_somebody_else_is_a_clash() -> None:
     assert "198.18.0.0/16 through tun0" in clash
 
 
-def test_the_clusters_own_routes_clash_with_nothing() -> None:
-    routes = [Route("default", "eth0"), Route("198.19.0.0/16", "deputy-host")]
+def test_the_routes_of_clusters_on_this_machine_clash_with_nothing() -> None:
+    routes = [Route("default", "eth0"), Route("198.19.16.0/20", "deputy-host1")]
 
     assert network.clashing(routes) is None
 
