@@ -3,8 +3,10 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
 
 from deputy.api.agentrun import AgentRun, InboxKind
 from deputy.api.blueprint import Blueprint, BlueprintSpec
@@ -15,6 +17,14 @@ from deputy.kube.workspace import pod_name
 #: Annotation of a pod: the Blueprint's spec as it was when the pod was made.
 BLUEPRINT_SPEC = "deputy.dev/blueprint-spec"
 
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def _reader(model: type[Model]) -> Callable[[Mapping[str, Any]], Model]:
+    """Return what reads `model` and ignores fields that a newer version has added."""
+    return lambda body: model.model_validate(body, extra="ignore")
+
+
 #: Namespace and name: what the work queue goes by.
 Key = tuple[str, str]
 
@@ -23,11 +33,9 @@ Key = tuple[str, str]
 class Cluster:
     """The newest known state of our objects."""
 
-    runs: Store[AgentRun] = dataclasses.field(
-        default_factory=lambda: Store(AgentRun.model_validate)
-    )
+    runs: Store[AgentRun] = dataclasses.field(default_factory=lambda: Store(_reader(AgentRun)))
     blueprints: Store[Blueprint] = dataclasses.field(
-        default_factory=lambda: Store(Blueprint.model_validate)
+        default_factory=lambda: Store(_reader(Blueprint))
     )
     pods: Store[Mapping[str, Any]] = dataclasses.field(
         default_factory=lambda: Store(lambda pod: pod)

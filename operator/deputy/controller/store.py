@@ -3,6 +3,11 @@
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
+import structlog
+from pydantic import ValidationError
+
+_log = structlog.get_logger()
+
 Thing = TypeVar("Thing")
 
 
@@ -26,7 +31,16 @@ class Store(Generic[Thing]):
         known = self._things.get(key)
         if uid in self._gone or (known is not None and known[0] >= version):
             return False
-        self._things[key] = (version, uid, self._parse(body))
+        try:
+            self._things[key] = (version, uid, self._parse(body))
+        except ValidationError as error:
+            _log.error(
+                "an object cannot be read and is left alone; correct it or delete it",
+                kind=body.get("kind", ""),
+                name="/".join(key),
+                error=_told(error),
+            )
+            return False
         return True
 
     def remove(self, body: dict[str, Any]) -> None:
@@ -56,3 +70,8 @@ class Store(Generic[Thing]):
 
     def __iter__(self) -> Iterator[Thing]:
         return (thing for _, _, thing in list(self._things.values()))
+
+
+def _told(error: ValidationError) -> str:
+    """Return which fields are wrong and why, without what they hold."""
+    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
