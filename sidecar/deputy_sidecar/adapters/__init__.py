@@ -1,0 +1,1 @@
+"""Agents' protocols without I/O: lines in, events and lines out."""

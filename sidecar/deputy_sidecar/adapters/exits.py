@@ -1,0 +1,49 @@
+"""What the end of an agent's process means, in words."""
+
+import signal
+
+from deputy.wire import Outcome
+from deputy_sidecar.adapters.model import Exit, TurnEnded
+from deputy_sidecar.emission import cut
+
+_NOT_EXECUTABLE, _NOT_FOUND, _SIGNALLED = 126, 127, 128
+_MAX_TAIL = 2_000
+
+
+def failure_of(ended: Exit, *, said: str = "") -> TurnEnded:
+    """Return the failed turn that an unwelcome exit makes; `said` is the agent's own last word."""
+    if ended.code in (_NOT_EXECUTABLE, _NOT_FOUND) and not said:
+        return TurnEnded(Outcome.FAILED, "AgentNotStarted", _not_started(ended))
+    if _SIGNALLED < ended.code < _SIGNALLED + 65:
+        return TurnEnded(Outcome.FAILED, "AgentKilled", _killed(ended))
+    text = f"The agent `{ended.command}` ended with exit status {ended.code} in mid-work."
+    return TurnEnded(Outcome.FAILED, "AgentFailed", text + _last_lines(said, ended.stderr))
+
+
+def _not_started(ended: Exit) -> str:
+    fact = "was not found" if ended.code == _NOT_FOUND else "is not executable"
+    return (
+        f"The agent cannot be started: `{ended.command}` {fact} in the agent's image. "
+        "Correct spec.agent.command of the Blueprint, or install the program in "
+        f"spec.agent.image.{_last_lines(ended.stderr)}"
+    )
+
+
+def _killed(ended: Exit) -> str:
+    number = ended.code - _SIGNALLED
+    name = next((one.name for one in signal.Signals if one.value == number), "unknown")
+    hint = (
+        " If it was short of memory, raise spec.workspace.resources.limits.memory of the Blueprint."
+        if number == signal.SIGKILL
+        else ""
+    )
+    return (
+        f"The agent was killed by signal {number} ({name}).{hint} "
+        f"Reply to try again.{_last_lines(ended.stderr)}"
+    )
+
+
+def _last_lines(*texts: str) -> str:
+    """Return the last lines that were written, for those who look for the cause."""
+    shown = [text.strip()[-_MAX_TAIL:] for text in texts if text.strip()]
+    return "".join(f"\n\nIts last lines:\n```\n{cut(text, _MAX_TAIL)}\n```" for text in shown)

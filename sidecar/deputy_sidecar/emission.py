@@ -1,0 +1,72 @@
+"""What an event has to be like before it leaves: scrubbed, bounded, and not blank."""
+
+import dataclasses
+
+from deputy.wire import (
+    MAX_TEXT,
+    Answered,
+    Asked,
+    Event,
+    Finished,
+    Hello,
+    PlanChanged,
+    Step,
+    Thought,
+    ToolFinished,
+    TurnStarted,
+)
+from deputy_sidecar.redaction import scrub
+
+MAX_PARAMETER = 250
+MAX_RESULT = 1_000
+_MAX_ACTION = 80
+_MAX_QUESTION = 4_000
+_MAX_OPTION = 120
+_MAX_OPTIONS = 20
+_MAX_STEP = 250
+_MAX_STEPS = 50
+
+
+def cut(text: str, most: int) -> str:
+    """Return at most `most` characters of `text`; what was cut is marked."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def one_line(text: str, most: int) -> str:
+    """Return `text` on one line, as a title or a noun."""
+    return cut(" ".join(text.split()), most)
+
+
+def clean(event: Event) -> Event | None:
+    """Return `event` fit to be shown; None where nothing of it is left."""
+    match event:
+        case Thought(body, ephemeral):
+            body = _text(body)
+            return Thought(body, ephemeral) if body else None
+        case ToolFinished():
+            return _tool(event)
+        case PlanChanged(steps):
+            return PlanChanged(tuple(_step(step) for step in steps[:_MAX_STEPS]))
+        case Asked(question, options):
+            named = tuple(one_line(scrub(one), _MAX_OPTION) for one in options[:_MAX_OPTIONS])
+            return Asked(cut(scrub(question).strip(), _MAX_QUESTION), named)
+        case Finished():
+            return dataclasses.replace(event, text=_text(event.text))
+        case Hello() | TurnStarted() | Answered():
+            return event
+
+
+def _text(text: str) -> str:
+    return cut(scrub(text).strip(), MAX_TEXT)
+
+
+def _tool(tool: ToolFinished) -> ToolFinished | None:
+    parameter = one_line(scrub(tool.parameter), MAX_PARAMETER)
+    if not parameter:
+        return None
+    action = one_line(tool.action, _MAX_ACTION)
+    return ToolFinished(action, parameter, cut(scrub(tool.result).strip(), MAX_RESULT))
+
+
+def _step(step: Step) -> Step:
+    return Step(one_line(scrub(step.content), _MAX_STEP), step.status)

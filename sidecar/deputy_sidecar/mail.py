@@ -1,0 +1,105 @@
+"""The two tasks that speak with the relay: events go out, messages come in."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from deputy.wire import MAX_BATCH, Message, NumberedEvent
+from deputy_sidecar import log
+from deputy_sidecar.outbox import Outbox
+from deputy_sidecar.patience import Patience
+from deputy_sidecar.relay import Channel, Refused, RelayError
+
+#: An inbox poll waits so long; a little less than what proxies and the relay allow.
+_WAIT_SECONDS = 25.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
+
+
+class Sender:
+    """Sends events in their order until the relay has acknowledged them."""
+
+    def __init__(self, channel: Channel, outbox: Outbox) -> None:
+        self._channel = channel
+        self._outbox = outbox
+        self._acked = outbox.acked
+        self._pending: deque[NumberedEvent] = deque()
+        self._more = asyncio.Event()
+        self._drained = asyncio.Event()
+        self._drained.set()
+
+    def add(self, events: Iterable[NumberedEvent]) -> None:
+        """Send `events`, but for those that were acknowledged in an earlier life."""
+        self._pending.extend(event for event in events if event.seq > self._acked)
+        if self._pending:
+            self._drained.clear()
+            self._more.set()
+
+    async def drained(self) -> None:
+        """Return once everything is acknowledged."""
+        await self._drained.wait()
+
+    async def run(self) -> None:
+        """Send for ever."""
+        patience = Patience(_FIRST_PAUSE, _LONGEST_PAUSE)
+        while True:
+            await self._more.wait()
+            batch = [self._pending[i] for i in range(min(len(self._pending), MAX_BATCH))]
+            try:
+                progress = await self._send(batch)
+            except (RelayError, OSError) as error:
+                log.warning("events are not taken", error=str(error), waiting=len(self._pending))
+                progress = False
+            if progress:
+                patience.reset()
+            else:
+                await asyncio.sleep(patience.pause())
+
+    async def _send(self, batch: list[NumberedEvent]) -> bool:
+        """Send a batch and return whether the relay has more than before."""
+        try:
+            answer = await self._channel.events(batch)
+        except Refused as error:
+            if not error.is_final:
+                raise
+            if len(batch) > 1:
+                return await self._send(batch[: len(batch) // 2])
+            # It would block everything after it, for ever.
+            log.warning("an event is refused for good", seq=batch[0].seq, error=str(error))
+            self._acknowledge(batch[0].seq)
+            return True
+        for number, reason in answer.refused.items():
+            log.info("an event is not shown", seq=number, reason=reason)
+        return self._acknowledge(min(answer.acked, batch[-1].seq))
+
+    def _acknowledge(self, number: int) -> bool:
+        if number <= self._acked:
+            return False
+        self._acked = number
+        self._outbox.acknowledge(number)
+        while self._pending and self._pending[0].seq <= number:
+            self._pending.popleft()
+        if not self._pending:
+            self._more.clear()
+            self._drained.set()
+        return True
+
+
+async def poll(channel: Channel, last: Callable[[], str], take: Callable[[Message], None]) -> None:
+    """Give every message that comes to `take`, for ever; `last` names the newest one taken."""
+    patience = Patience(_FIRST_PAUSE, _LONGEST_PAUSE)
+    while True:
+        began = time.monotonic()
+        try:
+            messages = await channel.inbox(last(), _WAIT_SECONDS)
+        except (RelayError, OSError) as error:
+            log.warning("the inbox cannot be read", error=str(error))
+            await asyncio.sleep(patience.pause())
+            continue
+        for message in messages:
+            take(message)
+        if messages or time.monotonic() - began > 1:
+            patience.reset()
+        else:
+            # It answers at once with nothing: that is no reason to ask all the time.
+            await asyncio.sleep(patience.pause())
