@@ -199,9 +199,11 @@ async def settled(
     return told
 
 
-async def test_a_repeat_is_stamped_anew_and_keeps_its_delivery_id(
-    telling: Linear, receiver: Receiver
+@pytest.mark.parametrize(("fresh", "ids"), [(False, 1), (True, 2)])
+async def test_a_repeat_is_stamped_and_signed_anew_under_the_same_or_a_fresh_id(
+    telling: Linear, receiver: Receiver, fresh: Any, ids: int
 ) -> None:
+    await telling.do("faults", webhooks={"fresh_ids": fresh})
     receiver.status = 503
     await telling.delegated()
     await settled(telling, lambda d: d["state"] == "retrying", 1)
@@ -210,7 +212,7 @@ async def test_a_repeat_is_stamped_anew_and_keeps_its_delivery_id(
     await settled(telling, lambda d: d["state"] == "delivered", 2)
 
     first, second = [(h, b) for h, b in receiver.got if h["Linear-Event"] == "AgentSessionEvent"]
-    assert first[0]["Linear-Delivery"] == second[0]["Linear-Delivery"]
+    assert len({headers["Linear-Delivery"] for headers, _ in (first, second)}) == ids
     assert json.loads(first[1])["webhookTimestamp"] <= json.loads(second[1])["webhookTimestamp"]
     assert (
         hmac.new(SECRET.encode(), second[1], hashlib.sha256).hexdigest()

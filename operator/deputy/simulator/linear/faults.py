@@ -61,7 +61,7 @@ class WebhookFaults:
     copies: int = 1
     """Every event is sent so many times at once."""
     fresh_ids: bool = False
-    """Copies have their own `Linear-Delivery`."""
+    """Copies and repeats have their own `Linear-Delivery`."""
     reorder: int = 0
     """So many events are held back and then sent in reverse order."""
     delay: float = 0.0

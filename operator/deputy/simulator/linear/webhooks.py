@@ -216,11 +216,12 @@ class WebhookSender:
         return json.dumps(stamped, ensure_ascii=False, separators=(",", ":")).encode()
 
     def _headers(self, delivery: Delivery, body: bytes, sent_at: dt.datetime) -> dict[str, str]:
+        repeated = bool(delivery.attempts) and self._faults.webhooks.fresh_ids
         signature = hmac.new(self.secret.encode(), body, hashlib.sha256).hexdigest()
         return {
             "Accept-Charset": "utf-8",
             "Content-Type": "application/json; charset=utf-8",
-            "Linear-Delivery": delivery.id,
+            "Linear-Delivery": str(uuid.uuid4()) if repeated else delivery.id,
             "Linear-Event": delivery.event.type,
             "Linear-Signature": signature,
             "Linear-Timestamp": str(epoch_ms(sent_at)),
