@@ -110,6 +110,32 @@ def test_a_new_session(runs: list[RunFacts], decision: object) -> None:
     assert decide_session("new", runs) == decision
 
 
+OVERTAKEN = frozenset({"new"})
+
+
+@pytest.mark.parametrize(
+    ("known_by", "decision"),
+    [
+        pytest.param(run(sessions=OVERTAKEN), Attach(run(sessions=OVERTAKEN)), id="live"),
+        pytest.param(run(1, Phase.SUCCEEDED, sessions=OVERTAKEN), Create(2), id="over"),
+        pytest.param(
+            run(sessions=OVERTAKEN, stopping=True),
+            AlreadyKnown(run(sessions=OVERTAKEN, stopping=True)),
+            id="stopped",
+        ),
+        pytest.param(
+            run(sessions=OVERTAKEN, messages=OVERTAKEN),
+            AlreadyKnown(run(sessions=OVERTAKEN, messages=OVERTAKEN)),
+            id="taken before",
+        ),
+    ],
+)
+def test_an_opening_that_a_prompt_has_overtaken_still_brings_its_words(
+    known_by: RunFacts, decision: object
+) -> None:
+    assert decide_session("new", [known_by], has_words=True) == decision
+
+
 @pytest.mark.parametrize("phase", sorted(TERMINAL))
 def test_a_prompt_after_the_end_begins_the_next_run(phase: Phase) -> None:
     assert decide_prompt("prompt", [run(3, phase)]) == Create(4)

@@ -142,6 +142,23 @@ def test_a_prompt_after_the_end_begins_a_run_that_follows_up() -> None:
     assert spec["inbox"] == []
 
 
+def test_an_opening_that_a_prompt_has_overtaken_brings_its_words_once() -> None:
+    server = ModelServer()
+    settle(server, prompted("one", "a"))
+
+    assert outcome(server, created("one", "use Rust")) is Outcome.JOINED
+    assert outcome(server, created("one", "use Rust")) is Outcome.KNOWN
+
+    assert [entry["text"] for entry in spec_of(server)["inbox"]] == ["use Rust"]
+
+
+def test_a_delegation_that_a_prompt_has_overtaken_adds_nothing() -> None:
+    server = ModelServer()
+    settle(server, prompted("one", "a"))
+
+    assert outcome(server, created("one")) is Outcome.KNOWN
+
+
 def test_a_stop_marks_the_live_run_and_says_who_wanted_it() -> None:
     server = ModelServer()
     settle(server, created("one"))

@@ -41,6 +41,12 @@ def joined(session_id: str, run_uid: str, run_name: str) -> Word:
     return Word(session_id, stable_id(run_uid, f"joined/{session_id}"), body)
 
 
+def waiting(session_id: str, run_name: str) -> Word:
+    """Return the word for a session that was opened while a run on its issue is being stopped."""
+    body = f"The run before this one ({run_name}) is still being stopped. I begin when it is gone."
+    return Word(session_id, stable_id(session_id, "waiting"), body)
+
+
 def owed(
     run_name: str, run_uid: str, session_id: str, prompt_id: str, sessions: Iterable[str]
 ) -> tuple[Word, ...]:

@@ -54,7 +54,7 @@ class RunFacts:
     sessions: frozenset[str] = frozenset()
     """Every session that the run knows: its own, and those of its inbox."""
     messages: frozenset[str] = frozenset()
-    """Every message that the run has taken."""
+    """Every message that the run has taken; a session's own id stands for its opening."""
     app_user_id: str = ""
     """The tracker's user that we are for this run."""
     inbox_length: int = 0
@@ -148,15 +148,23 @@ WithdrawalDecision: TypeAlias = Stop | NothingLive
 
 
 def decide_session(
-    session_id: str, runs: Sequence[RunFacts], taken: Collection[int] = ()
+    session_id: str,
+    runs: Sequence[RunFacts],
+    taken: Collection[int] = (),
+    *,
+    has_words: bool = False,
 ) -> SessionDecision:
     """Decide what a new session becomes, given all runs of its issue.
 
-    `taken` are numbers whose names somebody else's objects hold. A session that any run knows,
-    live or over, is never taken twice.
+    `taken` are numbers whose names somebody else's objects hold; `has_words` says whether the
+    session was opened with something to tell the agent. An opening that any run has taken, live
+    or over, is never taken twice. One that a later prompt has overtaken still brings its words,
+    but whatever a stop has overtaken stays stopped.
     """
     for run in runs:
-        if session_id in run.sessions:
+        if session_id in run.messages:
+            return AlreadyKnown(run)
+        if session_id in run.sessions and (run.stopping or not has_words):
             return AlreadyKnown(run)
     decision = _fold(runs, taken)
     return decision if isinstance(decision, Create | Ending | Full) else Attach(decision)

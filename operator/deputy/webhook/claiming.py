@@ -45,6 +45,11 @@ Decide: TypeAlias = Callable[[Sequence[RunFacts], Collection[int]], Decision]
 class Unsettled(Exception):
     """The run changed too often, or takes too long to end: the event has to come again."""
 
+    def __init__(self, issue: str, ending: RunFacts | None = None) -> None:
+        why = f"run {ending.name} is still ending" if ending else "they change too often"
+        super().__init__(f"the runs of issue {issue} do not settle: {why}")
+        self.ending = ending
+
 
 class Outcome(enum.StrEnum):
     """What became of an event."""
@@ -118,11 +123,11 @@ class Claims:
             if isinstance(decision, Ending):
                 endings += 1
                 if endings > _LOOKS_AT_AN_END:
-                    break
+                    raise Unsettled(wish.issue, decision.run)
                 await self._pause(_PAUSE_AT_AN_END)
             else:
                 await self._pause(random.uniform(0, 0.002 * (look + 1)))  # noqa: S311  jitter
-        raise Unsettled(f"the runs of issue {wish.issue} do not settle")
+        raise Unsettled(wish.issue)
 
     async def _carry_out(
         self, wish: Wish, decision: Decision, taken: set[int]

@@ -12,7 +12,7 @@ from deputy.core.routing import Refusal
 from deputy.trackers import events
 from deputy.trackers.updates import Response, Thought
 from deputy.webhook.blueprints import Catalogue
-from deputy.webhook.claiming import Claims, Outcome, Settled
+from deputy.webhook.claiming import Claims, Outcome, Settled, Unsettled
 from deputy.webhook.metrics import Metrics
 from deputy.webhook.teller import Teller
 from deputy.webhook.wishes import PromptWish, SessionWish, WithdrawalWish
@@ -74,16 +74,22 @@ class Intake:
 
     async def _session(self, event: events.SessionCreated) -> str:
         wish = SessionWish(event, self.catalogue.route, self.now())
-        settled = await self.claims.settle(wish)
-        key = event.session_id
+        session = event.session_id
+        try:
+            settled = await self.claims.settle(wish)
+        except Unsettled as error:
+            if error.ending:
+                self.teller.later(acknowledge.waiting(session, error.ending.name))
+            raise
         if isinstance(settled, Refusal):
-            return await self._refuse(event.session_id, key, settled)
-        if settled.outcome is Outcome.CREATED:
-            self.teller.later(acknowledge.first(event.session_id))
-        elif settled.outcome is Outcome.JOINED and settled.run is not None:
-            self._welcome(event.session_id, settled.run)
-        elif settled.outcome is Outcome.FULL:
-            await self.teller.now(event.session_id, stable_id(key, "full"), Response(FULL))
+            return await self._refuse(session, session, settled)
+        match settled:
+            case Settled(Outcome.CREATED):
+                self.teller.later(acknowledge.first(session))
+            case Settled(Outcome.JOINED, RunFacts() as run) if session not in run.sessions:
+                self.teller.later(acknowledge.joined(session, run.uid, run.name))
+            case Settled(Outcome.FULL):
+                await self.teller.now(session, stable_id(session, "full"), Response(FULL))
         return self._settled(settled, event.organization_id, event.issue.id)
 
     async def _prompt(self, event: events.SessionPrompted, issue: events.IssueRef) -> str:
@@ -96,7 +102,7 @@ class Intake:
             case Settled(Outcome.CREATED):
                 self.teller.later(acknowledge.first(session, key))
             case Settled(Outcome.APPENDED, RunFacts() as run) if session not in run.sessions:
-                self._welcome(session, run)
+                self.teller.later(acknowledge.joined(session, run.uid, run.name))
             case Settled(Outcome.FULL):
                 await self.teller.now(session, stable_id(key, "full"), Thought(FULL))
             case Settled(Outcome.NOTHING_TO_STOP):
@@ -138,9 +144,6 @@ class Intake:
         if isinstance(settled, Refusal):
             return "refused"
         return self._settled(settled, event.organization_id, event.issue_id)
-
-    def _welcome(self, session_id: str, run: RunFacts) -> None:
-        self.teller.later(acknowledge.joined(session_id, run.uid, run.name))
 
     async def _refuse(self, session_id: str, key: str, refusal: Refusal) -> str:
         await self.teller.now(session_id, stable_id(key, "refused"), Response(refusal.text))

@@ -107,7 +107,8 @@ def facts_of(found: Mapping[str, Any]) -> RunFacts:
     linear, inbox = spec.get("linear") or {}, spec.get("inbox") or []
     status = found.get("status") or {}
     sessions = {linear.get("sessionId"), *(entry.get("sessionId") for entry in inbox)}
-    messages = {linear.get("activityId"), *(entry.get("id") for entry in inbox)}
+    begun_by = linear.get("activityId") or linear.get("sessionId")
+    messages = {begun_by, *(entry.get("id") for entry in inbox)}
     return RunFacts(
         name=metadata["name"],
         namespace=metadata["namespace"],

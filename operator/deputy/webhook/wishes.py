@@ -38,7 +38,8 @@ class SessionWish:
         self, runs: Sequence[claim.RunFacts], taken: Collection[int]
     ) -> claim.SessionDecision:
         """Decide what the session becomes."""
-        return claim.decide_session(self.event.session_id, runs, taken)
+        event = self.event
+        return claim.decide_session(event.session_id, runs, taken, has_words=bool(event.text))
 
     def entry(self, _run: claim.RunFacts) -> InboxEntry:
         """Return what was said in the session, which is nothing where it is a delegation."""
