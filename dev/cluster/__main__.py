@@ -32,7 +32,12 @@ def main() -> int:
             return {"up": _up, "down": _down, "status": _status}[what]()
     except Refusal as refusal:
         print(f"error: {refusal}", file=sys.stderr)
-        return 1
+    except PermissionError as error:
+        print(
+            f"error: {error.filename} may not be written; run this as the user whose it is.",
+            file=sys.stderr,
+        )
+    return 1
 
 
 def _up() -> int:
@@ -55,12 +60,16 @@ def _up() -> int:
 
 def _down() -> int:
     chosen = _recorded()
-    if chosen is not None and chosen.kind is Kind.KIND:
-        kind.down()
-    if chosen is None or chosen.kind is Kind.LOCAL:
-        local.down()
+    match None if chosen is None else chosen.kind:
+        case Kind.KIND:
+            kind.down()
+            say("The cluster is gone.")
+        case Kind.GIVEN:
+            say("Your own cluster stays as it is; only what points to it here is removed.")
+        case Kind.LOCAL | None:
+            local.down()
+            say("The cluster is gone.")
     shutil.rmtree(places.STATE, ignore_errors=True)
-    say("The cluster is gone.")
     return 0
 
 
