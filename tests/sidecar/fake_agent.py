@@ -133,7 +133,7 @@ class Agent:
             title=title,
             kind=kind,
             status="in_progress",
-            locations=[{"path": str(_WORK / path)}] if path else [],
+            locations=[{"path": f"/workspace/repo/{path}"}] if path else [],
         )
         return key
 

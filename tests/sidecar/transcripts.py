@@ -58,7 +58,7 @@ class Replay:
     def _is_idle(self) -> bool:
         turns = sum(isinstance(one, TurnEnded) for one in self.outputs)
         prompts = sum(one.get("method") == "session/prompt" for one in self.sent)
-        return turns == prompts
+        return bool(turns == prompts)
 
     def _agent_said(self, message: dict[str, Any], answer: str) -> None:
         if "method" in message:
