@@ -22,6 +22,10 @@ class NewRun:
     body: Mapping[str, Any]
 
 
+#: Where nothing is before the operator has looked at a run.
+_NO_STATUS = "/status"
+
+
 class Runs(Protocol):
     """What claiming needs of the API server; each write is atomic and says whether it was done."""
 
@@ -93,6 +97,9 @@ def _operations(run: RunFacts, entry: InboxEntry | None, *, stop: bool) -> list[
         # A test for null passes where nothing is.
         {"op": "test", "path": place, "value": value},
     ]
+    if place != _NO_STATUS:
+        # How a run ends is recorded before it is over; what came later nobody would read.
+        found.append({"op": "test", "path": "/status/response", "value": None})
     if entry is not None:
         message = entry.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         found.append({"op": "add", "path": "/spec/inbox/-", "value": message})
@@ -114,18 +121,22 @@ def facts_of(found: Mapping[str, Any]) -> RunFacts:
         namespace=metadata["namespace"],
         uid=metadata["uid"],
         phase=_phase(status.get("phase")),
-        stopping=spec.get("desiredState") == DesiredState.STOPPED or _deleting(metadata),
+        stopping=_stopping(metadata, spec, status),
         sessions=frozenset(filter(None, sessions)),
         messages=frozenset(filter(None, messages)),
         app_user_id=linear.get("appUserId", ""),
         inbox_length=len(inbox),
         inbox_bytes=sum(len(entry.get("text", "").encode()) for entry in inbox),
-        as_seen=("/status/phase", status.get("phase")) if "status" in found else ("/status", None),
+        as_seen=("/status/phase", status.get("phase")) if "status" in found else (_NO_STATUS, None),
     )
 
 
-def _deleting(metadata: Mapping[str, Any]) -> bool:
-    return "deletionTimestamp" in metadata
+def _stopping(
+    metadata: Mapping[str, Any], spec: Mapping[str, Any], status: Mapping[str, Any]
+) -> bool:
+    """Whether nobody will read what else is said: stop wished, deleted, or the end recorded."""
+    stopped = spec.get("desiredState") == DesiredState.STOPPED
+    return stopped or "deletionTimestamp" in metadata or bool(status.get("response"))
 
 
 def _phase(found: str | None) -> Phase | None:
