@@ -25,6 +25,14 @@ async def test_a_delegation_sets_delegate_and_assignee_and_opens_a_session(linea
     assert session["acknowledgedAt"] is None
 
 
+async def test_a_team_may_be_added_and_has_the_states_of_every_team(linear: Linear) -> None:
+    made = await linear.do("teams", key="NEW", name="Newcomers")
+    issue = await linear.do("issues", title="First", team="NEW", state="Blocked")
+
+    assert (made["key"], made["name"]) == ("NEW", "Newcomers")
+    assert (issue["identifier"], issue["state"]["name"]) == ("NEW-1", "Blocked")
+
+
 async def test_an_automation_leaves_the_assignee_alone(linear: Linear) -> None:
     made = await linear.do("delegate", issue="ENG-1", automation=True)
 

@@ -54,6 +54,7 @@ def make_app(settings: Settings | None = None) -> web.Application:
 def _acts() -> list[web.RouteDef]:
     acts = {
         "issues": control.create,
+        "teams": control.team,
         "delegate": control.delegate,
         "mention": control.mention,
         "storm": control.storm,

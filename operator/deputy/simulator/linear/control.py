@@ -16,7 +16,7 @@ from deputy.simulator.linear.entities import AgentSession, Comment, Issue, Json,
 from deputy.simulator.linear.errors import InvalidInputError
 from deputy.simulator.linear.http import SIMULATOR
 from deputy.simulator.linear.issues import NewComment, archive_issue, create_issue
-from deputy.simulator.linear.seed import label_id, new_issue
+from deputy.simulator.linear.seed import label_id, new_issue, plant_team
 
 if TYPE_CHECKING:
     from deputy.simulator.linear.simulator import Simulator
@@ -87,6 +87,14 @@ async def create(request: web.Request) -> web.Response:
     if wish.told.get("delegate"):
         people.delegate(world, issue, wish.actor)
     return web.json_response(views.whole_issue(world, world.store.issue(issue.id)), status=201)
+
+
+async def team(request: web.Request) -> web.Response:
+    """`{key, name?, guidance?}` → team, with the states that every team has."""
+    wish = await wish_of(request)
+    wish.text("key")
+    made = plant_team(wish.simulator.world, wish.told)
+    return web.json_response(views.team(made), status=201)
 
 
 async def delegate(request: web.Request) -> web.Response:

@@ -95,7 +95,7 @@ def plant(world: World) -> None:
     for label, color in LABELS.items():
         _label(world, label, color)
     for team in told["teams"]:
-        _team(world, team, organization)
+        plant_team(world, team)
     for user in told["users"]:
         _user(world, user, organization)
     world.app_user_id = _app_user(world, world.settings.app_name, organization).id
@@ -155,14 +155,19 @@ def _label(world: World, name: str, color: str) -> IssueLabel:
     )
 
 
-def _team(world: World, told: dict[str, Any], organization: Organization) -> None:
+def plant_team(world: World, told: dict[str, Any]) -> Team:
+    """Make a team, with the states that every team has, or make it anew under the same ids.
+
+    Raises:
+        KeyError: it has no key.
+    """
     key = str(told["key"])
     team = Team(
         id=_id("team", key),
         **world.stamps(),
         key=key,
-        name=str(told["name"]),
-        organization_id=organization.id,
+        name=str(told.get("name") or key),
+        organization_id=world.store.organization().id,
         guidance=str(told.get("guidance", "")),
     )
     world.store.put(team)
@@ -177,6 +182,7 @@ def _team(world: World, told: dict[str, Any], organization: Organization) -> Non
             team_id=team.id,
         )
         world.store.put(state)
+    return team
 
 
 def _user(world: World, told: dict[str, Any], organization: Organization) -> User:
