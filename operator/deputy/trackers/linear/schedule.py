@@ -10,7 +10,7 @@ Pure: times come in as seconds on one scale; nothing is sent here. What holds, w
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from deputy.trackers.linear.budget import Budget
@@ -46,6 +46,8 @@ class Entry:
     failing_since: float | None = None
     alone: bool = False
     """It was in a request that failed: it travels alone, so that nobody suffers for another."""
+    flying: bool = False
+    """It is on its way."""
 
     @property
     def priority(self) -> Priority:
@@ -55,19 +57,30 @@ class Entry:
 
 @dataclasses.dataclass(slots=True, eq=False)
 class _Lane:
-    """What waits for one session, oldest first; the first `sending` are on their way."""
+    """What waits for one session, oldest first."""
 
     entries: list[Entry] = dataclasses.field(default_factory=list)
-    sending: int = 0
+    replaceable: list[Entry] = dataclasses.field(default_factory=list)
+    """The few of them that a newer one may replace, so that nobody has to look for them."""
     not_before: float = 0.0
 
     @property
     def waiting(self) -> list[Entry]:
-        return self.entries[self.sending :]
+        return [entry for entry in self.entries if not entry.flying]
 
     @property
     def is_urgent(self) -> bool:
         return any(entry.priority.is_urgent for entry in self.waiting)
+
+    def append(self, entry: Entry) -> None:
+        self.entries.append(entry)
+        if isinstance(entry.update, SetPlan) or is_ephemeral(entry.update):
+            self.replaceable.append(entry)
+
+    def remove(self, entry: Entry) -> None:
+        self.entries.remove(entry)
+        if entry in self.replaceable:
+            self.replaceable.remove(entry)
 
     @property
     def rank(self) -> tuple[int, int]:
@@ -140,10 +153,11 @@ class Schedule:
     def add(self, update: Update, now: float) -> tuple[Entry, list[Needless]]:
         """Append an update; return its entry, and those that it makes needless."""
         lane = self._lanes.setdefault(lane_of(update), _Lane())
-        needless = _drop(lane, lambda entry: _is_replaced(entry.update, update), SUPERSEDED)
+        replaced = [one for one in lane.replaceable if _is_replaced(one.update, update)]
+        needless = _drop(lane, replaced, SUPERSEDED)
         self._count += 1
         entry = Entry(self._count, update, now)
-        lane.entries.append(entry)
+        lane.append(entry)
         return entry, needless
 
     def close(self, key: str) -> list[Needless]:
@@ -152,7 +166,8 @@ class Schedule:
         while len(self._closed) > _MEMORY:
             del self._closed[next(iter(self._closed))]
         lane = self._lanes.get(key, _Lane())
-        return self._tidied(_drop(lane, lambda entry: self.is_closed_to(entry.update), CLOSED))
+        late = [entry for entry in lane.entries if self.is_closed_to(entry.update)]
+        return self._tidied(_drop(lane, late, CLOSED))
 
     def open(self, key: str) -> None:
         """Take everything again in a lane that was closed."""
@@ -160,9 +175,11 @@ class Schedule:
 
     def relieve(self) -> list[Needless]:
         """Drop every ephemeral: they are the first to go when the budget is short."""
-        lanes = self._lanes.values()
-        gone = [_drop(lane, lambda entry: is_ephemeral(entry.update), PRESSURE) for lane in lanes]
-        return self._tidied([needless for some in gone for needless in some])
+        gone: list[Needless] = []
+        for lane in self._lanes.values():
+            passing = [entry for entry in lane.replaceable if is_ephemeral(entry.update)]
+            gone += _drop(lane, passing, PRESSURE)
+        return self._tidied(gone)
 
     def next(self, now: float, line: Line, pacing: Pacing) -> Step:
         """Return what to do now; what is to be sent counts as on its way."""
@@ -176,13 +193,14 @@ class Schedule:
         if seconds > 0:
             later = [lane.not_before - now for lane in waiting if lane.not_before > now]
             return Wait(min(seconds, *later)) if later else Wait(seconds)
-        return Send(self._taken(_batch(ready, pacing.batch)))
+        chosen = _batch(ready, pacing.batch)
+        for entry in chosen:
+            entry.flying = True
+        return Send(chosen)
 
     def settled(self, entry: Entry) -> None:
         """Take out an entry that was on its way and is done with."""
-        lane = self._lanes[lane_of(entry.update)]
-        lane.entries.remove(entry)
-        lane.sending -= 1
+        self._lanes[lane_of(entry.update)].remove(entry)
         self._tidied([])
 
     def again(self, entry: Entry, not_before: float) -> Needless | None:
@@ -191,33 +209,29 @@ class Schedule:
         It is dropped instead where its session was closed or something newer replaced it since.
         """
         lane = self._lanes[lane_of(entry.update)]
+        entry.flying = False
         behind = lane.entries[lane.entries.index(entry) + 1 :]
         if self.is_closed_to(entry.update):
             reason = CLOSED
         elif any(_is_replaced(entry.update, later.update) for later in behind):
             reason = SUPERSEDED
         else:
-            lane.sending -= 1
             lane.not_before = max(lane.not_before, not_before)
             return None
         self.settled(entry)
         return Needless(entry, reason)
-
-    def _taken(self, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
-        for entry in entries:
-            self._lanes[lane_of(entry.update)].sending += 1
-        return entries
 
     def _tidied(self, needless: list[Needless]) -> list[Needless]:
         self._lanes = {key: lane for key, lane in self._lanes.items() if lane.entries}
         return needless
 
 
-def _drop(lane: _Lane, is_needless: Callable[[Entry], bool], reason: str) -> list[Needless]:
-    waiting = lane.waiting
-    kept = [entry for entry in waiting if not is_needless(entry)]
-    lane.entries = lane.entries[: lane.sending] + kept
-    return [Needless(entry, reason) for entry in waiting if entry not in kept]
+def _drop(lane: _Lane, unwanted: Sequence[Entry], reason: str) -> list[Needless]:
+    """Take out what is unwanted, unless it is on its way."""
+    waiting = [entry for entry in unwanted if not entry.flying]
+    for entry in waiting:
+        lane.remove(entry)
+    return [Needless(entry, reason) for entry in waiting]
 
 
 def _batch(ready: Sequence[_Lane], most: int) -> tuple[Entry, ...]:
