@@ -388,4 +388,10 @@ class Actor:
     def _in_background(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        """Note what became of work in the background; the next look hands it in again."""
+        self._background.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.info("not told yet", error=f"{type(error).__name__}: {error}")
