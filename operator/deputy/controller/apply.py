@@ -8,27 +8,25 @@ from typing import Any, assert_never
 import structlog
 
 from deputy.api.agentrun import AgentRun
-from deputy.api.blueprint import BlueprintSpec
 from deputy.controller import metrics, status
+from deputy.controller.audience import audience_of
 from deputy.controller.cluster import (
-    BLUEPRINT_SPEC,
     Cluster,
     Key,
     contender,
     hash_of,
     key_of,
-    owned_by,
     sessions_of,
-    spec_as_text,
     spec_in_force,
 )
 from deputy.controller.delivery import Delivery
 from deputy.controller.logs import save_log
 from deputy.controller.memory import Memory
+from deputy.controller.pods import create_pod, delete_pod
 from deputy.controller.tracker import Tracker
-from deputy.core import telling, words
+from deputy.core import telling
 from deputy.core.acknowledge import owed
-from deputy.core.ending import Ending, Problem
+from deputy.core.ending import Ending
 from deputy.core.phase import Phase
 from deputy.core.pull_request import branch_name
 from deputy.core.reason import RunReason
@@ -52,15 +50,10 @@ from deputy.core.run import (
 from deputy.kube import resources
 from deputy.kube.client import Kube
 from deputy.kube.errors import (
-    AlreadyExists,
-    Forbidden,
-    Invalid,
     NotFound,
-    Refused,
     Unavailable,
 )
-from deputy.kube.pod_template import TemplateRefused
-from deputy.kube.workspace import WorkspaceSettings, build_pod, pod_name
+from deputy.kube.workspace import WorkspaceSettings, pod_name
 from deputy.trackers.updates import PostActivity, Priority, Thought, Update
 
 _log = structlog.get_logger()
@@ -119,7 +112,7 @@ class Actor:
                 await save_log(self._kube, run)
                 memory.log_saved = True
             case DeletePod(grace):
-                await self._delete_pod(run, grace)
+                await delete_pod(self._kube, self._cluster, run, grace)
             case TellEnd(ending):
                 self._tell_end(run, memory, ending)
             case Finish(ending):
@@ -128,26 +121,6 @@ class Actor:
                 await self._delete_run(run)
             case _:
                 assert_never(action)
-
-    def audience(self, run: AgentRun) -> telling.Audience | None:
-        """Return whom `run` speaks to; None for a run that was made by hand."""
-        if run.spec.linear is None:
-            return None
-        blueprint = self._cluster.blueprint_of(run)
-        names = blueprint.status.linear if blueprint is not None else None
-        spec = spec_in_force(self._cluster.pod_of(run), blueprint)
-        return telling.Audience(
-            run_uid=run.metadata.uid,
-            run_name=run.metadata.name,
-            issue_id=run.spec.linear.issue_id,
-            session=run.spec.linear.session_id,
-            sessions=sessions_of(run),
-            app_user_id=run.spec.linear.app_user_id,
-            in_progress=names.in_progress_state_id if names else "",
-            in_review=names.in_review_state_id if names else "",
-            needs_human=names.needs_human_state_id if names else "",
-            has_repository=spec is not None and spec.repository is not None,
-        )
 
     def _acknowledge(self, run: AgentRun, memory: Memory) -> None:
         linear = run.spec.linear
@@ -182,7 +155,7 @@ class Actor:
         if memory.issue is not None:
             wanted["priority"] = memory.issue.priority
         await self._write(run, wanted)
-        audience = self.audience(run)
+        audience = audience_of(self._cluster, run)
         if audience is not None and memory.noted is None:
             self._submit(telling.waiting(audience, wait.message))
         memory.noted = (wait.reason, wait.message, wait.position)
@@ -229,12 +202,12 @@ class Actor:
         blueprint = self._cluster.blueprint_of(run)
         if blueprint is None:
             raise Stale(f"Blueprint {run.spec.blueprint_ref.name} is gone")
-        refusal = await self._create_pod(run, blueprint.spec)
+        refusal = await create_pod(self._kube, self._cluster, run, blueprint.spec, self._workspace)
         if refusal is not None:
             await self._conclude(run, memory, refusal, now)
             return
         metrics.CLAIM_TO_POD.observe((now - contender(run).created).total_seconds())
-        audience = self.audience(run)
+        audience = audience_of(self._cluster, run)
         if audience is not None:
             self._submit(telling.start(audience))
         name = pod_name(run.metadata.name, run.spec.attempt)
@@ -242,25 +215,6 @@ class Actor:
             run, Phase.LAUNCHING, RunReason.POD_CREATED, f"pod {name} starts", now
         )
         await self._write(run, wanted | {"attempt": run.spec.attempt, "podName": name})
-
-    async def _create_pod(self, run: AgentRun, spec: BlueprintSpec) -> Ending | None:
-        """Create the pod, or find that it is there; return why it can never be."""
-        namespace, name = run.metadata.namespace, pod_name(run.metadata.name, run.spec.attempt)
-        try:
-            pod = build_pod(run, spec, run.status.branch, self._workspace)
-        except TemplateRefused as error:
-            return words.failed(Problem(RunReason.POD_REFUSED, f"{error}."))
-        pod["metadata"]["annotations"][BLUEPRINT_SPEC] = spec_as_text(spec)
-        try:
-            found = await self._kube.create(resources.pods(namespace), pod)
-        except AlreadyExists:
-            found = await self._kube.get(resources.pods(namespace, name))
-        except (Invalid, Forbidden, Refused) as error:
-            return words.pod_refused(name, error.message)
-        if not owned_by(found, run):
-            return words.pod_refused(name, "a pod of that name belongs to something else")
-        self._cluster.pods.put(found)
-        return None
 
     async def _move(self, run: AgentRun, memory: Memory, to: MoveTo, now: dt.datetime) -> None:
         wanted = status.moved(run, to.phase, to.reason, to.message, now)
@@ -273,12 +227,12 @@ class Actor:
             waited = (now - run.status.start_time).total_seconds()
             metrics.POD_TO_HELLO.observe(waited)
         await self._write(run, wanted)
-        audience = self.audience(run)
+        audience = audience_of(self._cluster, run)
         if audience is not None and first:
             self._submit(telling.progressed(audience, to.phase, memory.talk.plan))
 
     async def _open_pull_request(self, run: AgentRun, memory: Memory) -> None:
-        audience, report = self.audience(run), memory.talk.report
+        audience, report = audience_of(self._cluster, run), memory.talk.report
         spec = spec_in_force(self._cluster.pod_of(run), self._cluster.blueprint_of(run))
         if report is None or spec is None:
             raise Stale("the report is gone")
@@ -318,25 +272,8 @@ class Actor:
             if rival.status.phase is Phase.QUEUED:
                 self._look_at(key_of(rival))
 
-    async def _delete_pod(self, run: AgentRun, grace: dt.timedelta) -> None:
-        pod = self._cluster.pod_of(run)
-        if pod is None:
-            return
-        path = resources.pods(run.metadata.namespace, pod["metadata"]["name"])
-        try:
-            found = await self._kube.delete(
-                path,
-                gracePeriodSeconds=int(grace.total_seconds()),
-                preconditions={"uid": pod["metadata"]["uid"]},
-            )
-        except NotFound:
-            self._cluster.pods.remove(dict(pod))
-            return
-        if found.get("kind") == "Pod":
-            self._cluster.pods.put(found)
-
     def _tell_end(self, run: AgentRun, memory: Memory, ending: Ending) -> None:
-        audience = self.audience(run)
+        audience = audience_of(self._cluster, run)
         if audience is None:
             memory.told = True
             self._look_at(key_of(run))
