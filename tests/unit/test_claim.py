@@ -16,12 +16,14 @@ from deputy.core.claim import (
     CreateStopped,
     Ending,
     Full,
+    NothingLive,
     NothingToStop,
     RunFacts,
     Stop,
     decide_prompt,
     decide_session,
     decide_stop,
+    decide_withdrawal,
     issue_hash,
     newest_of,
     next_number,
@@ -86,6 +88,7 @@ def test_the_next_number_is_after_all_runs_and_all_names_that_others_hold() -> N
         pytest.param([OVER, run(2)], Attach(run(2)), id="live"),
         pytest.param([run(1, None)], Attach(run(1, None)), id="live and not looked at yet"),
         pytest.param([run(1, stopping=True)], Ending(run(1, stopping=True)), id="being stopped"),
+        pytest.param([run(1, ending=True)], Ending(run(1, ending=True)), id="its end is recorded"),
         pytest.param(
             [run(1, inbox_length=MOST_MESSAGES)],
             Full(run(1, inbox_length=MOST_MESSAGES)),
@@ -160,6 +163,12 @@ def test_a_prompt_that_was_taken_is_not_taken_again(phase: Phase) -> None:
         pytest.param([OVER], CreateStopped(2), id="before the session's run"),
         pytest.param([run(2)], Stop(run(2)), id="live"),
         pytest.param([run(2, stopping=True)], Stop(run(2, stopping=True)), id="stopped again"),
+        pytest.param([run(2, ending=True)], Ending(run(2, ending=True)), id="another run ends"),
+        pytest.param(
+            [run(2, ending=True, sessions=frozenset({"new"}))],
+            AlreadyKnown(run(2, ending=True, sessions=frozenset({"new"}))),
+            id="its run ends anyway",
+        ),
         pytest.param(
             [run(2, inbox_length=100)], Stop(run(2, inbox_length=100)), id="a full inbox stops too"
         ),
@@ -183,3 +192,21 @@ def test_what_a_stop_overtook_finds_the_stopped_run() -> None:
     stopped = run(1, None, sessions=frozenset({"new"}), stopping=True)
 
     assert decide_session("new", [stopped]) == AlreadyKnown(stopped)
+
+
+@pytest.mark.parametrize(
+    ("runs", "former", "decision"),
+    [
+        ([], None, NothingLive()),
+        ([OVER], None, NothingLive()),
+        ([run(stopping=True)], None, NothingLive()),
+        ([run(ending=True)], None, NothingLive()),
+        ([run()], None, Stop(run())),
+        ([run(app_user_id="us")], "us", Stop(run(app_user_id="us"))),
+        ([run(app_user_id="us")], "another", NothingLive()),
+    ],
+)
+def test_a_withdrawn_issue_stops_what_is_live_and_ours(
+    runs: list[RunFacts], former: str | None, decision: object
+) -> None:
+    assert decide_withdrawal(runs, former) == decision

@@ -260,9 +260,9 @@ class Cluster:
         (found,) = await self.runs()
         return found
 
-    async def set_phase(self, name: str, phase: str) -> None:
+    async def set_status(self, name: str, **status: str) -> None:
         path = f"{resources.agentruns(self.namespace, name)}/status"
-        await self.kube.patch(path, {"status": {"phase": phase}})
+        await self.kube.patch(path, {"status": status})
 
 
 @pytest.fixture

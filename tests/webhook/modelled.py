@@ -71,6 +71,8 @@ class ModelServer:
         status = self.objects[run.name].get("status")
         if (("/status/phase", status["phase"]) if status else ("/status", None)) != run.as_seen:
             return False
+        if status and "response" in status:
+            return False
         if entry is not None:
             if any(other["id"] == entry.id for other in spec["inbox"]):
                 return False
@@ -86,6 +88,11 @@ class ModelServer:
             for name, run in self.objects.items()
             if run.get("status", {}).get("phase") not in TERMINAL
         ]
+
+    def conclude(self, name: str) -> None:
+        """Record how a run ends; from here on nobody reads its inbox."""
+        phase = self.objects[name].get("status", {}).get("phase", Phase.RUNNING)
+        self.objects[name]["status"] = {"phase": phase, "response": "Done."}
 
     def set_phase(self, name: str, phase: Phase) -> None:
         self.objects[name]["status"] = {"phase": phase}

@@ -183,6 +183,19 @@ def test_a_stop_before_its_run_wins() -> None:
     assert [entry["id"] for entry in spec["inbox"]] == ["x"]
 
 
+def test_what_comes_when_the_end_is_recorded_waits_for_the_next_run() -> None:
+    server = ModelServer()
+    settle(server, created("one"))
+    server.conclude(FIRST)
+
+    with pytest.raises(Unsettled, match="still ending"):
+        settle(server, prompted("one", "a"))
+    assert outcome(server, prompted("one", "x", stop=True)) is Outcome.KNOWN
+
+    server.set_phase(FIRST, Phase.SUCCEEDED)
+    assert outcome(server, prompted("one", "a")) is Outcome.CREATED
+
+
 def test_a_stop_after_the_end_has_nothing_to_stop() -> None:
     server = ModelServer()
     settle(server, created("one"))
@@ -261,20 +274,30 @@ class World:
     def __init__(self, seed: int) -> None:
         self.server = ModelServer()
         self.random = random.Random(seed)  # noqa: S311  it has to be repeatable
+        self.concluded: dict[str, int] = {}
 
     def choose(self, count: int) -> int:
         return self.random.randrange(count)
 
     def go_on(self) -> None:
-        """Let the operator do something, sometimes; then look whether the rule still holds."""
+        """Let the operator do something, sometimes; then look whether the rules still hold."""
         live = self.server.live()
         assert len(live) <= 1
         for name in live:
-            stopped = spec_of(self.server, name)["desiredState"] == "Stopped"
-            if self.random.random() < (0.3 if stopped else 0.05):
+            self._operate(name)
+        for name, length in self.concluded.items():
+            assert len(spec_of(self.server, name)["inbox"]) == length
+
+    def _operate(self, name: str) -> None:
+        stopped = spec_of(self.server, name)["desiredState"] == "Stopped"
+        if name in self.concluded:
+            if self.random.random() < 0.3:
                 self.server.set_phase(name, Phase.STOPPED if stopped else Phase.SUCCEEDED)
-            elif self.random.random() < 0.2:
-                self.server.set_phase(name, Phase.RUNNING)
+        elif self.random.random() < (0.3 if stopped else 0.05):
+            self.server.conclude(name)
+            self.concluded[name] = len(spec_of(self.server, name)["inbox"])
+        elif self.random.random() < 0.2:
+            self.server.set_phase(name, Phase.RUNNING)
 
     def take(self, events: list[Any]) -> list[Any]:
         claims = Claims(self.server, NoTurns(), pause)

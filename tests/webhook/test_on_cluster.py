@@ -118,7 +118,7 @@ async def test_a_stop_is_remembered_in_one_write(
     replica = await start()
     session = await delegate(linear)
     await replica.send(payloads.created(session))
-    await cluster.set_phase((await cluster.run())["metadata"]["name"], "Running")
+    await cluster.set_status((await cluster.run())["metadata"]["name"], phase="Running")
 
     status = await replica.send(payloads.prompted(session, "activity-1", "Stop", "stop"))
 
@@ -152,7 +152,7 @@ async def test_a_reply_after_the_end_begins_the_next_run(
     session = await delegate(linear)
     await replica.send(payloads.created(session))
     first = (await cluster.run())["metadata"]["name"]
-    await cluster.set_phase(first, "Succeeded")
+    await cluster.set_status(first, phase="Succeeded")
     reply = payloads.prompted(session, "activity-1", "And the tests?")
 
     statuses = [await replica.send(reply), await replica.send(reply)]
@@ -174,7 +174,7 @@ async def test_a_stop_after_the_end_is_answered(
     replica = await start()
     session = await delegate(linear)
     await replica.send(payloads.created(session))
-    await cluster.set_phase((await cluster.run())["metadata"]["name"], "Succeeded")
+    await cluster.set_status((await cluster.run())["metadata"]["name"], phase="Succeeded")
     await said(linear, session)
 
     status = await replica.send(payloads.prompted(session, "activity-1", "stop"))
@@ -198,11 +198,32 @@ async def test_a_prompt_while_the_run_ends_waits_for_the_end(
     sending = asyncio.create_task(replica.send(payloads.prompted(session, "activity-2", "Go on")))
     await asyncio.wait([sending], timeout=0.5)
     waited = not sending.done()
-    await cluster.set_phase(first, "Stopped")
+    await cluster.set_status(first, phase="Stopped")
 
     assert waited
     assert await sending == 200
     assert len(await cluster.runs()) == 2
+
+
+async def test_a_prompt_after_the_end_was_recorded_begins_the_next_run(
+    start: StartReplica, cluster: Cluster, linear: Linear, payloads: Payloads
+) -> None:
+    await cluster.apply(blueprint())
+    replica = await start()
+    session = await delegate(linear)
+    await replica.send(payloads.created(session))
+    first = (await cluster.run())["metadata"]["name"]
+    await cluster.set_status(first, phase="Running", response="Done.")
+
+    sending = asyncio.create_task(replica.send(payloads.prompted(session, "activity-1", "Go on")))
+    await asyncio.wait([sending], timeout=0.5)
+    waited = not sending.done()
+    await cluster.set_status(first, phase="Succeeded")
+
+    assert waited
+    assert await sending == 200
+    runs = {run["metadata"]["name"]: run["spec"]["inbox"] for run in await cluster.runs()}
+    assert runs == {first: [], f"{first[:-1]}2": []}
 
 
 async def test_a_team_without_a_blueprint_is_told_why_nothing_happens(

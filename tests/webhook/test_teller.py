@@ -7,6 +7,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from deputy.core.acknowledge import FIRST, first
+from deputy.trackers.linear.client import Unsettled
 from deputy.trackers.linear.errors import (
     LinearUnavailable,
     RateLimited,
@@ -35,13 +36,16 @@ class Tracker:
     def __init__(self, *answers: object) -> None:
         self.answers = list(answers)
         self.asked: list[Update] = []
+        self.requests: list[int] = []
 
     async def apply(self, updates: Sequence[Update]) -> list[object]:
         self.asked += updates
+        self.requests.append(len(updates))
+        await asyncio.sleep(0)
         answer = self.answers.pop(0) if self.answers else Sent()
         if isinstance(answer, Exception):
             raise answer
-        return [answer]
+        return [answer] * len(updates)
 
 
 class Told:
@@ -85,6 +89,29 @@ async def test_a_first_word_is_tried_again_with_the_same_id() -> None:
     assert told.tracker.asked == [THOUGHT] * 3
     assert told.pauses == [0.25, 1.0]
     assert told.counted() == {"sent": 1}
+
+
+async def test_many_first_words_travel_together() -> None:
+    told = Told()
+
+    for number in range(30):
+        told.teller.later(first(f"session-{number}"))
+    await told.teller.drain(5)
+
+    assert told.tracker.requests == [10, 10, 10]
+    assert told.counted() == {"sent": 30}
+
+
+@pytest.mark.parametrize("answer", [Unsettled(), LinearUnavailable("away"), Rejected("X", "no")])
+async def test_words_that_failed_together_are_tried_alone(answer: object) -> None:
+    told = Told(answer)
+
+    for number in range(3):
+        told.teller.later(first(f"session-{number}"))
+    await told.teller.drain(5)
+
+    assert told.tracker.requests == [3, 1, 1, 1]
+    assert told.counted() == {"sent": 3}
 
 
 async def test_a_first_word_that_cannot_be_posted_is_left_to_the_operator() -> None:

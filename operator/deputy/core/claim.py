@@ -51,6 +51,8 @@ class RunFacts:
     """None while the operator has said nothing of it yet."""
     stopping: bool = False
     """Whether somebody wants it to end."""
+    ending: bool = False
+    """Whether how it ends is recorded already: nobody reads what comes now."""
     sessions: frozenset[str] = frozenset()
     """Every session that the run knows: its own, and those of its inbox."""
     messages: frozenset[str] = frozenset()
@@ -143,7 +145,7 @@ class Full:
 
 SessionDecision: TypeAlias = Create | Attach | AlreadyKnown | Ending | Full
 PromptDecision: TypeAlias = Create | Append | AlreadyKnown | Ending | Full
-StopDecision: TypeAlias = Stop | CreateStopped | AlreadyKnown | NothingToStop
+StopDecision: TypeAlias = Stop | CreateStopped | AlreadyKnown | NothingToStop | Ending
 WithdrawalDecision: TypeAlias = Stop | NothingLive
 
 
@@ -194,7 +196,7 @@ def decide_stop(
             return AlreadyKnown(run)
     newest = newest_of(runs)
     if newest is not None and not newest.finished:
-        return Stop(newest)
+        return _stop(session_id, newest)
     for run in runs:
         if session_id in run.sessions:
             return NothingToStop(run)
@@ -209,7 +211,7 @@ def decide_withdrawal(
     `former_delegate` is whom it was taken away from; where that was not us it is not our business.
     """
     newest = newest_of(runs)
-    if newest is None or newest.finished or newest.stopping:
+    if newest is None or newest.finished or newest.stopping or newest.ending:
         return NothingLive()
     if former_delegate is not None and former_delegate != newest.app_user_id:
         return NothingLive()
@@ -226,11 +228,18 @@ def next_number(runs: Sequence[RunFacts], taken: Collection[int] = ()) -> int:
     return max((*(number_of(run.name) for run in runs), *taken), default=0) + 1
 
 
+def _stop(session_id: str, live: RunFacts) -> StopDecision:
+    """Stop a live run, unless it ends anyway; then only a session of its own hears of that."""
+    if not live.ending:
+        return Stop(live)
+    return AlreadyKnown(live) if session_id in live.sessions else Ending(live)
+
+
 def _fold(runs: Sequence[RunFacts], taken: Collection[int]) -> RunFacts | Create | Ending | Full:
     """Return the live run that takes more, else what to do instead."""
     newest = newest_of(runs)
     if newest is None or newest.finished:
         return Create(next_number(runs, taken))
-    if newest.stopping:
+    if newest.stopping or newest.ending:
         return Ending(newest)
     return Full(newest) if newest.full else newest

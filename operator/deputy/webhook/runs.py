@@ -121,7 +121,9 @@ def facts_of(found: Mapping[str, Any]) -> RunFacts:
         namespace=metadata["namespace"],
         uid=metadata["uid"],
         phase=_phase(status.get("phase")),
-        stopping=_stopping(metadata, spec, status),
+        stopping=spec.get("desiredState") == DesiredState.STOPPED
+        or "deletionTimestamp" in metadata,
+        ending=bool(status.get("response")),
         sessions=frozenset(filter(None, sessions)),
         messages=frozenset(filter(None, messages)),
         app_user_id=linear.get("appUserId", ""),
@@ -129,14 +131,6 @@ def facts_of(found: Mapping[str, Any]) -> RunFacts:
         inbox_bytes=sum(len(entry.get("text", "").encode()) for entry in inbox),
         as_seen=("/status/phase", status.get("phase")) if "status" in found else (_NO_STATUS, None),
     )
-
-
-def _stopping(
-    metadata: Mapping[str, Any], spec: Mapping[str, Any], status: Mapping[str, Any]
-) -> bool:
-    """Whether nobody will read what else is said: stop wished, deleted, or the end recorded."""
-    stopped = spec.get("desiredState") == DesiredState.STOPPED
-    return stopped or "deletionTimestamp" in metadata or bool(status.get("response"))
 
 
 def _phase(found: str | None) -> Phase | None:

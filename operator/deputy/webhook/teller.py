@@ -4,12 +4,15 @@ A first word that is lost here is not lost: the operator posts the same words un
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import collections
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Protocol
 
 import structlog
 
 from deputy.core.acknowledge import Word
+from deputy.trackers.linear.client import Unsettled
 from deputy.trackers.linear.errors import LinearError, LinearUnavailable, RateLimited, Rejected
 from deputy.trackers.updates import Content, PostActivity, Priority, Refused, Thought, Update
 from deputy.webhook.metrics import Metrics
@@ -18,7 +21,9 @@ _LOG = structlog.stdlib.get_logger(__name__)
 
 #: Pauses between the tries to post a first word; whoever has to wait longer hears the operator.
 _PAUSES = (0.25, 1.0, 3.0)
-_AT_ONCE = 16
+#: Requests at once; what waits meanwhile travels together.
+_AT_ONCE = 4
+_TOGETHER = 10
 
 
 class Tracker(Protocol):
@@ -44,14 +49,44 @@ class Teller:
         self._tracker = tracker
         self._metrics = metrics
         self._pause = pause
+        self._waiting: collections.deque[Word] = collections.deque()
+        self._senders = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._slots = asyncio.Semaphore(_AT_ONCE)
 
     def later(self, word: Word) -> None:
         """Post a first word in the background, trying a few times."""
-        task = asyncio.get_running_loop().create_task(self._try(word))
+        self._waiting.append(word)
+        if self._senders < _AT_ONCE:
+            self._senders += 1
+            self._begin(self._send())
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _send(self) -> None:
+        """Post what waits until nothing does; what fails is tried again by itself."""
+        try:
+            while self._waiting:
+                count = min(len(self._waiting), _TOGETHER)
+                await self._together([self._waiting.popleft() for _ in range(count)])
+        finally:
+            self._senders -= 1
+
+    async def _together(self, words: Sequence[Word]) -> None:
+        try:
+            results = await self._tracker.apply([_update(word) for word in words])
+        except LinearError as error:
+            if len(words) == 1 and not _passes(error):
+                self._give_up(words[0], error)
+                return
+            results = [Unsettled()] * len(words)
+        for word, result in zip(words, results, strict=True):
+            if isinstance(result, Unsettled):
+                self._begin(self._again(word))
+            else:
+                self._note(word.session_id, result)
 
     async def now(self, session_id: str, activity_id: str, content: Content) -> None:
         """Post a refusal; raise `Untold` where the event has to come again for it.
@@ -68,28 +103,24 @@ class Teller:
 
     async def drain(self, seconds: float) -> None:
         """Wait for what is under way; what takes longer is left to the operator."""
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=seconds)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._tasks:
+                    await asyncio.wait(self._tasks)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _try(self, word: Word) -> None:
-        update = PostActivity(
-            word.session_id, word.activity_id, Thought(word.body), Priority.ACKNOWLEDGEMENT
-        )
-        for pause in (*_PAUSES, None):
+    async def _again(self, word: Word) -> None:
+        for number, pause in enumerate(_PAUSES, 1):
+            await self._pause(pause)
             try:
-                async with self._slots:
-                    await self._post(update)
-                    return
-            except (LinearUnavailable, RateLimited) as error:
-                if pause is None:
+                await self._post(_update(word))
+            except LinearError as error:
+                if not _passes(error) or number == len(_PAUSES):
                     self._give_up(word, error)
                     return
-                await self._pause(pause)
-            except LinearError as error:
-                self._give_up(word, error)
+            else:
                 return
 
     def _give_up(self, word: Word, error: LinearError) -> None:
@@ -98,11 +129,24 @@ class Teller:
 
     async def _post(self, update: PostActivity) -> None:
         (result,) = await self._tracker.apply([update])
+        self._note(update.session_id, result)
+
+    def _note(self, session_id: str, result: object) -> None:
         if isinstance(result, Refused):
-            self._refused(update.session_id, result.reason)
+            self._refused(session_id, result.reason)
         else:
             self._metrics.words.labels("sent").inc()
 
     def _refused(self, session_id: str, reason: str) -> None:
         self._metrics.words.labels("refused").inc()
         _LOG.warning("the tracker refuses a word", session=session_id, error=reason)
+
+
+def _update(word: Word) -> PostActivity:
+    thought = Thought(word.body)
+    return PostActivity(word.session_id, word.activity_id, thought, Priority.ACKNOWLEDGEMENT)
+
+
+def _passes(error: LinearError) -> bool:
+    """Whether trying again may help."""
+    return isinstance(error, LinearUnavailable | RateLimited)
