@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 import subprocess
 
 from aiohttp import web
@@ -56,13 +58,25 @@ async def _backend(request: web.Request, forge: Forge, login: str) -> web.Stream
     )
     feeding = asyncio.create_task(_feed(request, process))
     try:
-        return await _relay(request, process)
+        answer = await _relay(request, process)
+    except BaseException:
+        _kill(process)
+        raise
     finally:
         feeding.cancel()
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
         await process.wait()
         await asyncio.gather(feeding, return_exceptions=True)
+    return answer
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    """Kill git, whose caller is gone.
+
+    Not with `process.kill`: that looks for the exit status first, and takes it away from asyncio.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        if process.returncode is None:
+            os.kill(process.pid, signal.SIGKILL)
 
 
 def _cgi(request: web.Request, forge: Forge, login: str) -> dict[str, str]:
@@ -91,10 +105,13 @@ async def _feed(request: web.Request, process: asyncio.subprocess.Process) -> No
     if stdin is None:
         raise AssertionError("stdin is a pipe")
     with contextlib.suppress(ConnectionError):
-        async for chunk in request.content.iter_chunked(_CHUNK):
-            stdin.write(chunk)
-            await stdin.drain()
-        stdin.close()
+        try:
+            async for chunk in request.content.iter_chunked(_CHUNK):
+                stdin.write(chunk)
+                await stdin.drain()
+        finally:
+            # Whatever became of the caller, git must not wait for more.
+            stdin.close()
         await stdin.wait_closed()
 
 
