@@ -1,15 +1,10 @@
 """Facts of the endings: which phase a reason leads to, and whom it concerns."""
 
-import datetime as dt
-from collections.abc import Callable
-
 import pytest
 
-from deputy.core import words
-from deputy.core.ending import Ending, Problem, phase_of_end
+from deputy.core.ending import Ending, phase_of_end
 from deputy.core.phase import TERMINAL, Phase
 from deputy.core.reason import RunReason
-from deputy.wire import Finished, Outcome
 
 PHASES = {
     RunReason.PULL_REQUEST_OPENED: Phase.SUCCEEDED,
@@ -24,11 +19,6 @@ PHASES = {
 }
 
 
-def report(outcome: Outcome = Outcome.COMPLETED, **facts: object) -> Finished:
-    base: dict[str, object] = {"outcome": outcome, "reason": "", "text": "Fixed it.", "commits": 1}
-    return Finished(**(base | facts))  # type: ignore[arg-type]
-
-
 @pytest.mark.parametrize("reason", RunReason)
 def test_every_reason_leads_to_one_terminal_phase(reason: RunReason) -> None:
     assert phase_of_end(reason) is PHASES.get(reason, Phase.FAILED)
@@ -40,94 +30,3 @@ def test_a_person_is_needed_where_a_run_failed_or_took_too_long(reason: RunReaso
 
     assert ending.phase in TERMINAL
     assert ending.is_trouble is (ending.phase in (Phase.FAILED, Phase.TIMED_OUT))
-
-
-def test_a_stop_names_the_branch_that_holds_the_work() -> None:
-    found = words.stopped(report(Outcome.STOPPED, branch="eng-42", head_sha="0123456789abcdef"))
-
-    assert found == Ending(
-        RunReason.STOPPED_BY_USER,
-        "stopped, as asked",
-        "Stopped, as asked. The work so far is on branch `eng-42` (`0123456789`). "
-        "To try again, reply here or delegate the issue anew.",
-    )
-
-
-def test_a_stop_without_work_promises_none() -> None:
-    assert "branch" not in words.stopped(None).text
-    assert "branch" not in words.stopped(report(head_sha="")).text
-
-
-def test_a_timeout_names_the_limit_and_how_to_raise_it() -> None:
-    found = words.timed_out(dt.timedelta(minutes=1), None)
-
-    assert found.reason is RunReason.TIMED_OUT
-    assert "60 seconds" in found.text
-    assert "spec.timeoutSeconds" in found.message
-
-
-@pytest.mark.parametrize("known", [r for r in RunReason if phase_of_end(r) is Phase.FAILED])
-def test_a_reported_failure_keeps_the_reason_that_the_sidecar_names(known: RunReason) -> None:
-    found = words.reported_failure(report(Outcome.FAILED, reason=known.value))
-
-    assert found.reason is known
-
-
-@pytest.mark.parametrize(
-    "claimed", ["", "Whatever", *(r for r in RunReason if phase_of_end(r) is not Phase.FAILED)]
-)
-def test_a_reported_failure_is_a_failure_whatever_reason_it_claims(claimed: str) -> None:
-    found = words.reported_failure(report(Outcome.FAILED, reason=claimed))
-
-    assert found.reason is RunReason.AGENT_FAILED
-
-
-def test_a_failure_without_words_says_so() -> None:
-    found = words.reported_failure(report(Outcome.FAILED, text=" \n "))
-
-    assert found.message == "the agent failed and gave no reason"
-
-
-def test_an_agent_that_left_no_message_is_still_told_of() -> None:
-    assert words.completed(report(text="")).text == "Done. The agent left no message."
-
-
-def test_no_commits_are_no_failure_and_no_pull_request() -> None:
-    found = words.no_changes(report(text="Nothing to do.", commits=0))
-
-    assert found.phase is Phase.SUCCEEDED
-    assert found.text == ("Nothing to do.\n\nNo commits were made, so there is no pull request.")
-
-
-def test_a_pull_request_is_linked_after_the_agents_words() -> None:
-    found = words.opened(report(), "https://forge/pr/1")
-
-    assert found.text == "Fixed it.\n\nPull request: https://forge/pr/1"
-
-
-@pytest.mark.parametrize(
-    "say",
-    [words.completed, words.no_changes, words.reported_failure, words.ended_from_outside],
-)
-def test_the_longest_report_fits_into_an_activity_and_a_status(
-    say: Callable[[Finished], Ending],
-) -> None:
-    found = say(report(Outcome.FAILED, text="x" * 100_000))
-
-    assert len(found.text) <= words.MAX_TEXT
-    assert len(found.message) <= words.MAX_MESSAGE
-
-
-@pytest.mark.parametrize(
-    "ending",
-    [
-        words.stopped(None),
-        words.timed_out(dt.timedelta(hours=1), None),
-        words.failed(Problem(RunReason.UNSCHEDULABLE, "no node takes it.")),
-        words.ended_from_outside(report(Outcome.STOPPED)),
-        words.deleted("linear-abc-1"),
-        words.pod_refused("linear-abc-1-1", "exceeded quota."),
-    ],
-)
-def test_whoever_got_nothing_is_told_how_to_try_again(ending: Ending) -> None:
-    assert ending.text.endswith("To try again, reply here or delegate the issue anew.")
