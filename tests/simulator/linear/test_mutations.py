@@ -17,6 +17,15 @@ async def updated(linear: Linear, session: str, **changes: Any) -> Any:
     return told["data"]["agentSessionUpdate"]["agentSession"]
 
 
+async def test_every_plan_of_a_session_is_remembered(linear: Linear) -> None:
+    session = await linear.delegated()
+    plans = [[{"content": "a", "status": status}] for status in ("pending", "completed")]
+    for plan in plans:
+        await updated(linear, session, plan=plan)
+
+    assert (await linear.see(f"sessions/{session}"))["plans"] == plans
+
+
 async def test_a_plan_is_replaced_whole_and_acknowledges(linear: Linear) -> None:
     session = await linear.delegated()
     await updated(linear, session, plan=[{"content": "a", "status": "pending"}])

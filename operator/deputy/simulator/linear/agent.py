@@ -72,7 +72,8 @@ def update_session(world: World, session: AgentSession, changes: Json) -> AgentS
     """
     wanted: dict[str, Any] = {}
     if "plan" in changes:
-        wanted["plan"] = validation.check_plan(changes["plan"])
+        plan = validation.check_plan(changes["plan"])
+        wanted |= {"plan": plan, "plans": (*session.plans, plan)}
     links = _links(session, changes)
     if links is not None:
         wanted["external_links"] = links

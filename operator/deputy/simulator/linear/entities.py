@@ -155,6 +155,8 @@ class AgentSession(Node):
     source_comment_id: str | None = None
     source_metadata: Json | None = None
     plan: Any = None
+    plans: tuple[Any, ...] = ()
+    """Every plan so far, the present one last."""
     summary: str | None = None
     external_links: tuple[Link, ...] = ()
     acknowledged_at: dt.datetime | None = None

@@ -153,6 +153,7 @@ def whole_session(world: World, seen: AgentSession) -> Json:
     return session(world, seen) | {
         "activities": [known for known in history if known["vanishedAt"] is None],
         "history": history,
+        "plans": list(seen.plans),
     }
 
 
