@@ -127,8 +127,6 @@ class BlueprintReconciler:
         runs = [contender(run) for run in self._cluster.runs_of(*key_of(blueprint))]
         active = sum(holds_slot(run) for run in runs)
         queued = sum(run.phase is Phase.QUEUED and not run.ended for run in runs)
-        namespace, name = key_of(blueprint)
-        metrics.SLOTS_TAKEN.labels(namespace, name).set(active)
         names = judgement.names
         return {
             "observedGeneration": blueprint.metadata.generation,

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import datetime as dt
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -183,6 +184,7 @@ class RunDesk:
             case TurnStarted(message_id):
                 talk.awaiting, talk.report = False, None
                 talk.delivered_through = message_id
+                self._time(talk, message_id)
             case Asked():
                 talk.awaiting = True
             case Answered(message_id):
@@ -191,6 +193,10 @@ class RunDesk:
                 talk.plan = steps
             case _:
                 pass
+
+    def _time(self, talk: Conversation, message_id: str) -> None:
+        if (since := talk.arrived.pop(message_id, None)) is not None:
+            metrics.PROMPT_SECONDS.observe(time.monotonic() - since)
 
     async def _until_shown(
         self,

@@ -7,7 +7,6 @@ _SECONDS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 
 QUEUE_DEPTH = Gauge("deputy_work_queue_depth", "Keys that wait for a worker")
 WORK_SECONDS = Histogram("deputy_work_seconds", "One look at one object", buckets=_SECONDS)
 WORK_FAILURES = Counter("deputy_work_failures_total", "Looks that failed and are repeated")
-RUNS = Gauge("deputy_runs", "Runs by phase", ["phase"])
 RUNS_ENDED = Counter("deputy_runs_ended_total", "Runs that ended, by reason", ["reason"])
 QUEUE_WAIT = Histogram("deputy_queue_wait_seconds", "From claim to slot", buckets=_SECONDS)
 CLAIM_TO_POD = Histogram("deputy_claim_to_pod_seconds", "From claim to pod", buckets=_SECONDS)
@@ -20,12 +19,6 @@ PROMPT_SECONDS = Histogram(
 STOP_SECONDS = Histogram(
     "deputy_stop_seconds", "From asking the sidecar to the end of the run", buckets=_SECONDS
 )
-SLOTS_TAKEN = Gauge(
-    "deputy_slots_taken",
-    "Slots that are taken, by namespace and Blueprint",
-    ["namespace", "blueprint"],
-)
-OVER_ADMITTED = Gauge("deputy_slots_over_admitted", "Runs above their Blueprint's cap; must be 0")
 RELAY_EVENTS = Counter(
     "deputy_relay_events_total", "Events of sidecars, by what became of them", ["result"]
 )

@@ -12,6 +12,7 @@ from deputy.controller.cluster import (
     owned_by,
     sessions_of,
     spec_in_force,
+    undelivered,
 )
 from deputy.controller.memory import Memory
 from deputy.controller.status import ending_of
@@ -138,6 +139,11 @@ def _readiness(run: AgentRun, blueprint: Blueprint | None) -> tuple[BlueprintSta
         BlueprintState.NOT_READY,
         f"Blueprint {blueprint.metadata.name} is not ready: {ready.message}.",
     )
+
+
+def _undelivered(run: AgentRun, memory: Memory) -> int:
+    through = memory.talk.delivered_through or run.status.inbox.delivered_through
+    return len(undelivered(run, through))
 
 
 def _is_acknowledged(run: AgentRun, memory: Memory) -> bool:

@@ -11,6 +11,7 @@ import httpx
 import kopf
 import structlog
 import tenacity
+from prometheus_client import REGISTRY
 
 from deputy import log
 from deputy.controller import metrics
@@ -20,6 +21,7 @@ from deputy.controller.blueprints import BlueprintReconciler
 from deputy.controller.cluster import Cluster, Key
 from deputy.controller.delivery import Delivery
 from deputy.controller.desk import RunDesk
+from deputy.controller.gauges import RunGauges
 from deputy.controller.gone import Gone
 from deputy.controller.health import Health
 from deputy.controller.leader import (
@@ -134,6 +136,7 @@ class _Leader:
     async def lead(self) -> None:
         """Lead until asked to end; raise `LeadershipLost` (in a group) where another one may."""
         metrics.LEADER.set(1)
+        REGISTRY.register(RunGauges(self._cluster))
         async with asyncio.TaskGroup() as tasks:
             keeping = tasks.create_task(self._leadership.keep())
             await self._begin()

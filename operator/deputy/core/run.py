@@ -91,6 +91,8 @@ class Observed:
     awaiting: bool = False
     stop_asked: dt.datetime | None = None
     report: Finished | None = None
+    undelivered: int = 0
+    """How many messages of people the agent was not given."""
     pull_request: PullRequestSeen | None = None
     pull_request_problem: Problem | None = None
     ending: Ending | None = None
@@ -220,6 +222,19 @@ def decide(seen: Observed) -> Plan:
     Deciding twice on the same facts gives the same plan, and carrying a plan out twice changes
     nothing the second time; retries after a crash are therefore safe.
     """
+    plan = _decide(seen)
+    told = tuple(_not_forgetting(action, seen.undelivered) for action in plan.actions)
+    return dataclasses.replace(plan, actions=told)
+
+
+def _not_forgetting(action: Action, undelivered: int) -> Action:
+    """Return `action`; where it ends the run, people are told what the agent never heard."""
+    if isinstance(action, Conclude) and undelivered:
+        return Conclude(words.with_undelivered(action.ending, undelivered))
+    return action
+
+
+def _decide(seen: Observed) -> Plan:
     if seen.phase in TERMINAL:
         return _after_the_end(seen)
     if seen.ending is not None:

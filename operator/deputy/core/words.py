@@ -139,6 +139,14 @@ def pod_refused(name: str, said: str) -> Ending:
     )
 
 
+def with_undelivered(ending: Ending, messages: int) -> Ending:
+    """Return `ending`, whose words also say that the agent was not given some messages."""
+    what = "A message" if messages == 1 else f"{messages} messages"
+    note = f"\n\n{what} did not reach the agent any more; send again what still counts."
+    text = _bounded(ending.text, MAX_TEXT - len(note)) + note
+    return Ending(ending.reason, ending.message, text)
+
+
 def deleted(name: str) -> Ending:
     """Tell that somebody deleted the run."""
     fact = f"its AgentRun `{name}` was deleted"

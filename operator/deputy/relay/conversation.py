@@ -7,6 +7,7 @@ a new leader starts with an empty conversation and loses nothing.
 import asyncio
 import dataclasses
 import datetime as dt
+import time
 from collections.abc import Sequence
 
 from deputy.wire import Finished, Message, MessageKind, Outcome, Step
@@ -32,6 +33,8 @@ class Conversation:
     report: Finished | None = None
     prompts: tuple[Message, ...] = ()
     """The task and what people said since, in order."""
+    arrived: dict[str, float] = dataclasses.field(default_factory=dict)
+    """When the messages came that the agent was not given yet, on the monotonic clock."""
     changed: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
 
     def wake(self) -> None:
@@ -63,6 +66,9 @@ class Conversation:
     def hear(self, prompts: tuple[Message, ...]) -> None:
         """Take in what people have said so far, and wake the poll where it is news."""
         if prompts != self.prompts:
+            known = {prompt.id for prompt in self.prompts}
+            fresh = (prompt.id for prompt in prompts if prompt.id not in known)
+            self.arrived |= dict.fromkeys(fresh, time.monotonic())
             self.prompts = prompts
             self.wake()
 
