@@ -1,0 +1,63 @@
+"""Blueprints for tests, and the agents that they start."""
+
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+SHELL = "localhost/deputy-agent-shell:dev"
+FAKE_AGENT = pathlib.Path(__file__).resolve().parents[1] / "sidecar" / "fake_agent.py"
+#: ConfigMap with the scripted agent that speaks ACP.
+SCRIPTED = "scripted-agent"
+
+STATES = {"inProgress": "In Progress", "inReview": "In Review", "needsHuman": "Blocked"}
+
+
+def blueprint(name: str, team: str = "", repository: str = "", **spec: Any) -> dict[str, Any]:
+    """Return a Blueprint; `team` takes that team's issues, `repository` is cloned."""
+    if team:
+        spec["linear"] = {"team": team, "states": STATES, **spec.get("linear", {})}
+    if repository:
+        spec["repository"] = {"url": repository, "credentialsSecretRef": {"name": "forge"}}
+    return {
+        "apiVersion": "deputy.dev/v1alpha1",
+        "kind": "Blueprint",
+        "metadata": {"name": name},
+        "spec": spec,
+    }
+
+
+def shell(script: str) -> dict[str, Any]:
+    """Return an agent that is a shell script."""
+    return {"agent": {"image": SHELL, "command": ["sh", "-c", script], "protocol": "Exec"}}
+
+
+def scripted(**environment: str) -> dict[str, Any]:
+    """Return an agent that speaks ACP and does what the issue's description tells, line by line."""
+    mount = {"name": "scripted", "mountPath": "/scripted", "readOnly": True}
+    return {
+        "agent": {
+            "image": SHELL,
+            "command": ["python3", "/scripted/fake_agent.py"],
+            "protocol": "ACP",
+            "promptTemplate": "$description",
+            "env": [{"name": name, "value": value} for name, value in environment.items()],
+        },
+        "workspace": {
+            "podTemplate": {
+                "spec": {
+                    "volumes": [{"name": "scripted", "configMap": {"name": SCRIPTED}}],
+                    "containers": [{"name": "agent", "volumeMounts": [mount]}],
+                }
+            }
+        },
+    }
+
+
+def scripted_config_map() -> Mapping[str, Any]:
+    """Return the ConfigMap that brings the scripted agent."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": SCRIPTED},
+        "data": {FAKE_AGENT.name: FAKE_AGENT.read_text()},
+    }
