@@ -1,11 +1,17 @@
 """What tests of the sidecar share: a relay, and pods that call it."""
 
+import shutil
+import subprocess
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
+from aiohttp import web
 
+from deputy.simulator.forge.app import FORGE, make_app
+from deputy.simulator.forge.settings import Grant, Settings
 from deputy.wire import Workspace
 from tests.sidecar.fake_relay import FakeRelay
 from tests.sidecar.pod import Pod
@@ -21,11 +27,50 @@ async def relay() -> AsyncIterator[FakeRelay]:
     await relay.stop()
 
 
+class Forge:
+    """A simulated forge with the private repository acme/api, and git's view of it."""
+
+    def __init__(self, url: str, bare: Path) -> None:
+        self.url = url
+        self.repository = f"{url}/acme/api.git"
+        self.bare = bare
+
+    def git(self, *arguments: str) -> str:
+        done = subprocess.run(
+            ["git", "-c", "safe.directory=*", *arguments],
+            cwd=self.bare, check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        return done.stdout.strip()
+
+
+@pytest.fixture
+async def forge(tmp_path: Path) -> AsyncIterator[Forge]:
+    settings = Settings(
+        data=tmp_path / "forge",
+        grants=(Grant("gtok"), Grant("read-only", push=False)),
+        seed_repositories=("acme/api",),
+        private=True,
+    )
+    app = make_app(settings)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    found = app[FORGE].store.find("acme", "api")
+    assert found is not None
+    yield Forge(f"http://127.0.0.1:{port}", found.bare.path)
+    await runner.cleanup()
+
+
 @pytest.fixture
 async def make_pod(relay: FakeRelay, tmp_path: Path) -> AsyncIterator[MakePod]:
     pods: list[Pod] = []
+    # The test's own folder is closed to other users.
+    shared = Path(tempfile.mkdtemp(prefix="deputy-pod-"))
+    shared.chmod(0o755)
 
-    def make(**workspace: Any) -> Pod:
+    def make(*, users: bool = False, **workspace: Any) -> Pod:
         facts = {
             "run_name": "linear-abc-1",
             "run_uid": "0b6e",
@@ -35,10 +80,12 @@ async def make_pod(relay: FakeRelay, tmp_path: Path) -> AsyncIterator[MakePod]:
             "relay_url": relay.url,
             "relay_ca": "",
         }
-        pod = Pod(tmp_path / f"pod-{len(pods)}", Workspace(**{**facts, **workspace}))
+        folder = (shared if users else tmp_path) / f"pod-{len(pods)}"
+        pod = Pod(folder, Workspace(**{**facts, **workspace}), users=users)
         pods.append(pod)
         return pod
 
     yield make
     for pod in pods:
         await pod.stop()
+    shutil.rmtree(shared)

@@ -1,9 +1,12 @@
 """A workspace's two containers as processes: the sidecar, and the shim in a PID namespace."""
 
 import asyncio
+import contextlib
+import functools
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,14 +17,39 @@ from deputy.wire import Workspace, to_json
 from deputy_sidecar.prepare import make_link
 
 PROJECT = Path(__file__).resolve().parents[2]
-FAKE_AGENT = (sys.executable, str(Path(__file__).parent / "fake_agent.py"))
+
+
+AGENT_UID, SIDECAR_UID, SHARED_GID = 1000, 1001, 1500
+
+
+@functools.cache
+def python() -> str:
+    """Return a Python that every user may run: the test's own may lie in somebody's home."""
+    # One step more than a test would need: setpriv itself still starts what only root may.
+    start = 'exec "$0" -c "import sys; sys.exit(sys.version_info < (3, 11))"'
+    ids = ["setpriv", f"--reuid={SIDECAR_UID}", f"--regid={SHARED_GID}", "--clear-groups"]
+    for found in (sys.executable, "/usr/bin/python3"):
+        with contextlib.suppress(OSError):
+            command = [*ids, "sh", "-c", start, found]
+            done = subprocess.run(command, check=False, stderr=subprocess.DEVNULL)
+            if os.geteuid() != 0 or done.returncode == 0:
+                return found
+    pytest.fail("no Python 3.11 that uid 1001 may run; install /usr/bin/python3", pytrace=False)
+
+
+FAKE_AGENT = str(Path(__file__).parent / "fake_agent.py")
 SHELLS = (("dash",), ("busybox", "sh"), ("bash", "--posix"))
 
 
 class Pod:
-    """What runs and where; `stop` ends everything that it started."""
+    """What runs and where; `stop` ends everything that it started.
 
-    def __init__(self, folder: Path, workspace: Workspace) -> None:
+    With `users` the containers run under the uids that they have in a cluster, and share the
+    volumes' group; else everything is the test's own.
+    """
+
+    def __init__(self, folder: Path, workspace: Workspace, *, users: bool = False) -> None:
+        self.users = users
         self.folder = folder
         self.workspace = workspace
         self.link = folder / "link"
@@ -32,14 +60,45 @@ class Pod:
         self.log = folder / "sidecar.log"
         self.sidecar: asyncio.subprocess.Process | None = None
         self.agent: asyncio.subprocess.Process | None = None
-        for one in (self.link, self.repository):
+        for one in (self.link, self.root, self.outbox):
             one.mkdir(parents=True, exist_ok=True)
         self.token_file.write_text("relay-token-of-the-pod")
-        make_link(self.link)
+        if users:
+            self._share()
+        else:
+            self.repository.mkdir(exist_ok=True)
+            make_link(self.link)
+
+    def _share(self) -> None:
+        """Give the volumes to the group, as the kubelet does with an fsGroup."""
+        for one in (self.link, self.root, self.outbox):
+            os.chown(one, 0, SHARED_GID)
+            one.chmod(0o2777)
+        os.chown(self.token_file, SIDECAR_UID, SHARED_GID)
+        self.token_file.chmod(0o600)
+
+    def _as(self, uid: int) -> list[str]:
+        ids = [f"--reuid={uid}", f"--regid={SHARED_GID}", "--clear-groups", "--no-new-privs"]
+        return ["setpriv", *ids] if self.users else []
+
+    async def prepare(self) -> tuple[int, str]:
+        """Run the init container; return its exit status and what it wrote to stderr."""
+        if self.users:
+            os.chown(self.token_file, AGENT_UID, SHARED_GID)
+        process = await asyncio.create_subprocess_exec(
+            *self._as(AGENT_UID), python(), "-m", "deputy_sidecar", "prepare",
+            env=self.environment(), stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        _, errors = await process.communicate()
+        if self.users:
+            os.chown(self.token_file, SIDECAR_UID, SHARED_GID)
+        return process.returncode or 0, errors.decode()
 
     def environment(self) -> dict[str, str]:
         return {
             **os.environ,
+            "HOME": str(self.folder),
             "PYTHONPATH": f"{PROJECT / 'operator'}:{PROJECT / 'sidecar'}",
             "DEPUTY_WORKSPACE": json.dumps(to_json(self.workspace)),
             "DEPUTY_LINK": str(self.link),
@@ -51,7 +110,7 @@ class Pod:
     async def start_sidecar(self) -> asyncio.subprocess.Process:
         with self.log.open("a") as log:
             self.sidecar = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "deputy_sidecar", "run",
+                *self._as(SIDECAR_UID), python(), "-m", "deputy_sidecar", "run",
                 env=self.environment(), stdout=log, stderr=log,
             )  # fmt: skip
         return self.sidecar
@@ -66,8 +125,8 @@ class Pod:
         if os.geteuid() != 0:
             pytest.fail("the shim needs a PID namespace of its own; run this test as root")
         self.agent = await asyncio.create_subprocess_exec(
-            "unshare", "--pid", "--fork", "--kill-child", "--mount-proc",
-            *shell, str(self.link / "shim"), *(command or FAKE_AGENT),
+            "unshare", "--pid", "--fork", "--kill-child", "--mount-proc", *self._as(AGENT_UID),
+            *shell, str(self.link / "shim"), *(command or (python(), FAKE_AGENT)),
             cwd=self.repository,
             env={
                 **os.environ,

@@ -96,7 +96,7 @@ async def test_a_sidecar_that_is_killed_again_and_again_tells_everything_once(
     enough = asyncio.Event()
 
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(kill_again_and_again(pod, random.Random(seed), enough))
+        tasks.create_task(kill_again_and_again(pod, random.Random(seed), enough))  # noqa: S311
         await talk(relay)
         enough.set()
 
