@@ -26,6 +26,7 @@ from deputy.controller.pods import create_pod, delete_pod
 from deputy.controller.tracker import Tracker
 from deputy.core import telling
 from deputy.core.acknowledge import owed
+from deputy.core.admission import in_line
 from deputy.core.ending import Ending
 from deputy.core.phase import Phase
 from deputy.core.pull_request import branch_name
@@ -268,9 +269,9 @@ class Actor:
         if blueprint is None:
             return
         rivals = self._cluster.runs_of(run.metadata.namespace, blueprint.metadata.name)
-        for rival in rivals:
-            if rival.status.phase is Phase.QUEUED:
-                self._look_at(key_of(rival))
+        # Not the whole queue: the others are looked at once a minute, for their place in it.
+        for rival in in_line(map(contender, rivals))[: blueprint.spec.max_concurrent_runs]:
+            self._look_at((run.metadata.namespace, rival.name))
 
     def _tell_end(self, run: AgentRun, memory: Memory, ending: Ending) -> None:
         audience = audience_of(self._cluster, run)

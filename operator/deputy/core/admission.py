@@ -48,6 +48,11 @@ def order(run: Contender) -> tuple[int, dt.datetime, str]:
     return (run.priority or _NO_PRIORITY, run.created, run.name)
 
 
+def in_line(runs: Iterable[Contender]) -> list[Contender]:
+    """Return the runs that wait for a slot, the next one first."""
+    return sorted((run for run in runs if run.phase is Phase.QUEUED and not run.ended), key=order)
+
+
 def slot_of(uid: str, runs: Iterable[Contender], assumed: Collection[str], cap: int) -> Slot:
     """Say whether the run `uid` may start now.
 
