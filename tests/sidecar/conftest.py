@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -64,11 +64,17 @@ async def forge(tmp_path: Path) -> AsyncIterator[Forge]:
 
 
 @pytest.fixture
-async def make_pod(relay: FakeRelay, tmp_path: Path) -> AsyncIterator[MakePod]:
-    pods: list[Pod] = []
-    # The test's own folder is closed to other users.
+def shared() -> Iterator[Path]:
+    """A folder that every user may enter; pytest's own are closed to others."""
     shared = Path(tempfile.mkdtemp(prefix="deputy-pod-"))
     shared.chmod(0o755)
+    yield shared
+    shutil.rmtree(shared)
+
+
+@pytest.fixture
+async def make_pod(relay: FakeRelay, tmp_path: Path, shared: Path) -> AsyncIterator[MakePod]:
+    pods: list[Pod] = []
 
     def make(*, users: bool = False, **workspace: Any) -> Pod:
         facts = {
@@ -88,4 +94,3 @@ async def make_pod(relay: FakeRelay, tmp_path: Path) -> AsyncIterator[MakePod]:
     yield make
     for pod in pods:
         await pod.stop()
-    shutil.rmtree(shared)

@@ -30,6 +30,11 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
+def replace_by_link(folder: Path, target: Path) -> None:
+    folder.rename(target / "away")
+    folder.symlink_to(target)
+
+
 def commit(repository: Path, name: str, text: str = "text\n") -> str:
     (repository / name).write_text(text)
     git(repository, "add", "--all")
@@ -230,9 +235,7 @@ async def test_a_branch_that_somebody_else_moved_is_not_overwritten(
     assert git(remote, "rev-parse", BRANCH) == theirs
 
 
-async def test_a_follow_up_counts_what_the_branch_had(
-    make: MakeDelivery, clone: Path, remote: Path
-) -> None:
+async def test_a_follow_up_counts_what_the_branch_had(make: MakeDelivery, clone: Path) -> None:
     commit(clone, "before")
     git(clone, "push", "--quiet", "origin", BRANCH)
     delivery = make(base_branch="main")
@@ -311,8 +314,7 @@ async def test_a_clone_that_was_replaced_by_a_link_is_not_read(
 ) -> None:
     delivery = make()
     await delivery.remember_start()
-    clone.rename(tmp_path / "away")
-    clone.symlink_to(tmp_path)
+    replace_by_link(clone, tmp_path)
 
     with pytest.raises(GitFailed, match="cannot be read any more"):
         await delivery.collect(1, "Save it")

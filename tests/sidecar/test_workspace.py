@@ -2,6 +2,7 @@
 
 import asyncio
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +24,11 @@ async def begin(
     await pod.start_sidecar()
     await pod.start_agent()
     return pod
+
+
+def output(*command: str, at: Path) -> str:
+    done = subprocess.run(command, cwd=at, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
 
 
 def log(forge: Forge) -> list[str]:
@@ -172,9 +178,7 @@ async def test_the_agent_finds_no_credential_in_its_container(
     assert "relay-token-of" not in str(ran).replace("-e relay-token-of-the-pod", "")
 
 
-async def test_a_prepared_workspace_is_left_as_it_is(
-    forge: Forge, relay: FakeRelay, make_pod: MakePod
-) -> None:
+async def test_a_prepared_workspace_is_left_as_it_is(forge: Forge, make_pod: MakePod) -> None:
     pod = make_pod(users=True, repository_url=forge.repository, branch=BRANCH)
     await pod.prepare()
     (pod.repository / "work").write_text("precious")
@@ -184,32 +188,23 @@ async def test_a_prepared_workspace_is_left_as_it_is(
     assert (pod.repository / "work").read_text() == "precious"
 
 
-async def test_a_half_made_clone_is_made_anew(
-    forge: Forge, relay: FakeRelay, make_pod: MakePod
-) -> None:
+async def test_a_half_made_clone_is_made_anew(forge: Forge, make_pod: MakePod) -> None:
     pod = make_pod(repository_url=forge.repository, branch=BRANCH)
     (pod.root / ".clone").mkdir()
     (pod.root / ".clone" / "half").write_text("x")
 
     assert await pod.prepare() == (0, "")
 
-    head = subprocess.run(
-        ["git", "symbolic-ref", "--short", "HEAD"],
-        cwd=pod.repository, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert head.stdout == f"{BRANCH}\n"
+    assert output("git", "symbolic-ref", "--short", "HEAD", at=pod.repository) == BRANCH
     assert not (pod.root / ".clone").exists()
 
 
-async def test_a_clone_keeps_no_token(forge: Forge, relay: FakeRelay, make_pod: MakePod) -> None:
+async def test_a_clone_keeps_no_token(forge: Forge, make_pod: MakePod) -> None:
     pod = make_pod(users=True, repository_url=forge.repository, branch=BRANCH)
 
     await pod.prepare()
 
-    found = subprocess.run(
-        ["grep", "-rl", "gtok", str(pod.folder)], capture_output=True, check=False
-    )
-    assert found.stdout == b""
+    assert output("grep", "-rl", "gtok", ".", at=pod.folder) == ""
 
 
 @pytest.mark.parametrize(
@@ -223,7 +218,6 @@ async def test_a_workspace_that_cannot_be_prepared_says_why_and_what_to_do(
     workspace: dict[str, str],
     sentence: str,
     forge: Forge,
-    relay: FakeRelay,
     make_pod: MakePod,
 ) -> None:
     facts = {"repository_url": forge.repository, "branch": BRANCH, **workspace}

@@ -8,7 +8,9 @@ from deputy_sidecar.adapters.acp import AcpAdapter
 from deputy_sidecar.adapters.model import Launch, Output, Question, Send, TurnEnded
 from deputy_sidecar.profiles import DEFAULT, Profile
 
-FOLDER = Path(__file__).parent.parent / "data" / "transcripts"
+_DATA = Path(__file__).parent.parent / "data"
+FOLDER = _DATA / "transcripts"
+SCHEMA = _DATA / "acp" / "schema.json"
 
 
 def names() -> list[str]:
@@ -29,7 +31,7 @@ class Replay:
         self.adapter = AcpAdapter(profile)
         self.outputs: list[Output] = []
         self.sent: list[dict[str, Any]] = []
-        self.frames: list[dict[str, Any]] = []
+        self.frames_of_turns: list[dict[str, Any]] = []
         self._ours: dict[str, int] = {}
         self._methods: dict[Any, str] = {}
         self._lines = lines_of(name)
@@ -99,5 +101,6 @@ class Replay:
                 return
 
     def _deliver(self, message: dict[str, Any]) -> None:
-        self.frames.append(message)
+        if not self._is_idle():
+            self.frames_of_turns.append(message)
         self._take(self.adapter.line(json.dumps(message).encode()))
