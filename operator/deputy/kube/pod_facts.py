@@ -107,7 +107,8 @@ def _failure(status: Mapping[str, Any]) -> Problem:
 
 def _ended(name: str, ended: Mapping[str, Any]) -> Problem | None:
     said = str(ended.get("message", "")).strip()[-500:] or f"exit code {ended['exitCode']}"
-    if ended.get("reason") == "OOMKilled":
+    # The Blueprint says nothing of the memory of our own containers.
+    if ended.get("reason") == "OOMKilled" and name not in ("prepare", "status-sync"):
         return Problem(
             RunReason.OOM_KILLED,
             f"container `{name}` needed more memory than it may have; raise "
