@@ -55,6 +55,18 @@ feed() {
     say "fed $number"
 }
 
+# A signal to this shell ends `wait` early; what a shell has told of a process it tells once.
+wait_for_agent() {
+    code=
+    while :; do
+        interrupted=
+        wait "$agent"
+        status=$?
+        [ "$status" -eq 127 ] && [ -n "$code" ] || code=$status
+        [ -n "$interrupted" ] || break
+    done
+}
+
 run() {
     number=$1 input=$2
     shift 2
@@ -72,13 +84,7 @@ run() {
     agent=$!
     echo "$agent" >"$link/pid"
     say "started $number ${1##*/}"
-    wait "$agent"
-    code=$?
-    # A signal to this shell ends `wait` early.
-    while kill -0 "$agent" 2>/dev/null; do
-        wait "$agent"
-        code=$?
-    done
+    wait_for_agent
     agent=
     [ -z "$feeder" ] || { kill "$feeder" && wait "$feeder"; } 2>/dev/null
     echo "$code" >"$link/exit.$number"
@@ -87,7 +93,7 @@ run() {
 }
 
 terminate() {
-    terminating=yes
+    terminating=yes interrupted=yes
     : >"$link/terminating"
     say terminating
     [ -n "$agent" ] || exit 143

@@ -73,7 +73,7 @@ class ExecAdapter:
     def _tell(self) -> list[Output]:
         body = "\n".join(self._untold)
         self._untold, self._waits = [], False
-        return [Await(_BURST, None), Thought(body)] if body else []
+        return [Await(_BURST, None), *([Thought(body)] if body else [])]
 
 
 def readable(line: bytes) -> str:

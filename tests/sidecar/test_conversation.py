@@ -1,0 +1,432 @@
+"""The fold: the same inputs at the same places give the same events."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from deputy.wire import (
+    Answered,
+    Asked,
+    Event,
+    Finished,
+    Hello,
+    MessageKind,
+    NumberedEvent,
+    Outcome,
+    Thought,
+    ToolFinished,
+    TurnStarted,
+    Workspace,
+)
+from deputy_sidecar.adapters.acp import AcpAdapter
+from deputy_sidecar.adapters.exec import ExecAdapter
+from deputy_sidecar.adapters.model import Adapter
+from deputy_sidecar.conversation import Conversation, Phase
+from deputy_sidecar.journal import (
+    Elapsed,
+    Entry,
+    Input,
+    ProcessExited,
+    ProcessStarted,
+    Received,
+    Saved,
+    SidecarStarted,
+    Terminating,
+    decode,
+    encode,
+)
+from deputy_sidecar.ladder import Rung
+from deputy_sidecar.wishes import Line
+
+BRANCH = "deputy/eng-1"
+WORKSPACE = Workspace("run", "uid", 1, "ACP", "", "", "", branch=BRANCH)
+PROMPT, STOP, FINISH = MessageKind.PROMPT, MessageKind.STOP, MessageKind.FINISH
+
+
+class Story:
+    """A conversation and a record of everything that happened in it."""
+
+    def __init__(self, adapter: Adapter | None = None) -> None:
+        self.talk = Conversation(WORKSPACE, adapter or AcpAdapter())
+        self.entries: list[Entry] = []
+        self.frames = b""
+        self.numbered: list[NumberedEvent] = []
+
+    @property
+    def events(self) -> list[Event]:
+        return [one.event for one in self.numbered]
+
+    def is_in(self, phase: Phase) -> bool:
+        return self.talk.phase is phase
+
+    def take(self, happened: Input) -> "Story":
+        self.entries.append(Entry(self.talk.consumed, happened))
+        self.talk.take(happened)
+        self.numbered.extend(self.talk.fetch())
+        return self
+
+    def read(self, data: bytes) -> "Story":
+        self.frames += data
+        self.talk.read(data)
+        self.numbered.extend(self.talk.fetch())
+        return self
+
+    def say(self, **message: Any) -> "Story":
+        return self.read(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
+
+    def prompt(self, key: str, text: str = "do it") -> "Story":
+        return self.take(Received(key, PROMPT, text))
+
+    def start(self) -> "Story":
+        """Go through the handshake."""
+        assert self.talk.run is not None
+        self.take(ProcessStarted(self.talk.run.number, "agent"))
+        self.answer({"agentInfo": {"name": "test"}})
+        return self.answer({"sessionId": "s"})
+
+    def answer(self, result: dict[str, Any]) -> "Story":
+        return self.say(id=json.loads(self.talk.lines[-1].text)["id"], result=result)
+
+    def text(self, text: str) -> "Story":
+        found = {"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": text}}
+        return self.say(method="session/update", params={"sessionId": "s", "update": found})
+
+    def tool(self, key: str, title: str) -> "Story":
+        found = {
+            "sessionUpdate": "tool_call", "toolCallId": key, "title": title,
+            "kind": "execute", "status": "completed",
+        }  # fmt: skip
+        return self.say(method="session/update", params={"sessionId": "s", "update": found})
+
+    def end(self) -> "Story":
+        sent = [json.loads(line.text) for line in self.talk.lines if line.text]
+        key = [one["id"] for one in sent if one.get("method") == "session/prompt"][-1]
+        return self.say(id=key, result={"stopReason": "end_turn"})
+
+    def save(self, commits: int = 0, **facts: Any) -> "Story":
+        assert self.talk.job is not None
+        head = "abc" if commits else ""
+        return self.take(Saved(self.talk.job.number, head, commits, **facts))
+
+
+def a_turn(key: str = "task") -> Story:
+    return Story().prompt(key).start()
+
+
+def test_a_turn_ends_once_its_work_is_saved() -> None:
+    story = a_turn().text("One.").tool("t", "ls").text("Done.").end()
+    assert story.is_in(Phase.SAVING)
+
+    story.save(commits=2)
+
+    assert story.events == [
+        TurnStarted("task"),
+        Thought("One."),
+        ToolFinished("Ran", "ls"),
+        Finished(Outcome.COMPLETED, "Completed", "Done.", "task", BRANCH, "abc", 2),
+    ]
+    assert [one.seq for one in story.numbered] == [1, 2, 3, 4]
+
+
+def test_what_the_agent_forgot_is_committed_in_its_own_words() -> None:
+    story = a_turn().text("\n## Fix the *thing* `now`\n\nMore.").end()
+
+    assert story.talk.job is not None
+    assert story.talk.job.subject == "Fix the *thing* `now"
+
+
+def test_prompts_in_mid_turn_make_one_turn_and_the_text_before_is_a_thought() -> None:
+    story = a_turn().prompt("two", "b").prompt("three", "c").text("First.").end()
+
+    assert story.events[1:] == [Thought("First."), TurnStarted("two"), TurnStarted("three")]
+    prompt = json.loads(story.talk.lines[-1].text)
+    assert prompt["params"]["prompt"][0]["text"] == "b\n\nc"
+    story.text("All.").end().save()
+    assert story.events[-1] == Finished(Outcome.COMPLETED, "Completed", "All.", "three")
+
+
+def test_a_prompt_while_the_work_is_saved_begins_the_next_turn() -> None:
+    story = a_turn().text("First.").end().prompt("two", "b")
+    assert story.is_in(Phase.SAVING)
+
+    story.save(commits=1)
+
+    assert story.events[1:] == [Thought("First."), TurnStarted("two")]
+    assert story.is_in(Phase.WORKING)
+
+
+def test_a_message_that_comes_twice_is_taken_once() -> None:
+    story = a_turn().prompt("task").text("Done.").end().save().prompt("task")
+
+    assert sum(isinstance(one, TurnStarted) for one in story.events) == 1
+
+
+def test_a_blank_prompt_is_no_turn() -> None:
+    assert Story().prompt("x", " \n").events == []
+
+
+def test_the_answer_to_a_question_is_no_prompt() -> None:
+    story = a_turn()
+    schema = {"type": "object", "properties": {"a": {"type": "string", "enum": ["x", "y"]}}}
+    params = {"sessionId": "s", "mode": "form", "message": "Which?", "requestedSchema": schema}
+    story.say(id=9, method="elicitation/create", params=params)
+
+    story.prompt("answer", "y")
+
+    assert story.events[1:] == [Asked("Which?", ("x", "y")), Answered("answer")]
+    result = {"action": "accept", "content": {"a": "y"}}
+    assert json.loads(story.talk.lines[-1].text)["result"] == result
+    story.text("Done.").end().save()
+    assert story.events[-1] == Finished(Outcome.COMPLETED, "Completed", "Done.", "answer")
+
+
+def test_a_failed_push_is_a_failed_run_with_the_agents_last_words() -> None:
+    story = a_turn().text("Done.").end().save(reason="PushRejected", message="No. Do this.")
+
+    assert story.events[-1] == Finished(
+        Outcome.FAILED,
+        "PushRejected",
+        "No. Do this.\n\nThe agent's last words:\n\nDone.",
+        "task",
+    )
+
+
+def climb(story: Story) -> None:
+    """Let the time of the ladder's rung pass."""
+    story.take(Elapsed(story.talk.timers["ladder"].number))
+
+
+def test_the_ladder_is_cancel_close_term_kill() -> None:
+    story = a_turn().text("Working.")
+    rungs: list[Any] = []
+
+    story.take(Received("stop", STOP))
+    rungs.append(json.loads(story.talk.lines[-1].text)["method"])
+    climb(story)
+    rungs.append(story.talk.lines[-1].text)
+    for _ in range(2):
+        climb(story)
+        assert story.talk.signal is not None
+        rungs.append(story.talk.signal.name)
+    climb(story)
+
+    assert rungs == ["session/cancel", "", "TERM", "KILL"]
+    assert story.talk.timers == {}
+    story.save()
+    assert story.events[-1] == Finished(Outcome.STOPPED, "Stopped", "Stopped, as asked.", "task")
+
+
+def test_the_ladder_is_shorter_than_the_time_a_stop_may_take() -> None:
+    assert sum(rung.seconds for rung in Rung) < 10
+
+
+def test_an_agent_that_obeys_spares_the_rest_of_the_ladder() -> None:
+    story = a_turn().take(Received("stop", STOP))
+    key = json.loads(story.talk.lines[-2].text)["id"]
+
+    story.say(id=key, result={"stopReason": "cancelled"})
+    assert story.talk.lines[-1] == Line(len(story.talk.lines), 1, "")
+    story.take(ProcessExited(1, 0))
+
+    assert story.talk.signal is None
+    assert story.talk.job is not None
+    assert story.talk.job.urgent
+
+
+def test_nothing_is_said_after_a_stop_but_the_end() -> None:
+    story = a_turn().take(Received("stop", STOP))
+    before = len(story.events)
+
+    story.text("But.").tool("t", "ls").prompt("late").take(ProcessExited(1, 0)).save(commits=1)
+
+    assert story.events[before:] == [
+        Finished(Outcome.STOPPED, "Stopped", "Stopped, as asked.", "task", BRANCH, "abc", 1)
+    ]
+
+
+@pytest.mark.parametrize("phase", ["idle", "working", "saving"])
+def test_a_stop_wins_whenever_it_comes(phase: str) -> None:
+    story = Story() if phase == "idle" else a_turn()
+    if phase == "saving":
+        story.text("Done.").end()
+
+    story.take(Received("stop", STOP)).take(Received("stop", STOP))
+    if story.talk.is_running:
+        story.take(ProcessExited(1, 143))
+    story.save()
+
+    assert [one.outcome for one in story.events if isinstance(one, Finished)] == [Outcome.STOPPED]
+    assert story.is_in(Phase.STOPPED)
+
+
+def test_a_run_that_was_stopped_before_it_began_is_killed_if_it_begins_all_the_same() -> None:
+    story = Story().prompt("task").take(Received("stop", STOP)).save()
+    assert not story.talk.is_running
+
+    story.take(ProcessStarted(1, "agent"))
+
+    assert story.talk.signal is not None
+    assert story.talk.signal.name == "KILL"
+
+
+def test_finish_ends_it_from_everywhere() -> None:
+    story = a_turn().take(Received("finish", FINISH))
+
+    story.prompt("late").take(Received("stop", STOP)).take(Terminating(gone=True))
+
+    assert story.talk.over
+    assert story.talk.job is None
+    assert story.talk.timers == {}
+
+
+@pytest.mark.parametrize(("outcome", "code"), [("end_turn", 0), ("refusal", 1)])
+def test_the_containers_exit_status_is_the_runs_outcome(outcome: str, code: int) -> None:
+    story = a_turn()
+    key = json.loads(story.talk.lines[-1].text)["id"]
+
+    story.say(id=key, result={"stopReason": outcome}).save()
+
+    assert story.talk.exit_code == code
+
+
+def test_the_end_of_the_pod_is_reported_with_what_was_saved() -> None:
+    story = a_turn().take(Terminating(gone=False))
+    assert story.talk.signal is not None
+    story.take(ProcessExited(1, 143)).take(Terminating(gone=True))
+    assert story.is_in(Phase.ENDING)
+
+    story.save(commits=1)
+
+    assert story.talk.terminated
+    ended = story.events[-1]
+    assert isinstance(ended, Finished)
+    assert (ended.outcome, ended.reason, ended.commits) == (Outcome.STOPPED, "WorkspaceEnded", 1)
+
+
+def test_the_end_of_the_pod_after_the_report_says_nothing_more() -> None:
+    story = a_turn().text("Done.").end().save()
+    before = len(story.events)
+
+    story.take(Terminating(gone=True))
+
+    assert story.events[before:] == []
+    assert story.talk.terminated
+
+
+def test_a_program_is_started_again_for_the_next_prompt() -> None:
+    story = Story(ExecAdapter()).prompt("one", "a").take(ProcessStarted(1, "sh"))
+    story.read(b"out").take(ProcessExited(1, 0)).save()
+    story.prompt("two", "b")
+
+    assert story.events == [
+        TurnStarted("one"),
+        Finished(Outcome.COMPLETED, "Completed", "out", "one"),
+        TurnStarted("two"),
+    ]
+    assert story.talk.run is not None
+    assert (story.talk.run.number, story.talk.run.prompt) == (2, "b")
+
+
+def test_an_agent_without_a_handshake_is_killed_before_it_is_started_anew() -> None:
+    story = Story().prompt("one").take(ProcessStarted(1, "agent"))
+    story.take(Elapsed(story.talk.timers["handshake"].number)).save()
+
+    story.prompt("two")
+
+    assert story.talk.signal is not None
+    assert (story.talk.signal.run, story.talk.signal.name) == (1, "KILL")
+    assert story.talk.run is not None
+    assert story.talk.run.number == 2
+
+
+def test_secrets_are_masked_and_texts_are_bounded() -> None:
+    token = "ghp_" + "a" * 36
+    story = a_turn().text(f"The token is {token}.").tool("t", f"curl -H {token}")
+
+    assert story.events[1:] == [
+        Thought("The token is [secret]."),
+        ToolFinished("Ran", "curl -H [secret]"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "happened",
+    [
+        SidecarStarted(),
+        Received("id", PROMPT, "Grüße\n"),
+        ProcessStarted(1, "agent"),
+        ProcessExited(1, 137, "error"),
+        Elapsed(3),
+        Saved(4, "abc", 2, "PushRejected", "no"),
+        Terminating(gone=True),
+    ],
+)
+def test_the_journal_gives_back_what_it_was_given(happened: Input) -> None:
+    entry = Entry(17, happened)
+
+    assert decode(encode(entry)) == entry
+
+
+def long_story() -> Story:
+    """A story with everything in it."""
+    story = Story().take(SidecarStarted()).prompt("task").start()
+    story.text("One. ").text("Grüße.").tool("a", "ls").prompt("two", "more").tool("b", "pwd")
+    schema = {"type": "object", "properties": {"a": {"type": "string"}}}
+    params = {"sessionId": "s", "mode": "form", "message": "Which?", "requestedSchema": schema}
+    story.say(id=9, method="elicitation/create", params=params)
+    story.prompt("answer", "x").text("Fine.").end().text("Two.").end().prompt("late", "y")
+    story.save(commits=1).text("Three.").take(SidecarStarted()).take(ProcessExited(1, 1, "oops"))
+    story.save().prompt("again", "z").start().text("Four.").take(Received("stop", STOP))
+    climb(story)
+    return story.take(ProcessExited(2, 0)).save(commits=2)
+
+
+STORY = long_story()
+
+
+def replay(entries: list[Entry], frames: bytes, cuts: list[int]) -> list[NumberedEvent]:
+    """Fold the story again, its bytes cut elsewhere."""
+    talk = Conversation(WORKSPACE, AcpAdapter())
+    ends = sorted({*cuts, *(entry.at for entry in entries), len(frames)})
+    waiting = list(entries)
+    position = 0
+    for end in ends:
+        if end > len(frames):
+            break
+        talk.read(frames[position:end])
+        position = end
+        while waiting and waiting[0].at == end:
+            talk.take(waiting.pop(0).input)
+    return talk.fetch()
+
+
+@given(st.lists(st.integers(0, len(STORY.frames)), max_size=60))
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+def test_however_the_bytes_are_cut_the_events_are_the_same(cuts: list[int]) -> None:
+    assert replay(STORY.entries, STORY.frames, cuts) == STORY.numbered
+
+
+@given(st.integers(0, len(STORY.entries)), st.integers(0, len(STORY.frames)))
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+def test_whenever_it_is_killed_the_new_one_says_what_the_old_one_said(
+    entries: int, frames: int
+) -> None:
+    # Bytes beyond the last input may be there already; never less than what it came after.
+    known = STORY.entries[:entries]
+    least = known[-1].at if known else 0
+    most = STORY.entries[entries].at if entries < len(STORY.entries) else len(STORY.frames)
+    there = STORY.frames[: min(max(least, frames), most)]
+
+    events = replay(known, there, [])
+
+    assert events == STORY.numbered[: len(events)]
+
+
+def test_the_story_has_everything_in_it() -> None:
+    kinds = {type(event) for event in STORY.events}
+
+    assert kinds == {Hello, TurnStarted, Thought, ToolFinished, Asked, Answered, Finished}
+    assert [one.seq for one in STORY.numbered] == list(range(1, len(STORY.numbered) + 1))
