@@ -4,13 +4,15 @@ import datetime as dt
 
 from deputy.api.agentrun import AgentRun
 from deputy.api.blueprint import BlueprintSpec
-from deputy.controller.cluster import BLUEPRINT_SPEC, Cluster, spec_as_text
+from deputy.controller.cluster import BLUEPRINT_SPEC, Cluster, owned_by, spec_as_text
 from deputy.core import words
-from deputy.core.ending import Ending
+from deputy.core.ending import Ending, Problem
+from deputy.core.reason import RunReason
 from deputy.kube import resources
 from deputy.kube.client import Kube
-from deputy.kube.errors import AlreadyExists, Forbidden, Invalid, NotFound
-from deputy.kube.workspace import WorkspaceSettings, build_pod
+from deputy.kube.errors import AlreadyExists, Forbidden, Invalid, NotFound, Refused
+from deputy.kube.pod_template import TemplateRefused
+from deputy.kube.workspace import WorkspaceSettings, build_pod, pod_name
 
 
 async def create_pod(
@@ -21,16 +23,19 @@ async def create_pod(
     settings: WorkspaceSettings,
 ) -> Ending | None:
     """Create the pod of `run`, or find that it is there; return why it can never be."""
-    pod = build_pod(run, spec, run.status.branch, settings)
+    namespace, name = run.metadata.namespace, pod_name(run.metadata.name, run.spec.attempt)
+    try:
+        pod = build_pod(run, spec, run.status.branch, settings)
+    except TemplateRefused as error:
+        return words.failed(Problem(RunReason.POD_REFUSED, f"{error}."))
     pod["metadata"]["annotations"][BLUEPRINT_SPEC] = spec_as_text(spec)
-    namespace, name = run.metadata.namespace, pod["metadata"]["name"]
     try:
         found = await kube.create(resources.pods(namespace), pod)
     except AlreadyExists:
         found = await kube.get(resources.pods(namespace, name))
-    except (Invalid, Forbidden) as error:
+    except (Invalid, Forbidden, Refused) as error:
         return words.pod_refused(name, error.message)
-    if (found["metadata"].get("labels") or {}).get("deputy.dev/run") != run.metadata.uid:
+    if not owned_by(found, run):
         return words.pod_refused(name, "a pod of that name belongs to something else")
     cluster.pods.put(found)
     return None
