@@ -19,7 +19,7 @@ REASONS = {
     Phase.AWAITING_INPUT: RunReason.AWAITING_ANSWER,
 }
 #: Reasons that a run goes on for; none of them ends it.
-NO_ENDS = {*REASONS.values(), RunReason.POD_PENDING, RunReason.WORKSPACE_READY}
+NO_ENDS = {*REASONS.values(), RunReason.WORKSPACE_READY}
 ENDS = [
     (last, reason)
     for last in BEFORE

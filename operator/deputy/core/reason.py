@@ -13,7 +13,6 @@ class RunReason(enum.StrEnum):
     # Going
     ADMITTED = "Admitted"
     POD_CREATED = "PodCreated"
-    POD_PENDING = "PodPending"
     WORKSPACE_READY = "WorkspaceReady"
     WORKING = "Working"
     AWAITING_ANSWER = "AwaitingAnswer"

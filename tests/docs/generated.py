@@ -1,0 +1,175 @@
+"""What of the docs is written from the code: `python -m tests.docs.generated`."""
+
+import ast
+import inspect
+import itertools
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.metrics import MetricWrapperBase
+
+from deputy.controller import metrics as operator_metrics
+from deputy.controller.cluster import Cluster
+from deputy.controller.gauges import RunGauges
+from deputy.core import phase as phases
+from deputy.core.phase import ACTIVE, TERMINAL, TRANSITIONS, Phase
+from deputy.trackers.linear import metrics as linear_metrics
+from deputy.webhook.metrics import Metrics
+
+PROJECT = Path(__file__).resolve().parents[2]
+REFERENCE = PROJECT / "docs" / "reference.md"
+COMMAND = "look at the difference, then run `python -m tests.docs.generated`"
+
+
+def phase_table() -> str:
+    """Return a row for each phase: what it means, and where it leads."""
+    texts = _docstrings_of_members(phases)
+    rows = [
+        f"| `{one}` | {texts[one.name]} | {'yes' if one in ACTIVE else ''} | {_leads_to(one)} |"
+        for one in Phase
+    ]
+    return "\n".join(
+        ["| phase | meaning | takes a slot | may become |", "|---|---|---|---|", *rows]
+    )
+
+
+def phase_diagram() -> str:
+    """Return the transition table as a diagram in Mermaid's words."""
+    moves = [f"    {old} --> {new}" for old in Phase for new in Phase if new in TRANSITIONS[old]]
+    ends = [f"    {one} --> [*]" for one in Phase if one in TERMINAL]
+    lines = ["```mermaid", "stateDiagram-v2", "    [*] --> Queued", *moves, *ends, "```"]
+    return "\n".join(lines)
+
+
+def metrics_table() -> str:
+    """Return a row for each metric of each process."""
+    rows = [
+        *_gauges(),
+        *_metrics(vars(operator_metrics), "operator"),
+        *_metrics(vars(linear_metrics), "both"),
+        *_metrics(vars(Metrics(CollectorRegistry())), "webhook"),
+    ]
+    head = ["| metric | type | labels | process | meaning |", "|---|---|---|---|---|"]
+    return "\n".join([*head, *rows])
+
+
+def fields_table(kind: str) -> Callable[[], str]:
+    """Return a function that gives a row for each field of a custom resource."""
+    return lambda: "\n".join(
+        [
+            "| field | type | meaning |",
+            "|---|---|---|",
+            *(f"| `{path}` | {what} | {text} |" for path, what, text in fields(kind)),
+        ]
+    )
+
+
+def fields(kind: str) -> Iterator[tuple[str, str, str]]:
+    """Yield path, type and meaning of every field that the CustomResourceDefinition knows."""
+    crd = yaml.safe_load((PROJECT / "crds" / f"deputy.dev_{kind}.yaml").read_text())
+    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    for part in ("spec", "status"):
+        yield from _fields(schema["properties"][part], part)
+
+
+#: The parts of `docs/reference.md` between `<!-- name -->` and `<!-- /name -->`.
+PARTS: dict[str, Callable[[], str]] = {
+    "phases": phase_table,
+    "phase-diagram": phase_diagram,
+    "metrics": metrics_table,
+    "blueprint-fields": fields_table("blueprints"),
+    "agentrun-fields": fields_table("agentruns"),
+}
+
+
+def reference() -> str:
+    """Return the reference with its generated parts as they are now."""
+    text = REFERENCE.read_text()
+    for name, make in PARTS.items():
+        before, begin, rest = text.partition(f"<!-- {name} -->\n")
+        _, end, after = rest.partition(f"<!-- /{name} -->")
+        if not begin or not end:
+            raise ValueError(f"{REFERENCE} has no part <!-- {name} -->")
+        text = f"{before}{begin}{make()}\n{end}{after}"
+    return text
+
+
+def main() -> int:
+    """Write the generated parts."""
+    REFERENCE.write_text(reference())
+    return 0
+
+
+def _leads_to(old: Phase) -> str:
+    moves = [f"`{new}`" for new in Phase if new in TRANSITIONS[old]]
+    return ", ".join(moves) or "nothing: it is over"
+
+
+def _docstrings_of_members(module: Any) -> dict[str, str]:
+    """Return the text below each assignment of the module's classes, which Python forgets."""
+    found = {}
+    for cls in ast.parse(inspect.getsource(module)).body:
+        if not isinstance(cls, ast.ClassDef):
+            continue
+        for member, text in itertools.pairwise(cls.body):
+            if isinstance(member, ast.Assign) and isinstance(text, ast.Expr):
+                name = member.targets[0]
+                if isinstance(name, ast.Name) and isinstance(text.value, ast.Constant):
+                    found[name.id] = str(text.value.value)
+    return found
+
+
+def _gauges() -> Iterator[str]:
+    for one in RunGauges(Cluster()).collect():
+        # Only the class for gauges knows its labels before there is a sample.
+        yield _row(one, getattr(one, "_labelnames", ()), "operator")
+
+
+def _metrics(names: dict[str, Any], process: str) -> Iterator[str]:
+    for thing in names.values():
+        if not isinstance(thing, MetricWrapperBase):
+            continue
+        for one in thing.describe():
+            yield _row(one, thing._labelnames, process)
+
+
+def _row(metric: Metric, names: Iterable[str], process: str) -> str:
+    labels = ", ".join(f"`{label}`" for label in names)
+    meaning = metric.documentation.rstrip(".")
+    return f"| `{_name(metric)}` | {metric.type} | {labels} | {process} | {meaning} |"
+
+
+def _name(metric: Metric) -> str:
+    """Return a metric's name as Prometheus shows it."""
+    return f"{metric.name}_total" if metric.type == "counter" else metric.name
+
+
+def _fields(schema: dict[str, Any], path: str) -> Iterator[tuple[str, str, str]]:
+    required = set(schema.get("required", ()))
+    for name, inner in schema.get("properties", {}).items():
+        here = f"{path}.{name}"
+        what = _type_of(inner) + (", required" if name in required else "")
+        yield here, what, inner.get("description", "").replace("|", "\\|")
+        yield from _fields(inner, here)
+        yield from _fields(inner.get("items", {}), f"{here}[]")
+
+
+def _type_of(schema: dict[str, Any]) -> str:
+    if "enum" in schema:
+        return " \\| ".join(str(one) for one in schema["enum"])
+    if schema["type"] == "array":
+        return f"list of {_type_of(schema['items'])}"
+    bounds = [
+        f"{word} {schema[key]}"
+        for word, key in (("from", "minimum"), ("to", "maximum"))
+        if key in schema
+    ]
+    return " ".join([schema["type"], *bounds])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
