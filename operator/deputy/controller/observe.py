@@ -72,6 +72,7 @@ class Observer:
             awaiting=talk.awaiting,
             stop_asked=talk.stop_asked,
             report=talk.standing_report,
+            undelivered=_undelivered(run, memory),
             pull_request=memory.pull_request,
             pull_request_problem=memory.pull_request_problem,
             ending=ending_of(run),
@@ -142,8 +143,10 @@ def _readiness(run: AgentRun, blueprint: Blueprint | None) -> tuple[BlueprintSta
 
 
 def _undelivered(run: AgentRun, memory: Memory) -> int:
-    through = memory.talk.delivered_through or run.status.inbox.delivered_through
-    return len(undelivered(run, through))
+    """Return how many messages the agent was not given, by the newest word of it that there is."""
+    report = memory.talk.report.delivered_through if memory.talk.report is not None else ""
+    known = report or memory.talk.delivered_through or run.status.inbox.delivered_through
+    return len(undelivered(run, known))
 
 
 def _is_acknowledged(run: AgentRun, memory: Memory) -> bool:
