@@ -46,7 +46,7 @@ class Observer:
         spec = spec_in_force(pod, blueprint)
         ready, message = _readiness(run, blueprint)
         talk = memory.talk
-        slot = self._slot(run, blueprint)
+        slot = self._slot(run, blueprint, memory)
         return Observed(
             now=now,
             phase=run.status.phase,
@@ -97,13 +97,16 @@ class Observer:
         self._cluster.pods.put(found)
         return found
 
-    def _slot(self, run: AgentRun, blueprint: Blueprint | None) -> Slot:
+    def _slot(self, run: AgentRun, blueprint: Blueprint | None, memory: Memory) -> Slot:
         if run.status.phase is not Phase.QUEUED or blueprint is None:
             return NO_SLOT
         rivals = self._cluster.runs_of(run.metadata.namespace, blueprint.metadata.name)
+        # The run's own priority was just read and is not in its status before its first wait.
+        own = memory.issue.priority if memory.issue is not None else None
+        uid = run.metadata.uid
         return slot_of(
-            run.metadata.uid,
-            [contender(rival) for rival in rivals],
+            uid,
+            [contender(rival, own if rival.metadata.uid == uid else None) for rival in rivals],
             self._assumed & {rival.metadata.uid for rival in rivals},
             blueprint.spec.max_concurrent_runs,
         )
