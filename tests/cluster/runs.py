@@ -61,6 +61,23 @@ class Objects:
             resources.agentruns(self.namespace), name, lambda run: phase_of(run) in phases, within
         )
 
+    async def run_until_position(
+        self, name: str, position: int, within: float = PATIENCE
+    ) -> dict[str, Any]:
+        """Return a run once it has a place in the queue."""
+        return await self._until(
+            resources.agentruns(self.namespace),
+            name,
+            lambda run: run.get("status", {}).get("queuePosition") == position,
+            within,
+        )
+
+    async def runs_until(
+        self, good: Callable[[Mapping[str, dict[str, Any]]], bool], within: float = PATIENCE
+    ) -> None:
+        """Return once all runs of the namespace, by name, are `good`; it is asked every time."""
+        await self._watched(resources.agentruns(self.namespace), good, within)
+
     async def run_until_over(self, name: str, within: float = PATIENCE) -> dict[str, Any]:
         """Return a run once it is over."""
         return await self.run_until(name, *OVER, within=within)
@@ -110,6 +127,32 @@ class Objects:
         path = resources.pods(self.namespace)
         label = f"deputy.dev/run={run['metadata']['uid']}"
         await self._watched(path, lambda there: not there, within, labelSelector=label)
+
+    async def pod_until(
+        self,
+        run: Mapping[str, Any],
+        good: Callable[[dict[str, Any]], bool],
+        within: float = PATIENCE,
+    ) -> dict[str, Any]:
+        """Return a pod of a run once it is `good`."""
+        label = f"deputy.dev/run={run['metadata']['uid']}"
+        there = await self.until(
+            resources.pods(self.namespace),
+            lambda there: any(map(good, there.values())),
+            within,
+            labelSelector=label,
+        )
+        return next(pod for pod in there.values() if good(pod))
+
+    async def until(
+        self,
+        folder: str,
+        good: Callable[[dict[str, dict[str, Any]]], bool],
+        within: float = PATIENCE,
+        **selector: str,
+    ) -> dict[str, dict[str, Any]]:
+        """Return the objects of a folder, by name, once they are `good` together."""
+        return await self._watched(folder, good, within, **selector)
 
     async def log(self, pod: str, container: str) -> str:
         """Return what a container has said so far."""
