@@ -193,7 +193,7 @@ async def test_a_prompt_after_a_crash_starts_the_agent_anew(
     assert (await relay.finished(2)).text == "better"
     assert failed.reason == "AgentFailed"
     assert failed.text == (
-        "The agent `python` ended with exit status 3 in mid-work.\n\n"
+        f"The agent `{Path(python()).name}` ended with exit status 3 in mid-work.\n\n"
         "Its last lines:\n```\nthe last words on stderr\n```"
     )
 

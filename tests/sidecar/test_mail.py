@@ -1,0 +1,131 @@
+"""Events leave in their order until they are acknowledged; messages come in once."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from deputy.wire import EventsAnswer, Message, MessageKind, NumberedEvent, Thought
+from deputy_sidecar.mail import Sender, poll
+from deputy_sidecar.outbox import Outbox
+from deputy_sidecar.relay import Channel, Refused, Unreachable
+
+EVENTS = [NumberedEvent(number, Thought(f"text {number}")) for number in range(1, 121)]
+
+
+class FakeChannel(Channel):
+    """Answers with what a test has prepared, then acknowledges everything."""
+
+    def __init__(self, *answers: int | Exception) -> None:
+        self.answers = list(answers)
+        self.batches: list[list[int]] = []
+        self.poison = 0
+        self.polls: list[str] = []
+        self.messages: list[list[Message] | Exception] = []
+
+    async def events(self, batch: list[NumberedEvent]) -> EventsAnswer:
+        numbers = [one.seq for one in batch]
+        self.batches.append(numbers)
+        await asyncio.sleep(0)
+        if self.poison in numbers:
+            raise Refused(400, "not what the wire allows")
+        answer = self.answers.pop(0) if self.answers else numbers[-1]
+        if isinstance(answer, Exception):
+            raise answer
+        return EventsAnswer(answer)
+
+    async def inbox(self, after: str, wait: float) -> list[Message]:
+        self.polls.append(after)
+        if not self.messages:
+            await asyncio.sleep(wait)
+        found = self.messages.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+async def send(sender: Sender, events: list[NumberedEvent]) -> None:
+    task = asyncio.create_task(sender.run())
+    sender.add(events)
+    async with asyncio.timeout(20):
+        await sender.drained()
+    task.cancel()
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Outbox:
+    return Outbox(tmp_path / "outbox")
+
+
+async def test_batches_are_bounded_and_in_order(outbox: Outbox) -> None:
+    channel = FakeChannel()
+
+    await send(Sender(channel, outbox), EVENTS)
+
+    assert [len(batch) for batch in channel.batches] == [50, 50, 20]
+    assert [number for batch in channel.batches for number in batch] == list(range(1, 121))
+    assert outbox.acked == 120
+    outbox.close()
+
+
+@pytest.mark.parametrize("trouble", [Unreachable("no"), Refused(503, "no"), Refused(401, "no")])
+async def test_what_was_not_taken_is_sent_again(trouble: Exception, outbox: Outbox) -> None:
+    channel = FakeChannel(trouble, trouble)
+
+    await send(Sender(channel, outbox), EVENTS[:2])
+
+    assert channel.batches == [[1, 2]] * 3
+    outbox.close()
+
+
+async def test_what_is_acknowledged_is_not_sent_again(outbox: Outbox) -> None:
+    channel = FakeChannel(2, 2)
+
+    await send(Sender(channel, outbox), EVENTS[:4])
+
+    assert channel.batches == [[1, 2, 3, 4], [3, 4], [3, 4]]
+    outbox.close()
+
+
+async def test_a_new_life_begins_after_the_last_acknowledged_event(outbox: Outbox) -> None:
+    outbox.acknowledge(3)
+    channel = FakeChannel()
+
+    await send(Sender(channel, outbox), EVENTS[:5])
+
+    assert channel.batches == [[4, 5]]
+    outbox.close()
+
+
+async def test_an_event_that_is_refused_for_good_does_not_block_the_others(
+    outbox: Outbox,
+) -> None:
+    channel = FakeChannel()
+    channel.poison = 3
+
+    await send(Sender(channel, outbox), EVENTS[:6])
+
+    assert channel.batches[-1] == [4, 5, 6]
+    assert outbox.acked == 6
+    outbox.close()
+
+
+async def test_messages_are_taken_in_order_whatever_goes_wrong_between() -> None:
+    messages = [Message(name, MessageKind.PROMPT) for name in "abc"]
+    channel = FakeChannel()
+    channel.messages = [messages[:2], Unreachable("no"), [], messages[2:]]
+    taken: list[str] = []
+    done = asyncio.Event()
+
+    def take(message: Message) -> None:
+        taken.append(message.id)
+        if message.id == "c":
+            done.set()
+
+    task = asyncio.create_task(poll(channel, lambda: taken[-1] if taken else "", take))
+    async with asyncio.timeout(10):
+        await done.wait()
+    task.cancel()
+
+    assert taken == ["a", "b", "c"]
+    assert channel.polls[:4] == ["", "b", "b", "b"]
