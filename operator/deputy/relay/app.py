@@ -26,7 +26,7 @@ from deputy.wire import (
 _log = structlog.get_logger()
 
 #: A batch of the longest texts that the wire allows, with room for JSON's escapes.
-_MAX_BODY = 4 * 1024 * 1024
+_MAX_BODY = 16 * 1024 * 1024
 
 
 class NotYours(Exception):
