@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +20,7 @@ from deputy.wire import (
 )
 from tests.sidecar.conftest import MakePod
 from tests.sidecar.fake_relay import FakeRelay
-from tests.sidecar.pod import SHELLS, Pod
+from tests.sidecar.pod import SHELLS, Pod, python
 
 
 async def begin(
