@@ -10,6 +10,7 @@ from deputy.core import acknowledge
 from deputy.core.claim import issue_hash, run_name
 from deputy.kube.client import Connection, Kube
 from tests.webhook.conftest import (
+    SECRET,
     Cluster,
     Linear,
     Payloads,
@@ -62,6 +63,32 @@ async def test_a_delegation_is_claimed_and_acknowledged(
     }
     assert (run["spec"]["inbox"], run["spec"]["desiredState"]) == ([], "Active")
     assert await said(linear, session) == [("thought", acknowledge.FIRST)]
+
+
+async def test_what_linear_itself_sends_is_taken_answered_and_shown(
+    start: StartReplica, cluster: Cluster, linear: Linear
+) -> None:
+    await cluster.apply(blueprint())
+    replica = await start()
+    await linear.do("webhook", url=f"{replica.url}/webhooks/linear", secret=SECRET)
+
+    session = await delegate(linear)
+    words = await said(linear, session)
+    await linear.do("reply", session=session, body="Add a test")
+    await until(lambda: _inbox(cluster, 1), "the prompt is in the inbox")
+    await linear.do("stop", session=session)
+    await until(lambda: _inbox(cluster, 2), "the stop is in the inbox")
+
+    assert words == [("thought", acknowledge.FIRST)]
+    assert (await linear.see(f"sessions/{session}"))["answeredInTime"]
+    spec = (await cluster.run())["spec"]
+    assert [entry["kind"] for entry in spec["inbox"]] == ["Prompt", "Stop"]
+    assert spec["inbox"][0]["text"] == "Add a test"
+    assert spec["desiredState"] == "Stopped"
+
+
+async def _inbox(cluster: Cluster, length: int) -> bool:
+    return len((await cluster.run())["spec"]["inbox"]) == length
 
 
 async def test_two_hundred_copies_and_fifty_mentions_on_two_replicas_make_one_run(
