@@ -7,7 +7,7 @@ from typing import Any, assert_never
 
 import structlog
 
-from deputy.api.agentrun import AgentRun
+from deputy.api.agentrun import AgentRun, InboxKind
 from deputy.controller import metrics, status
 from deputy.controller.audience import audience_of
 from deputy.controller.cluster import (
@@ -127,7 +127,9 @@ class Actor:
         linear = run.spec.linear
         if linear is None:
             return
-        others = [entry.session_id for entry in run.spec.inbox if entry.session_id]
+        # Who stops a run has not joined it.
+        said = (entry for entry in run.spec.inbox if entry.kind is InboxKind.PROMPT)
+        others = [entry.session_id for entry in said if entry.session_id]
         found = owed(
             run.metadata.name, run.metadata.uid, linear.session_id, linear.activity_id, others
         )

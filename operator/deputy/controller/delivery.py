@@ -70,9 +70,9 @@ class Delivery:
 
 async def _deliver(forge: Forge, run: AgentRun, spec: BlueprintSpec, report: Finished) -> Delivered:
     repository = ForgeRepository.parse(spec.repository.url if spec.repository else "")
-    await forge.open(repository, _draft(run, spec, report))
+    opened = await forge.open(repository, _draft(run, spec, report))
     seen = await forge.verify(repository, report.branch, report.head_sha)
-    return Delivered(PullRequestSeen(seen.url, seen.number, seen.head_sha))
+    return Delivered(PullRequestSeen(seen.url, seen.number, seen.head_sha, opened.complaints))
 
 
 def _draft(run: AgentRun, spec: BlueprintSpec, report: Finished) -> PullRequestDraft:

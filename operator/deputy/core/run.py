@@ -55,6 +55,8 @@ class PullRequestSeen:
     url: str
     number: int
     head_sha: str
+    complaints: tuple[str, ...] = ()
+    """What the forge refused beside it, such as labels and reviewers."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -239,7 +241,8 @@ def _decide(seen: Observed) -> Plan:
         return _after_the_end(seen)
     if seen.ending is not None:
         return _close(seen, seen.ending)
-    if not seen.acknowledged:
+    # Who stopped a run before it began wants no word but the last.
+    if not seen.acknowledged and not (seen.stop_wanted and seen.phase is Phase.QUEUED):
         return Plan((Acknowledge(),))
     if seen.stop_wanted:
         return _wind_down(seen, words.stopped(seen.report))
@@ -338,7 +341,9 @@ def _reported(seen: Observed, report: Finished) -> Plan:
         return Plan((Conclude(words.failed(seen.pull_request_problem)),))
     if seen.pull_request is None or seen.pull_request.head_sha != report.head_sha:
         return Plan((OpenPullRequest(),))
-    return Plan((Conclude(words.opened(report, seen.pull_request.url)),))
+    return Plan(
+        (Conclude(words.opened(report, seen.pull_request.url, seen.pull_request.complaints)),)
+    )
 
 
 def _wind_down(seen: Observed, ending: Ending) -> Plan:

@@ -99,10 +99,14 @@ def no_changes(report: Finished) -> Ending:
     return _ending(RunReason.NO_CHANGES, "the agent finished without a commit", text)
 
 
-def opened(report: Finished, url: str) -> Ending:
+def opened(report: Finished, url: str, complaints: tuple[str, ...] = ()) -> Ending:
     """Hand over the agent's answer and the pull request, which was seen on the forge."""
     said = report.text.strip()
-    text = (f"{said}\n\n" if said else "") + f"Pull request: {url}"
+    notes = "".join(f"\n\nNote: {complaint}" for complaint in complaints)
+    tail = f"Pull request: {url}{notes}"
+    # The address is what people wait for: it stays, however much the agent had to say.
+    said = _bounded(said, MAX_TEXT - len(tail) - 2)
+    text = (f"{said}\n\n" if said else "") + tail
     return _ending(RunReason.PULL_REQUEST_OPENED, f"pull request {url}", text)
 
 
