@@ -282,8 +282,8 @@ async def test_the_pod_of_a_new_attempt_is_asked_to_wait_until_it_is_noted(world
 
 async def test_the_task_comes_first_then_what_people_said_in_order(world: World) -> None:
     stop = MORE | {"id": "m-2", "kind": "Stop", "text": ""}
-    empty = MORE | {"id": "m-3", "text": ""}
-    world.put_run(inbox=[MORE, stop, empty, MORE | {"id": "m-4", "text": "Again."}])
+    blank = MORE | {"id": "m-3", "text": " \n"}
+    world.put_run(inbox=[MORE, stop, blank, MORE | {"id": "m-4", "text": "Again."}])
 
     assert prompts_of(world.run) == (
         Message("task-1", MessageKind.PROMPT, "Fix it."),

@@ -257,13 +257,13 @@ async def test_a_report_is_not_seen_while_a_newer_prompt_waits(world: World) -> 
         ("", "m-1", None, 0),
         ("m-1", "", None, 0),
         ("", "task-1", "m-1", 0),
-        ("m-1", "m-1", "task-1", 1),
     ],
 )
 async def test_messages_that_the_agent_was_not_given_are_counted_by_the_newest_word(
     world: World, status: str, talk: str, report: str | None, expected: int
 ) -> None:
-    world.put_run({"inbox": {"deliveredThrough": status}}, inbox=[MORE])
+    blank = MORE | {"id": "m-0", "text": " "}
+    world.put_run({"inbox": {"deliveredThrough": status}}, inbox=[blank, MORE])
     world.memory.talk.delivered_through = talk
     if report is not None:
         world.memory.talk.report = Finished(Outcome.FAILED, "", "", delivered_through=report)

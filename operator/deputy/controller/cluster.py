@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from deputy.api.agentrun import AgentRun, InboxKind
+from deputy.api.agentrun import AgentRun, InboxEntry, InboxKind
 from deputy.api.blueprint import Blueprint, BlueprintSpec
 from deputy.controller.store import Store
 from deputy.core.admission import Contender
@@ -103,9 +103,16 @@ def sessions_of(run: AgentRun) -> tuple[str, ...]:
     return tuple(dict.fromkeys(session for session in found if session))
 
 
+def prompts_in(run: AgentRun) -> tuple[InboxEntry, ...]:
+    """Return what people said to `run`, in order; a sidecar passes blank words over, so do we."""
+    return tuple(
+        entry for entry in run.spec.inbox if entry.kind is InboxKind.PROMPT and entry.text.strip()
+    )
+
+
 def undelivered(run: AgentRun, delivered_through: str) -> tuple[str, ...]:
     """Return the ids of the prompts that came after the one named `delivered_through`."""
-    ids = [entry.id for entry in run.spec.inbox if entry.kind is InboxKind.PROMPT and entry.text]
+    ids = [entry.id for entry in prompts_in(run)]
     start = ids.index(delivered_through) + 1 if delivered_through in ids else 0
     return tuple(ids[start:])
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from deputy.api.agentrun import AgentRun, InboxKind
+from deputy.api.agentrun import AgentRun
 from deputy.controller import metrics
 from deputy.controller.cluster import (
     Cluster,
@@ -15,6 +15,7 @@ from deputy.controller.cluster import (
     is_decided,
     key_of,
     owned_by,
+    prompts_in,
     spec_in_force,
 )
 from deputy.controller.memory import Memories, Memory
@@ -257,9 +258,7 @@ def prompts_of(run: AgentRun) -> tuple[Message, ...]:
         f"task-{attempt}", MessageKind.PROMPT, with_branch(run.spec.prompt, run.status.branch)
     )
     said = (
-        Message(entry.id, MessageKind.PROMPT, entry.text, entry.sender)
-        for entry in run.spec.inbox
-        if entry.kind is InboxKind.PROMPT and entry.text
+        Message(entry.id, MessageKind.PROMPT, entry.text, entry.sender) for entry in prompts_in(run)
     )
     return (task, *said)
 
