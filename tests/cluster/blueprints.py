@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 SHELL = "localhost/deputy-agent-shell:dev"
+GEMINI = "localhost/deputy-agent-gemini:dev"
 FAKE_AGENT = pathlib.Path(__file__).resolve().parents[1] / "sidecar" / "fake_agent.py"
 #: ConfigMap with the scripted agent that speaks ACP.
 SCRIPTED = "scripted-agent"
@@ -15,7 +16,7 @@ STATES = {"inProgress": "In Progress", "inReview": "In Review", "needsHuman": "B
 def blueprint(name: str, team: str = "", repository: str = "", **spec: Any) -> dict[str, Any]:
     """Return a Blueprint; `team` takes that team's issues, `repository` is cloned."""
     if team:
-        spec["linear"] = {"team": team, "states": STATES, **spec.get("linear", {})}
+        spec["linear"] = {"team": team, "states": dict(STATES), **spec.get("linear", {})}
     if repository:
         spec["repository"] = {"url": repository, "credentialsSecretRef": {"name": "forge"}}
     return {
@@ -60,4 +61,19 @@ def scripted_config_map() -> Mapping[str, Any]:
         "kind": "ConfigMap",
         "metadata": {"name": SCRIPTED},
         "data": {FAKE_AGENT.name: FAKE_AGENT.read_text()},
+    }
+
+
+def gemini(namespace: str) -> dict[str, Any]:
+    """Return the Gemini CLI as it comes from npm, talking with the simulated model."""
+    return {
+        "agent": {
+            "image": GEMINI,
+            "command": ["gemini", "--acp", "--skip-trust", "-m", "gemini-2.5-flash"],
+            "protocol": "ACP",
+            "env": [
+                {"name": "GEMINI_API_KEY", "value": "none"},
+                {"name": "GOOGLE_GEMINI_BASE_URL", "value": f"http://model.{namespace}.svc:8080"},
+            ],
+        }
     }

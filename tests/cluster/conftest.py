@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 import httpx
@@ -17,6 +17,8 @@ from tests.cluster.forge import Forge
 from tests.cluster.installation import Installation
 from tests.cluster.linear import Linear
 from tests.cluster.runs import Objects
+
+README = {"README.md": "# Hello\n"}
 
 
 @pytest.fixture(scope="session")
@@ -71,14 +73,18 @@ class Place:
         return f"acme/{self.name}"
 
     async def blueprint(
-        self, *parts: dict[str, Any], linear: bool = True, repository: bool = False
+        self,
+        *parts: dict[str, Any],
+        linear: bool = True,
+        repository: bool = False,
+        files: Mapping[str, str] = README,
     ) -> None:
         """Make the test's Blueprint from parts of its spec, and return once it is judged."""
         spec = {name: value for part in parts for name, value in part.items()}
         if linear:
             await self.linear.do("teams", key=self.team)
         if repository:
-            await self.forge.make(self.repository, {"README.md": "# Hello\n"})
+            await self.forge.make(self.repository, dict(files))
         url = self.deputy.clone_url(self.repository) if repository else ""
         await self.objects.apply_blueprint(
             blueprint(self.name, self.team if linear else "", url, **spec)

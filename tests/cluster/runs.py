@@ -33,6 +33,10 @@ class Objects:
         await self.kube.create(resources.blueprints(self.namespace), manifest)
         await self.blueprint_until(name, _is_judged)
 
+    async def blueprint(self, name: str) -> dict[str, Any]:
+        """Return a Blueprint as it is."""
+        return await self.kube.get(resources.blueprints(self.namespace, name))
+
     async def blueprint_until(
         self, name: str, good: Callable[[dict[str, Any]], bool], within: float = PATIENCE
     ) -> dict[str, Any]:
