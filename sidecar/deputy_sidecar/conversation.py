@@ -4,8 +4,8 @@ Pure by rule: no clock, no I/O, no randomness. The same inputs at the same place
 bytes give the same events under the same numbers, however the bytes were cut into pieces; a
 sidecar that was killed therefore repeats nothing and loses nothing.
 
-What the world has to do is not an effect but a wish that stands until it is fulfilled: `run`,
-`lines`, `signal`, `timers`, `job`, `over`. The shell brings the world up to it, again after a
+What the world has to do is not an effect but a wish that stands until it is fulfilled: those of
+`process`, and `timers`, `job`, `over`. The shell brings the world up to it, again after a
 restart, and the other side knows repetitions by their numbers.
 """
 
@@ -51,7 +51,8 @@ from deputy_sidecar.journal import (
     Terminating,
 )
 from deputy_sidecar.ladder import LADDER, Rung
-from deputy_sidecar.wishes import Job, Line, Run, Signal, Timer
+from deputy_sidecar.process import AgentProcess
+from deputy_sidecar.wishes import Job, Timer
 
 
 class Phase(enum.Enum):
@@ -82,7 +83,7 @@ _STOP = TurnEnded(Outcome.STOPPED, "Stopped", "Stopped, as asked.")
 _TAKEN = TurnEnded(
     Outcome.STOPPED,
     "WorkspaceEnded",
-    "The workspace was ended from outside while the agent worked. Reply to try again.",
+    "The workspace was ended from outside while the agent worked.",
 )
 _TOO_MUCH = TurnEnded(
     Outcome.FAILED,
@@ -102,13 +103,7 @@ class Conversation:
         self.events: list[NumberedEvent] = []
         """Events that nobody has fetched yet."""
         self.last_message = ""
-        self.run: Run | None = None
-        """The run that is wanted; numbers only grow."""
-        self.is_running = False
-        """Whether the run is wanted and has not ended."""
-        self.lines: list[Line] = []
-        self.signal: Signal | None = None
-        """The last signal that is wanted."""
+        self.process = AgentProcess()
         self.timers: dict[str, Timer] = {}
         self.job: Job | None = None
         self.exit_code = 0
@@ -118,9 +113,6 @@ class Conversation:
         self._taken = 0
         self._sequence = 0
         self._counter = 0
-        self._lines_sent = 0
-        self._started = 0
-        self._command = ""
         self._seen: set[str] = set()
         self._queue: list[Received] = []
         self._delivered = ""
@@ -128,6 +120,7 @@ class Conversation:
         self._ended: TurnEnded | None = None
         self._rung: Rung | None = None
         self._reported = False
+        self._leaving = False
 
     @property
     def over(self) -> bool:
@@ -161,8 +154,9 @@ class Conversation:
                 self._emit(Hello(self._adapter.agent))
             case Received():
                 self._received(happened)
-            case ProcessStarted():
-                self._process_started(happened)
+            case ProcessStarted(run, command):
+                if self.process.started(run, command):
+                    self._follow(self._adapter.started())
             case ProcessExited():
                 self._exited(happened)
             case Elapsed(timer):
@@ -226,9 +220,9 @@ class Conversation:
                     if self.phase is Phase.WORKING:
                         self._emit(output)
                 case Send(line):
-                    self._send(line)
+                    self.process.send(line)
                 case Launch(prompt, has_input):
-                    self._launch(prompt, has_input=has_input)
+                    self.process.launch(prompt, has_input=has_input)
                 case Question(question, options):
                     if self.phase is Phase.WORKING:
                         self._asked = True
@@ -244,23 +238,6 @@ class Conversation:
         if (shown := clean(event)) is not None:
             self._sequence += 1
             self.events.append(NumberedEvent(self._sequence, shown))
-
-    def _send(self, text: str) -> None:
-        if self.run is not None and self.is_running:
-            self._lines_sent += 1
-            self.lines.append(Line(self._lines_sent, self.run.number, text))
-
-    def _launch(self, prompt: str, *, has_input: bool) -> None:
-        if self.is_running:
-            # It never came as far as to take a prompt; the next one cannot start beside it.
-            self._signal("KILL")
-        number = self.run.number + 1 if self.run else 1
-        self.run, self.is_running = Run(number, prompt, has_input), True
-
-    def _signal(self, name: str) -> None:
-        if self.run is not None:
-            self._counter += 1
-            self.signal = Signal(self._counter, self.run.number, name)
 
     def _await(self, name: str, seconds: float | None) -> None:
         self.timers.pop(name, None)
@@ -302,17 +279,17 @@ class Conversation:
         good = ended.outcome is Outcome.COMPLETED
         subject = one_line(first.strip("#*` "), _MAX_SUBJECT) if good else ""
         self.phase = Phase.SAVING
-        self._new_job(subject or _SAVE_SUBJECT, urgent=False)
+        self._new_job(subject or _SAVE_SUBJECT)
 
-    def _new_job(self, subject: str, *, urgent: bool) -> None:
+    def _new_job(self, subject: str) -> None:
         self._counter += 1
-        self.job = Job(self._counter, subject, urgent)
+        self.job = Job(self._counter, subject)
 
     def _saved(self, saved: Saved) -> None:
         if self.job is None or saved.job != self.job.number or self._ended is None:
             return
         self.job = None
-        if self.phase is Phase.SAVING and self._queue:
+        if self.phase is Phase.SAVING and self._queue and not self._leaving:
             self._go_on()
             return
         self.phase = Phase.STOPPED if self.phase is Phase.ENDING else Phase.IDLE
@@ -333,24 +310,12 @@ class Conversation:
             Finished(outcome, reason, text, self._delivered, branch, saved.head_sha, saved.commits)
         )
 
-    def _process_started(self, started: ProcessStarted) -> None:
-        if self.run is None or started.run != self.run.number or started.run <= self._started:
-            return
-        self._started, self._command = started.run, started.command
-        if self.is_running:
-            self._follow(self._adapter.started())
-        else:
-            # It was stopped when its order was already under way.
-            self.is_running = True
-            self._signal("KILL")
-
     def _exited(self, exited: ProcessExited) -> None:
-        if self.run is None or exited.run != self.run.number or not self.is_running:
+        if not self.process.exited(exited.run):
             return
-        self.is_running = False
         if (rest := self._cutter.rest()) is not None:
             self._follow(self._adapter.line(rest))
-        ended = Exit(exited.code, self._command, exited.stderr)
+        ended = Exit(exited.code, self.process.command, exited.stderr)
         self._follow(self._adapter.exited(ended))
         if self.phase is Phase.ENDING:
             self._gone()
@@ -363,12 +328,10 @@ class Conversation:
         self.phase, self._ended, self.job = Phase.ENDING, ended, None
         self._queue.clear()
         self._asked = False
-        if self.run is None or self._started < self.run.number:
-            self.is_running = False
-        if not self.is_running:
+        if self.process.withdraw_unstarted():
+            self._step(ladder if was_working or ladder is not Rung.CANCEL else Rung.CLOSE)
+        else:
             self._gone()
-            return
-        self._step(ladder if was_working or ladder is not Rung.CANCEL else Rung.CLOSE)
 
     def _step(self, rung: Rung | None) -> None:
         """Do what a rung of the ladder says, or go past it where it cannot be done."""
@@ -386,11 +349,9 @@ class Conversation:
             self._follow(asked)
             return bool(asked)
         if rung is Rung.CLOSE:
-            has_input = self.run is not None and self.run.has_input
-            if has_input:
-                self._send("")
-            return has_input
-        self._signal(rung.name)
+            self.process.send("")
+            return self.process.has_input
+        self.process.kill(rung.name)
         return True
 
     def _climb(self) -> None:
@@ -402,14 +363,15 @@ class Conversation:
         self.timers.clear()
         self._rung = None
         if self.job is None:
-            self._new_job(_SAVE_SUBJECT, urgent=True)
+            self._new_job(_SAVE_SUBJECT)
 
     def _terminating(self, *, gone: bool) -> None:
-        if gone and self.is_running:
-            # Its container ended without a word: it was killed as a whole.
-            self.is_running = False
+        self._leaving = True
+        if gone:
+            # Its container may have ended without a word: killed as a whole.
+            self.process.is_wanted = False
         if self.phase is Phase.ENDING:
             if gone:
                 self._gone()
-        elif not self._reported:
+        elif self.phase is not Phase.SAVING and not self._reported:
             self._stop(_TAKEN, Rung.TERM)

@@ -16,6 +16,8 @@ _HEAD = "refs/deputy/head"
 _BASE = "refs/deputy/base"
 _TIP = "refs/deputy/tip"
 """What the forge is known to have on the run's branch."""
+_LAST = "refs/deputy/last"
+"""What was gathered last; a push of it that was broken off may have come through."""
 
 #: Files that no forge takes; left out of a save.
 _MAX_FILE = 50 * 1024 * 1024
@@ -102,6 +104,7 @@ class Delivery:
         if not commit:
             commit = await self._gather(subject)
             await self._git()("update-ref", kept, commit)
+            await self._git()("update-ref", _LAST, commit)
         base, tip = await self._sha(_BASE), await self._sha(_TIP)
         commits = int(await self._git()("rev-list", "--count", f"{base}..{commit}"))
         return Work(commit, commits, commit == tip)
@@ -119,7 +122,7 @@ class Delivery:
 
     async def _on_top_of_tip(self, head: str) -> str:
         """Return `head` where the branch can be moved to it, else a commit that has both."""
-        git, tip = self._git(), await self._sha(_TIP)
+        git, tip = self._git(), await self._sha(_LAST) or await self._sha(_TIP)
         if not tip or await self._is_ancestor(tip, head):
             return head
         if await self._is_ancestor(head, tip):

@@ -1,7 +1,7 @@
 """The agent's bytes, cut into lines."""
 
 #: Longest line that is taken; a longer one is passed over as a whole.
-MAX_LINE = 16 * 1024 * 1024
+MAX_LINE = 8 * 1024 * 1024
 
 
 class LineCutter:

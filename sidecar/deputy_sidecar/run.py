@@ -15,7 +15,7 @@ from deputy_sidecar import log
 from deputy_sidecar.adapters.acp import AcpAdapter
 from deputy_sidecar.adapters.exec import ExecAdapter
 from deputy_sidecar.adapters.model import Adapter
-from deputy_sidecar.conversation import Conversation
+from deputy_sidecar.conversation import MAX_OUTPUT, Conversation
 from deputy_sidecar.delivery import Delivery
 from deputy_sidecar.frames import LineCutter
 from deputy_sidecar.gitcommand import GitFailed
@@ -42,6 +42,9 @@ from deputy_sidecar.wishes import Job
 #: The kubelet kills us 20 seconds after it has asked us to go.
 _SAVE_SECONDS = 14.0
 _LAST_WORDS_SECONDS = 3.0
+
+#: Where even an agent that writes no lines is not listened to any more.
+_MAX_KEPT = MAX_OUTPUT + 64 * 1024 * 1024
 
 #: How long to wait to be asked to go once the agent's container may end.
 _LINGER_SECONDS = 60.0
@@ -102,8 +105,8 @@ class Sidecar:
             for data in self._outbox.frames.until(entry.at):
                 talk.read(data)
             talk.take(entry.input)
-        for data in self._outbox.frames.fresh():
-            talk.read(data)
+            self._sender.add(talk.fetch())
+        self._read()
         if not talk.over:
             self._record(SidecarStarted())
 
@@ -172,6 +175,10 @@ class Sidecar:
 
     def _output(self) -> None:
         """The agent wrote something."""
+        if self._conversation.consumed > _MAX_KEPT:
+            # It was told to end long before; what it still writes stays where it is.
+            asyncio.get_running_loop().remove_reader(self._link.out)
+            return
         self._outbox.frames.move(self._link.out)
         self._read()
         self._reconcile()
@@ -190,12 +197,19 @@ class Sidecar:
         self._reconcile()
 
     def _heard(self, words: list[str]) -> None:
+        try:
+            self._note(words)
+        except ValueError:
+            # The agent can write there too.
+            log.warning("the shim says what it should not")
+
+    def _note(self, words: list[str]) -> None:
         match words:
             case ["ready"]:
                 self._ready = True
             case ["started", run, *command]:
                 self._started = max(self._started, int(run))
-                self._record(ProcessStarted(int(run), " ".join(command)))
+                self._record(ProcessStarted(int(run), " ".join(command)[:200]))
             case ["fed", number]:
                 self._fed = max(self._fed, int(number))
             case ["exited", run, code]:
@@ -203,7 +217,7 @@ class Sidecar:
             case ["terminating"]:
                 self._record(Terminating(gone=False))
             case _:
-                log.warning("the shim says what it should not")
+                raise ValueError(words)
 
     def _process_exited(self, run: int, code: int) -> None:
         # All that it wrote comes before its end.
@@ -234,28 +248,27 @@ class Sidecar:
             self._settled.clear()
 
     def _order_run(self) -> None:
-        run = self._conversation.run
-        if run is None or not (self._conversation.is_running and self._ready and self._base_known):
-            return
-        if run.number > max(self._ordered, self._started):
+        run = self._conversation.process.run
+        wanted = self._conversation.process.is_wanted and self._ready and self._base_known
+        if run is not None and wanted and run.number > max(self._ordered, self._started):
             self._ordered = run.number
             self._link.start(run.number, run.prompt, has_input=run.has_input)
 
     def _send_lines(self) -> None:
-        talk = self._conversation
+        process = self._conversation.process
+        process.forget_fed(self._fed)
         self._sent = max(self._sent, self._fed)
-        for line in talk.lines:
+        for line in process.lines:
             if line.number > self._sent and line.run == self._started:
                 self._sent = line.number
                 self._link.send(line.run, line.number, line.text)
-        talk.lines = [line for line in talk.lines if line.number > self._fed]
 
     def _send_signal(self) -> None:
-        wanted, goes_on = self._conversation.signal, self._started > self._exited
+        wanted = self._conversation.process.signal
         if wanted is None or wanted.number <= self._signalled or wanted.run != self._started:
             return
         self._signalled = wanted.number
-        if goes_on:
+        if self._started > self._exited:
             self._link.signal(wanted.name)
 
     def _set_timers(self) -> None:

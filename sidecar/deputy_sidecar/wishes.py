@@ -36,7 +36,6 @@ class Job:
 
     number: int
     subject: str
-    urgent: bool
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

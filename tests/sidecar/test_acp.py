@@ -350,6 +350,14 @@ def test_a_cancel_answers_what_was_asked() -> None:
     }
 
 
+def test_words_for_a_question_that_was_taken_back_are_no_answer() -> None:
+    talk = Talk().begin()
+    talk.say(id=7, method="session/request_permission", params=PERMISSION)
+    talk.say(method="$/cancel_request", params={"requestId": 7})
+
+    assert talk.adapter.answer("Allow") == ([], "Allow")
+
+
 @pytest.mark.parametrize(
     "method", ["fs/read_text_file", "terminal/create", "_vendor/new", "session/whatever"]
 )

@@ -82,13 +82,13 @@ class Story:
 
     def start(self) -> "Story":
         """Go through the handshake."""
-        assert self.talk.run is not None
-        self.take(ProcessStarted(self.talk.run.number, "agent"))
+        assert self.talk.process.run is not None
+        self.take(ProcessStarted(self.talk.process.run.number, "agent"))
         self.answer({"agentInfo": {"name": "test"}})
         return self.answer({"sessionId": "s"})
 
     def answer(self, result: dict[str, Any]) -> "Story":
-        return self.say(id=json.loads(self.talk.lines[-1].text)["id"], result=result)
+        return self.say(id=json.loads(self.talk.process.lines[-1].text)["id"], result=result)
 
     def text(self, text: str) -> "Story":
         found = {"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": text}}
@@ -102,7 +102,7 @@ class Story:
         return self.say(method="session/update", params={"sessionId": "s", "update": found})
 
     def end(self) -> "Story":
-        sent = [json.loads(line.text) for line in self.talk.lines if line.text]
+        sent = [json.loads(line.text) for line in self.talk.process.lines if line.text]
         key = [one["id"] for one in sent if one.get("method") == "session/prompt"][-1]
         return self.say(id=key, result={"stopReason": "end_turn"})
 
@@ -142,7 +142,7 @@ def test_prompts_in_mid_turn_make_one_turn_and_the_text_before_is_a_thought() ->
     story = a_turn().prompt("two", "b").prompt("three", "c").text("First.").end()
 
     assert story.events[1:] == [Thought("First."), TurnStarted("two"), TurnStarted("three")]
-    prompt = json.loads(story.talk.lines[-1].text)
+    prompt = json.loads(story.talk.process.lines[-1].text)
     assert prompt["params"]["prompt"][0]["text"] == "b\n\nc"
     story.text("All.").end().save()
     assert story.events[-1] == Finished(Outcome.COMPLETED, "Completed", "All.", "three")
@@ -178,7 +178,7 @@ def test_the_answer_to_a_question_is_no_prompt() -> None:
 
     assert story.events[1:] == [Asked("Which?", ("x", "y")), Answered("answer")]
     result = {"action": "accept", "content": {"a": "y"}}
-    assert json.loads(story.talk.lines[-1].text)["result"] == result
+    assert json.loads(story.talk.process.lines[-1].text)["result"] == result
     story.text("Done.").end().save()
     assert story.events[-1] == Finished(Outcome.COMPLETED, "Completed", "Done.", "answer")
 
@@ -204,13 +204,13 @@ def test_the_ladder_is_cancel_close_term_kill() -> None:
     rungs: list[Any] = []
 
     story.take(Received("stop", STOP))
-    rungs.append(json.loads(story.talk.lines[-1].text)["method"])
+    rungs.append(json.loads(story.talk.process.lines[-1].text)["method"])
     climb(story)
-    rungs.append(story.talk.lines[-1].text)
+    rungs.append(story.talk.process.lines[-1].text)
     for _ in range(2):
         climb(story)
-        assert story.talk.signal is not None
-        rungs.append(story.talk.signal.name)
+        assert story.talk.process.signal is not None
+        rungs.append(story.talk.process.signal.name)
     climb(story)
 
     assert rungs == ["session/cancel", "", "TERM", "KILL"]
@@ -225,15 +225,15 @@ def test_the_ladder_is_shorter_than_the_time_a_stop_may_take() -> None:
 
 def test_an_agent_that_obeys_spares_the_rest_of_the_ladder() -> None:
     story = a_turn().take(Received("stop", STOP))
-    key = json.loads(story.talk.lines[-2].text)["id"]
+    key = json.loads(story.talk.process.lines[-2].text)["id"]
 
     story.say(id=key, result={"stopReason": "cancelled"})
-    assert story.talk.lines[-1] == Line(len(story.talk.lines), 1, "")
+    assert story.talk.process.lines[-1] == Line(len(story.talk.process.lines), 1, "")
     story.take(ProcessExited(1, 0))
 
-    assert story.talk.signal is None
+    assert story.talk.process.signal is None
     assert story.talk.job is not None
-    assert story.talk.job.urgent
+    assert story.talk.job.subject == "Save uncommitted work"
 
 
 def test_nothing_is_said_after_a_stop_but_the_end() -> None:
@@ -254,7 +254,7 @@ def test_a_stop_wins_whenever_it_comes(phase: str) -> None:
         story.text("Done.").end()
 
     story.take(Received("stop", STOP)).take(Received("stop", STOP))
-    if story.talk.is_running:
+    if story.talk.process.is_wanted:
         story.take(ProcessExited(1, 143))
     story.save()
 
@@ -264,12 +264,12 @@ def test_a_stop_wins_whenever_it_comes(phase: str) -> None:
 
 def test_a_run_that_was_stopped_before_it_began_is_killed_if_it_begins_all_the_same() -> None:
     story = Story().prompt("task").take(Received("stop", STOP)).save()
-    assert not story.talk.is_running
+    assert not story.talk.process.is_wanted
 
     story.take(ProcessStarted(1, "agent"))
 
-    assert story.talk.signal is not None
-    assert story.talk.signal.name == "KILL"
+    assert story.talk.process.signal is not None
+    assert story.talk.process.signal.name == "KILL"
 
 
 def test_finish_ends_it_from_everywhere() -> None:
@@ -285,7 +285,7 @@ def test_finish_ends_it_from_everywhere() -> None:
 @pytest.mark.parametrize(("outcome", "code"), [("end_turn", 0), ("refusal", 1)])
 def test_the_containers_exit_status_is_the_runs_outcome(outcome: str, code: int) -> None:
     story = a_turn()
-    key = json.loads(story.talk.lines[-1].text)["id"]
+    key = json.loads(story.talk.process.lines[-1].text)["id"]
 
     story.say(id=key, result={"stopReason": outcome}).save()
 
@@ -294,7 +294,7 @@ def test_the_containers_exit_status_is_the_runs_outcome(outcome: str, code: int)
 
 def test_the_end_of_the_pod_is_reported_with_what_was_saved() -> None:
     story = a_turn().take(Terminating(gone=False))
-    assert story.talk.signal is not None
+    assert story.talk.process.signal is not None
     story.take(ProcessExited(1, 143)).take(Terminating(gone=True))
     assert story.is_in(Phase.ENDING)
 
@@ -304,6 +304,17 @@ def test_the_end_of_the_pod_is_reported_with_what_was_saved() -> None:
     ended = story.events[-1]
     assert isinstance(ended, Finished)
     assert (ended.outcome, ended.reason, ended.commits) == (Outcome.STOPPED, "WorkspaceEnded", 1)
+
+
+def test_a_turn_that_was_over_when_the_pod_ended_is_reported_as_it_was() -> None:
+    story = a_turn().text("Done.").end().prompt("late").take(Terminating(gone=True))
+
+    story.save(commits=1)
+
+    assert story.talk.terminated
+    assert story.events[-1] == Finished(
+        Outcome.COMPLETED, "Completed", "Done.", "task", BRANCH, "abc", 1
+    )
 
 
 def test_the_end_of_the_pod_after_the_report_says_nothing_more() -> None:
@@ -326,8 +337,8 @@ def test_a_program_is_started_again_for_the_next_prompt() -> None:
         Finished(Outcome.COMPLETED, "Completed", "out", "one"),
         TurnStarted("two"),
     ]
-    assert story.talk.run is not None
-    assert (story.talk.run.number, story.talk.run.prompt) == (2, "b")
+    assert story.talk.process.run is not None
+    assert (story.talk.process.run.number, story.talk.process.run.prompt) == (2, "b")
 
 
 def test_an_agent_without_a_handshake_is_killed_before_it_is_started_anew() -> None:
@@ -336,10 +347,10 @@ def test_an_agent_without_a_handshake_is_killed_before_it_is_started_anew() -> N
 
     story.prompt("two")
 
-    assert story.talk.signal is not None
-    assert (story.talk.signal.run, story.talk.signal.name) == (1, "KILL")
-    assert story.talk.run is not None
-    assert story.talk.run.number == 2
+    assert story.talk.process.signal is not None
+    assert (story.talk.process.signal.run, story.talk.process.signal.name) == (1, "KILL")
+    assert story.talk.process.run is not None
+    assert story.talk.process.run.number == 2
 
 
 def test_secrets_are_masked_and_texts_are_bounded() -> None:

@@ -166,6 +166,21 @@ async def test_a_job_that_is_done_again_makes_the_same_commit(
     assert names(remote) == ["README", "new"]
 
 
+async def test_a_push_that_came_through_though_it_was_broken_off_is_built_upon(
+    make: MakeDelivery, clone: Path, remote: Path
+) -> None:
+    delivery = make()
+    await delivery.remember_start()
+    (clone / "new").write_text("x")
+    broken_off = await delivery.collect(1, "Save it")
+    git(delivery._own, "push", "--quiet", str(remote), f"{broken_off.commit}:refs/heads/{BRANCH}")
+    (clone / "later").write_text("x")
+
+    await deliver(delivery, 2, "Save it at the stop")
+
+    assert log(remote) == ["Save it", "Save it at the stop"]
+
+
 async def test_turns_after_a_save_go_on_from_it_without_force(
     make: MakeDelivery, clone: Path, remote: Path
 ) -> None:

@@ -257,6 +257,14 @@ async def test_the_end_of_a_container_that_is_killed_as_a_whole_is_reported(
     assert [one.reason for one in relay.endings] == ["WorkspaceEnded"]
 
 
+async def test_nonsense_in_the_shims_name_is_no_harm(relay: FakeRelay, make_pod: MakePod) -> None:
+    pod = make_pod()
+    forged = "exited one two\nexited\nfed x\nstarted\n\nhello there\nexited 7 0\n"
+    await begin(pod, relay, f"run printf '{forged}' >$DEPUTY_LINK/events\nsay done")
+
+    assert (await relay.finished()).text == "done"
+
+
 async def test_an_idle_shim_ends_when_its_pod_does(relay: FakeRelay, make_pod: MakePod) -> None:
     pod = make_pod()
     await pod.start_sidecar()

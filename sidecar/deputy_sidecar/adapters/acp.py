@@ -100,6 +100,10 @@ class AcpAdapter:
         return self._answered(called, message) if called else []
 
     def _notified(self, method: str, params: dict[str, Any]) -> list[Output]:
+        if method == "$/cancel_request":
+            # Words that are meant as its answer become a prompt.
+            gone = params.get("requestId")
+            self._pending = [one for one in self._pending if one.id != gone]
         update = params.get("update")
         if method != "session/update" or not isinstance(update, dict):
             return []

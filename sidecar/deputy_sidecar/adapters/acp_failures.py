@@ -23,7 +23,7 @@ _STOPS = {
     "max_turn_requests": (
         "The agent made as many requests to its model as it may in one turn. Reply to let it go on."
     ),
-    "cancelled": "The agent's turn was cancelled, though nobody asked for it. Reply to try again.",
+    "cancelled": "The agent's turn was cancelled, though nobody asked for it.",
     "refusal": "The agent's model refused the request. Put it in other words and reply.",
 }
 

@@ -38,8 +38,7 @@ def _killed(ended: Exit) -> str:
         else ""
     )
     return (
-        f"The agent was killed by signal {number} ({name}).{hint} "
-        f"Reply to try again.{_last_lines(ended.stderr)}"
+        f"The agent was killed by signal {number} ({name}).{hint}{_last_lines(ended.stderr)}"
     )
 
 
