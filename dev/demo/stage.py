@@ -107,6 +107,19 @@ def make_namespace(tools: Tools, namespace: str) -> None:
     )
 
 
+def sites(linear: str, forge: str) -> dict[str, Any]:
+    """Return what tells the simulators how a person's browser reaches them.
+
+    Apply it before they start: the links that they show begin so.
+    """
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "sites"},
+        "data": {"SIMULATOR_SITE_URL": linear, "SIMULATOR_FORGE_SITE_URL": forge},
+    }
+
+
 def start_simulators(tools: Tools, namespace: str) -> None:
     """Start Linear, the forge and the model, with the Secrets that fit them."""
     tools.apply(
