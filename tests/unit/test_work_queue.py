@@ -159,6 +159,18 @@ async def test_work_that_fails_is_repeated_and_the_other_keys_go_on(work: Work) 
     assert work.done == ["a", "b", "a", "a"]
 
 
+async def test_work_that_waited_for_something_cancelled_ends_no_worker(work: Work) -> None:
+    async def unlucky(key: str) -> float | None:
+        await work(key)
+        if work.done.count("a") == 1:
+            raise asyncio.CancelledError
+        return None
+
+    async with running(unlucky, workers=1) as queue:
+        queue.add("a")
+        await work.until(lambda: work.done == ["a", "a"])
+
+
 class Patient(WorkQueue[str]):
     """A queue that notes for how long it would wait."""
 

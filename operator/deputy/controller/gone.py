@@ -8,6 +8,7 @@ import structlog
 from deputy.api.agentrun import AgentRun
 from deputy.controller.cluster import sessions_of
 from deputy.controller.memory import Memories
+from deputy.controller.status import ending_of
 from deputy.controller.tracker import Tracker
 from deputy.core import telling, words
 from deputy.core.phase import TERMINAL
@@ -25,7 +26,7 @@ class Gone:
 
     def run_gone(self, body: dict[str, Any]) -> None:
         """Tell the sessions of a deleted run, unless they were told."""
-        run = AgentRun.model_validate(body)
+        run = AgentRun.model_validate(body, extra="ignore")
         self._memories.forget(run.metadata.uid)
         if run.status.phase in TERMINAL or run.spec.linear is None:
             return
@@ -39,7 +40,9 @@ class Gone:
         )
         for session in audience.sessions:
             self._tracker.close_session(session)
-        updates = telling.closing(audience, words.deleted(run.metadata.name))
+        # An end that is recorded is the one that is told, be it for the second time.
+        ending = ending_of(run) or words.deleted(run.metadata.name)
+        updates = telling.closing(audience, ending)
         task = asyncio.get_running_loop().create_task(self._tracker.submit_all(updates))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

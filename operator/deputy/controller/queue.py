@@ -85,7 +85,9 @@ class WorkQueue(Generic[Key]):
     async def _try(self, key: Key) -> None:
         try:
             pause = await self._work(key)
-        except Exception as error:  # noqa: BLE001  one key must not end the others
+        except (Exception, asyncio.CancelledError) as error:  # one key must not end the others
+            if _is_cancelled():
+                raise
             failures = self._failures[key] = self._failures.get(key, 0) + 1
             pause = min(_FIRST_PAUSE * 2 ** min(failures - 1, 12), _LONGEST_PAUSE)
             metrics.WORK_FAILURES.inc()
@@ -112,5 +114,11 @@ class WorkQueue(Generic[Key]):
                 continue
 
 
-def _told(error: Exception) -> str:
+def _is_cancelled() -> bool:
+    """Say whether it is this very worker that is to end, and not something that it waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _told(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
