@@ -83,7 +83,7 @@ export function markdown(text) {
   return out;
 }
 
-const INLINE = /(`[^`]+`)|(\*\*[^*]+\*\*)|(\[[^\]]+\]\([^)\s]+\))|(https?:\/\/[^\s)<>"]+)|(@[\w-]+)/g;
+const INLINE = /(`[^`]+`)|(\*\*[^*]+\*\*)|(\[[^\]]+\]\([^)\s]+\))|(https?:\/\/[^\s)<>"]*[^\s)<>".,;:!?])|(@[\w-]+)/g;
 
 function inline(text) {
   const nodes = [];
