@@ -24,7 +24,7 @@ _SHAPES = re.compile(
 
 #: What gives a credential away is the word before it.
 _AFTER = re.compile(
-    r"(?P<keep>\b(?:Bearer|Basic)\s+|://[^/\s:@]*:|"
+    r"(?P<keep>\b(?:Bearer|Basic)\s+|://[^/\s:@]*:(?=[^\s/@]*@)|"
     r"\b[A-Z0-9_]*(?:TOKEN|SECRET|PASSWORD|API_?KEY)[A-Z0-9_]*\s*=\s*[\"']?)"
     r"(?P<secret>[^\s\"'@]{8,})"
 )

@@ -50,6 +50,8 @@ def test_what_stands_where_credentials_stand_is_masked(text: str, shown: str) ->
         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
         "task-skip-this-one and sk-short",
         "https://example.com/a:b/c@d",
+        "http://localhost:8080/docs/index.html",
+        "see http://a.example:8080/path, then mail jane@example.com",
         "password = input()",
     ],
 )
