@@ -6,8 +6,9 @@ from typing import Any
 
 SHELL = "localhost/deputy-agent-shell:dev"
 GEMINI = "localhost/deputy-agent-gemini:dev"
-FAKE_AGENT = pathlib.Path(__file__).resolve().parents[1] / "sidecar" / "fake_agent.py"
-#: ConfigMap with the scripted agent that speaks ACP.
+_TESTS = pathlib.Path(__file__).resolve().parents[1]
+SCRIPTS = (_TESTS / "sidecar" / "fake_agent.py", _TESTS / "cluster" / "searcher.py")
+#: ConfigMap with the scripts that agents run.
 SCRIPTED = "scripted-agent"
 
 STATES = {"inProgress": "In Progress", "inReview": "In Review", "needsHuman": "Blocked"}
@@ -34,33 +35,33 @@ def shell(script: str) -> dict[str, Any]:
 
 def scripted(**environment: str) -> dict[str, Any]:
     """Return an agent that speaks ACP and does what the issue's description tells, line by line."""
-    mount = {"name": "scripted", "mountPath": "/scripted", "readOnly": True}
-    return {
-        "agent": {
-            "image": SHELL,
-            "command": ["python3", "/scripted/fake_agent.py"],
-            "protocol": "ACP",
-            "promptTemplate": "$description",
-            "env": [{"name": name, "value": value} for name, value in environment.items()],
-        },
-        "workspace": {
-            "podTemplate": {
-                "spec": {
-                    "volumes": [{"name": "scripted", "configMap": {"name": SCRIPTED}}],
-                    "containers": [{"name": "agent", "volumeMounts": [mount]}],
-                }
-            }
-        },
+    agent = {
+        "image": SHELL,
+        "command": ["python3", "/scripted/fake_agent.py"],
+        "protocol": "ACP",
+        "promptTemplate": "$description",
+        "env": [{"name": name, "value": value} for name, value in environment.items()],
     }
+    return {"agent": agent, **brought()}
+
+
+def brought() -> dict[str, Any]:
+    """Return a workspace into whose agent container the scripts are brought, in /scripted."""
+    mount = {"name": "scripted", "mountPath": "/scripted", "readOnly": True}
+    spec = {
+        "volumes": [{"name": "scripted", "configMap": {"name": SCRIPTED}}],
+        "containers": [{"name": "agent", "volumeMounts": [mount]}],
+    }
+    return {"workspace": {"podTemplate": {"spec": spec}}}
 
 
 def scripted_config_map() -> Mapping[str, Any]:
-    """Return the ConfigMap that brings the scripted agent."""
+    """Return the ConfigMap that brings the scripts."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": SCRIPTED},
-        "data": {FAKE_AGENT.name: FAKE_AGENT.read_text()},
+        "data": {path.name: path.read_text() for path in SCRIPTS},
     }
 
 

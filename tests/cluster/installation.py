@@ -5,6 +5,10 @@ import hashlib
 import json
 import os
 import pathlib
+import time
+
+import httpx
+import pytest
 
 from dev.cluster import places
 from dev.demo import stage
@@ -56,6 +60,8 @@ def ready(tools: Tools, namespace: str = NAMESPACE) -> Installation:
         name: stage.address_of(tools, namespace, name)
         for name in ("linear", "forge", "deputy-webhook")
     }
+    for address in addresses.values():
+        _until_it_answers(f"{address}/healthz")
     return Installation(
         tools, namespace, addresses["linear"], addresses["forge"], addresses["deputy-webhook"]
     )
@@ -73,6 +79,20 @@ def _install(tools: Tools, namespace: str) -> None:
     stage.start_simulators(tools, namespace)
     stage.install_deputy(tools, namespace, *_SETTINGS)
     stage.wait_for_simulators(tools, namespace)
+
+
+def _until_it_answers(url: str) -> None:
+    """Wait for the cluster's network, which learns of a pod's readiness a little later."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            httpx.get(url, trust_env=False).raise_for_status()
+        except httpx.HTTPError as error:
+            if time.monotonic() > deadline:
+                pytest.fail(f"{url} does not answer: {error}", pytrace=False)
+            time.sleep(0.1)
+        else:
+            return
 
 
 def _found(tools: Tools, namespace: str) -> str:
