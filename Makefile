@@ -31,9 +31,11 @@ format: venv ## format the code
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
 
 test: check cluster images ## everything: static, unit, schema, chart, cluster
+	@$(BIN)/python -m dev.testtools
 	@$(BIN)/pytest
 
 unit: venv ## the tests that need no cluster
+	@$(BIN)/python -m dev.testtools
 	@$(BIN)/pytest -m "not cluster"
 
 cluster: venv ## start a real cluster and keep it (the second start takes seconds)

@@ -23,6 +23,15 @@ FOR_CLUSTER: Mapping[str, str] = {
     "runc": "runc",
 }
 FOR_IMAGES: Mapping[str, str] = {"buildah": "buildah", "mmdebstrap": "mmdebstrap"}
+#: The shim is tried in every shell that images have, between users, and git beside it.
+FOR_TESTS: Mapping[str, str] = {
+    "busybox": "busybox-static",
+    "dash": "dash",
+    "git": "git",
+    "python3": "python3",
+    "setpriv": "util-linux",
+    "unshare": "util-linux",
+}
 
 #: The system's folders, daemons' among them. They come first, so that a start from another shell
 #: finds the same programs and leaves alone what runs.
