@@ -1,6 +1,7 @@
 """Facts of the look at a run: what stores and memory say, and when the API server is asked."""
 
 import copy
+import dataclasses
 import datetime as dt
 from typing import TYPE_CHECKING, Any, cast
 
@@ -200,6 +201,20 @@ async def test_a_pod_that_seems_to_be_gone_is_asked_for_before_anything_is_decid
     world.kube.objects[POD] = world.pod()
 
     assert (await world.look()).pod == PodSeen(attempt=1)
+    assert world.kube.asked == [POD]
+
+
+async def test_what_ended_a_workspace_that_was_not_done_is_asked_for(world: World) -> None:
+    world.put_run({"phase": "Running", "attempt": 1})
+    world.cluster.pods.put(world.pod())
+    killed = {"name": "agent", "state": {"terminated": {"exitCode": 137, "reason": "Error"}}}
+    world.kube.objects[POD] = world.pod() | {"status": {"containerStatuses": [killed]}}
+    world.memory.talk.report = dataclasses.replace(DONE, outcome=Outcome.STOPPED)
+
+    seen = await world.look()
+
+    assert seen.pod is not None
+    assert seen.pod.killed is not None
     assert world.kube.asked == [POD]
 
 

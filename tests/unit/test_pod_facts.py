@@ -210,8 +210,8 @@ def test_a_pod_that_no_node_takes_fails_the_run_after_a_quarter_of_an_hour() -> 
                 "initContainerStatuses": [ended("status-sync", 137, "OOMKilled")],
                 "containerStatuses": [ended("agent", 137)],
             },
-            RunReason.AGENT_LOST,
-            "ended from outside (exit code 137)",
+            RunReason.AGENT_KILLED,
+            "killed from outside (SIGKILL)",
         ),
         (
             {"containerStatuses": [ended("agent", 0, "Completed"), ended("postgres", 1)]},
@@ -239,6 +239,32 @@ def test_a_pod_that_failed_says_why(status: Any, reason: RunReason, words: str) 
     assert found.problem is not None
     assert found.problem.reason is reason
     assert words in found.problem.message
+
+
+def test_an_agents_container_that_was_killed_is_seen_while_its_pod_still_saves() -> None:
+    killed = seen(pod(containerStatuses=[ended("agent", 137)])).killed
+    starved = seen(pod(containerStatuses=[ended("agent", 137, "OOMKilled")])).killed
+
+    assert killed is not None
+    assert starved is not None
+    assert (killed.reason, starved.reason) == (RunReason.AGENT_KILLED, RunReason.OOM_KILLED)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        pod(containerStatuses=[running("agent")]),
+        pod(containerStatuses=[ended("agent", 143)]),
+        pod(
+            metadata={"deletionTimestamp": "2026-11-21T12:00:30Z"},
+            containerStatuses=[ended("agent", 137)],
+        ),
+        pod("Failed", reason="Terminated", containerStatuses=[ended("agent", 137)]),
+    ],
+    ids=["running", "asked to go", "pod deleted", "node shut down"],
+)
+def test_an_agents_container_that_was_not_killed_is_not_called_so(found: Any) -> None:
+    assert seen(found).killed is None
 
 
 def test_only_the_end_of_a_long_message_is_kept() -> None:

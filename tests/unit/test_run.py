@@ -270,6 +270,13 @@ def test_a_workspace_that_was_taken_away_fails_with_its_work_saved() -> None:
     assert decide(seen(report=stopped)) == Plan((Conclude(words.ended_from_outside(stopped)),))
 
 
+def test_an_agent_whose_container_was_killed_fails_with_the_reason_and_its_work_saved() -> None:
+    stopped = report(Outcome.STOPPED)
+    facts = seen(report=stopped, pod=PodSeen(attempt=1, killed=PROBLEM))
+
+    assert decide(facts) == Plan((Conclude(words.failed(PROBLEM, stopped)),))
+
+
 def test_a_run_without_a_repository_ends_with_the_agents_answer() -> None:
     assert decide(seen(report=report())) == Plan((Conclude(words.completed(report())),))
 

@@ -26,6 +26,7 @@ from deputy.kube.client import Kube
 from deputy.kube.errors import NotFound
 from deputy.kube.pod_facts import pod_seen
 from deputy.kube.workspace import pod_name
+from deputy.wire import Outcome
 
 #: What time limits are where the Blueprint is gone.
 _DEFAULTS = BlueprintSpec.model_fields
@@ -40,8 +41,8 @@ class Observer:
         self._assumed = assumed
 
     async def look(self, run: AgentRun, memory: Memory, now: dt.datetime) -> Observed:
-        """Return the facts about `run`; reads the API server only where a pod seems to be gone."""
-        pod = await self._pod(run)
+        """Return the facts about `run`; reads the API server only where a cache may be too old."""
+        pod = await self._pod(run, memory)
         blueprint = self._cluster.blueprint_of(run)
         spec = spec_in_force(pod, blueprint)
         ready, message = _readiness(run, blueprint)
@@ -81,12 +82,14 @@ class Observer:
             queue_noted=_is_noted(memory, ready, message, slot),
         )
 
-    async def _pod(self, run: AgentRun) -> Mapping[str, Any] | None:
-        pod = self._cluster.pod_of(run)
+    async def _pod(self, run: AgentRun, memory: Memory) -> Mapping[str, Any] | None:
+        pod, report = self._cluster.pod_of(run), memory.talk.report
         expected = run.status.phase in ACTIVE - {Phase.CLAIMED} and ending_of(run) is None
-        if pod is not None or not expected:
+        ended = report is not None and report.outcome is Outcome.STOPPED
+        if not expected or (pod is not None and not ended):
             return pod
-        # A cache may lag; that a run failed for want of its pod is decided on a direct read.
+        # A cache may lag: that a run failed for want of its pod, and what ended a workspace that
+        # was not done, is decided on a direct read.
         name = pod_name(run.metadata.name, run.status.attempt or run.spec.attempt)
         try:
             found = await self._kube.get(resources.pods(run.metadata.namespace, name))

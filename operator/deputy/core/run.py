@@ -46,6 +46,8 @@ class PodSeen:
     deleting: bool = False
     over: bool = False
     problem: Problem | None = None
+    killed: Problem | None = None
+    """Why the agent's container is gone though nobody took the pod away."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -332,7 +334,9 @@ def _reported(seen: Observed, report: Finished) -> Plan:
     if report.outcome is Outcome.FAILED:
         return Plan((Conclude(words.reported_failure(report)),))
     if report.outcome is Outcome.STOPPED:
-        return Plan((Conclude(words.ended_from_outside(report)),))
+        killed = seen.pod.killed if seen.pod is not None else None
+        ending = words.failed(killed, report) if killed else words.ended_from_outside(report)
+        return Plan((Conclude(ending),))
     if not seen.has_repository:
         return Plan((Conclude(words.completed(report)),))
     if report.commits == 0:

@@ -63,9 +63,9 @@ def not_picked_up(reason: RunReason, message: str) -> Ending:
     return _ending(reason, message, f"This issue was not picked up: {message}")
 
 
-def failed(problem: Problem) -> Ending:
-    """Tell what went wrong; `problem.message` names the next step."""
-    text = f"This did not work: {problem.message} {_RETRY}"
+def failed(problem: Problem, report: Finished | None = None) -> Ending:
+    """Tell what went wrong; `problem.message` names the next step, `report` what was saved."""
+    text = f"This did not work: {problem.message}{_saved(report)} {_RETRY}"
     return _ending(problem.reason, problem.message, text)
 
 

@@ -16,6 +16,9 @@ SCHEDULE_PATIENCE = dt.timedelta(minutes=15)
 #: Restarts of the sidecar after which it is taken for broken.
 MOST_RESTARTS = 10
 
+#: Exit code of a process that was ended by SIGKILL.
+_KILLED = 137
+
 _PULL = {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "RegistryUnavailable"}
 _HOPELESS = {"InvalidImageName"}
 _CONFIG = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
@@ -30,7 +33,23 @@ def pod_seen(pod: Mapping[str, Any], now: dt.datetime) -> PodSeen:
         deleting="deletionTimestamp" in pod["metadata"],
         over=status.get("phase") in ("Succeeded", "Failed"),
         problem=_problem(pod, status, now),
+        killed=_killed(pod, status),
     )
+
+
+def _killed(pod: Mapping[str, Any], status: Mapping[str, Any]) -> Problem | None:
+    """Return why the agent's container was killed, where neither a person nor the node ended it.
+
+    A kernel that is short of memory ends a whole container; the pod outlives it by the time that
+    the sidecar takes to save the work.
+    """
+    if "deletionTimestamp" in pod["metadata"] or status.get("reason"):
+        return None
+    for container in status.get("containerStatuses") or ():
+        ended = (container.get("state") or {}).get("terminated") or {}
+        if container["name"] == "agent" and ended.get("exitCode") == _KILLED:
+            return _ended("agent", ended)
+    return None
 
 
 def _problem(pod: Mapping[str, Any], status: Mapping[str, Any], now: dt.datetime) -> Problem | None:
@@ -120,6 +139,12 @@ def _ended(name: str, ended: Mapping[str, Any]) -> Problem | None:
         return Problem(
             RunReason.SETUP_FAILED,
             f"`spec.workspace.setupCommand` of the Blueprint failed: {said}",
+        )
+    if name == "agent" and ended["exitCode"] == _KILLED:
+        return Problem(
+            RunReason.AGENT_KILLED,
+            "the agent's container was killed from outside (SIGKILL); if its node was short of "
+            "memory, set `spec.workspace.resources` of the Blueprint to what the agent needs.",
         )
     if name == "agent":
         return Problem(
