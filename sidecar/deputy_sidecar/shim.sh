@@ -19,6 +19,7 @@ exec 3<>"$link/ctl" 4<>"$link/sig" 5<>"$link/in" 6<>"$link/out" 7<>"$link/events
 
 last=0
 agent=
+busy=
 terminating=
 
 say() {
@@ -71,7 +72,7 @@ run() {
     number=$1 input=$2
     shift 2
     is_number "$number" && [ "$number" -gt "$last" ] || return 0
-    last=$number
+    last=$number busy=yes
     feeder=
     if [ "$input" = stdin ]; then
         feed "$number" >"$link/feed" 3<&- 4<&- 6<&- &
@@ -84,11 +85,13 @@ run() {
     agent=$!
     echo "$agent" >"$link/pid"
     say "started $number ${1##*/}"
+    # The pod's end may have come before there was anybody to signal.
+    [ -z "$terminating" ] || signal_agent TERM
     wait_for_agent
-    agent=
     [ -z "$feeder" ] || { kill "$feeder" && wait "$feeder"; } 2>/dev/null
     echo "$code" >"$link/exit.$number"
     say "exited $number $code"
+    busy=
     [ -z "$terminating" ] || exit "$code"
 }
 
@@ -96,7 +99,7 @@ terminate() {
     terminating=yes interrupted=yes
     : >"$link/terminating"
     say terminating
-    [ -n "$agent" ] || exit 143
+    [ -n "$busy" ] || exit 143
     signal_agent TERM
 }
 
