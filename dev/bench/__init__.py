@@ -1,0 +1,1 @@
+"""Measure Deputy on the real cluster, beside a bare client that does the same work."""

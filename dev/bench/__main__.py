@@ -1,0 +1,74 @@
+"""`python3 -m dev.bench [webhook] [start] [prompt] [stop] [idle] [--json FILE] [--quick]`."""
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from deputy.kube.errors import KubeError
+from dev.bench import idle, prompt, report, start, stop, webhook
+from dev.bench.facts import facts
+from dev.bench.figures import Group
+from dev.bench.place import Place, place
+from dev.bench.sizes import FULL, QUICK, Sizes
+from dev.cluster.refusal import Refusal
+from dev.cluster.steps import say
+from dev.demo import stage
+
+#: In the order in which they are done: the load comes first, on an empty API server.
+MEASURES: dict[str, Callable[[Place, Sizes], Awaitable[Group]]] = {
+    "webhook": webhook.measure,
+    "start": start.measure,
+    "prompt": prompt.measure,
+    "stop": stop.measure,
+    "idle": idle.measure,
+}
+
+
+def main() -> int:
+    """Measure what the command line names, or everything; a refusal is one message."""
+    parser = argparse.ArgumentParser(prog="python3 -m dev.bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MEASURES))
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
+    parser.add_argument("--quick", action="store_true", help="only see that it works")
+    given = parser.parse_args()
+    if unknown := set(given.names) - set(MEASURES):
+        parser.error(f"there is no {', '.join(sorted(unknown))}; there is {', '.join(MEASURES)}")
+    try:
+        names = [name for name in MEASURES if name in given.names or not given.names]
+        _bench(names, QUICK if given.quick else FULL, given.json)
+    except (Refusal, KubeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _bench(names: list[str], sizes: Sizes, file: Path | None) -> None:
+    began = time.monotonic()
+    known = facts(stage.Tools(stage.kubeconfig()))
+    groups = asyncio.run(_measure(names, sizes))
+    say(f"\nMeasured in {time.monotonic() - began:.0f} s.\n")
+    say("\n".join(f"- {name}: {value}" for name, value in known.items()))
+    say(f"\n{report.as_table(groups)}\n\nThe bare client, and what else to know:\n")
+    say(report.as_notes(groups))
+    if sizes is QUICK:
+        say("\nThis was only to see that it works: the figures mean nothing.")
+    if file is not None:
+        file.write_text(json.dumps(report.as_json(known, groups), indent=2) + "\n")
+
+
+async def _measure(names: list[str], sizes: Sizes) -> list[Group]:
+    groups = []
+    async with place() as here:
+        for name in names:
+            groups.append(await MEASURES[name](here, sizes))
+            # What one measurement leaves behind must not weigh on the next.
+            await here.clear()
+    return groups
+
+
+if __name__ == "__main__":
+    sys.exit(main())

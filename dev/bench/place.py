@@ -1,0 +1,231 @@
+"""Where it is measured: a namespace with the simulators and Deputy, made and removed here."""
+
+import asyncio
+import contextlib
+import dataclasses
+import pathlib
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import aiohttp
+import httpx
+
+from deputy.kube import resources
+from deputy.kube.client import Kube
+from deputy.kube.kubeconfig import from_kubeconfig
+from dev.bench.accounts import FlowSchemas
+from dev.bench.linear import Linear, Sender
+from dev.bench.watching import until
+from dev.cluster.refusal import Refusal
+from dev.cluster.steps import step
+from dev.demo import stage
+from dev.demo.stage import Tools
+
+NAMESPACE = "deputy-bench"
+SHELL = "localhost/deputy-agent-shell:dev"
+#: ConfigMap with the agent that speaks ACP.
+AGENT = "bench-agent"
+
+_AGENT_FILE = pathlib.Path(__file__).resolve().parent / "agent.py"
+_STATES = {"inProgress": "In Progress", "inReview": "In Review", "needsHuman": "Blocked"}
+#: Workspaces may reach the simulators, which are in the cluster, where policies are enforced.
+_SIMULATORS = "networkPolicy.workspaces.extraEgress[0].to[0].podSelector.matchExpressions[0]"
+_SETTINGS = (
+    f"{_SIMULATORS}.key=app",
+    f"{_SIMULATORS}.operator=In",
+    f"{_SIMULATORS}.values={{forge,model}}",
+)
+_READY_SECONDS = 120.0
+_PAUSE = 0.1
+_LEASE = "deputy-operator"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Place:
+    """What every measurement needs."""
+
+    tools: Tools
+    kube: Kube
+    linear: Linear
+    sender: Sender
+    accounts: FlowSchemas
+    namespace: str = NAMESPACE
+
+    async def blueprint(self, name: str, **spec: Any) -> str:
+        """Make a team and the Blueprint that takes its issues; return the team's key."""
+        team = name.upper()
+        await self.linear.do("teams", key=team)
+        body = {
+            "apiVersion": "deputy.dev/v1alpha1",
+            "kind": "Blueprint",
+            "metadata": {"name": name},
+            "spec": {"linear": {"team": team, "states": _STATES}, **spec},
+        }
+        folder = resources.blueprints(self.namespace)
+        await self.kube.create(folder, body)
+        await until(self.kube, folder, lambda there: _is_ready(there[name]), _READY_SECONDS)
+        return team
+
+    async def scale(self, component: str, replicas: int) -> None:
+        """Have so many operators or webhooks; return once there are, and the others are gone."""
+        path = f"/apis/apps/v1/namespaces/{self.namespace}/deployments/deputy-{component}"
+        await self.kube.patch(path, {"spec": {"replicas": replicas}})
+        await until(
+            self.kube,
+            resources.pods(self.namespace),
+            lambda there: len(there) == sum(map(is_ready, there.values())) == replicas,
+            _READY_SECONDS,
+            labelSelector=selector(component),
+        )
+        if component == "operator" and replicas:
+            await self._until_led()
+
+    async def pods_of(self, component: str) -> list[dict[str, Any]]:
+        """Return the pods of the operator or the webhook."""
+        folder = resources.pods(self.namespace)
+        found = await self.kube.get(folder, labelSelector=selector(component))
+        items: list[dict[str, Any]] = found["items"]
+        return items
+
+    async def leader(self) -> str:
+        """Return the name of the operator's pod that leads."""
+        return _holder(await self.kube.get(resources.leases(self.namespace, _LEASE)))
+
+    async def _until_led(self) -> None:
+        names = {pod["metadata"]["name"] for pod in await self.pods_of("operator")}
+        folder = resources.leases(self.namespace)
+        await until(
+            self.kube, folder, lambda there: _holder(there[_LEASE]) in names, _READY_SECONDS
+        )
+
+    async def clear(self) -> None:
+        """Delete every run, and return once they and their pods are gone."""
+        folder = resources.agentruns(self.namespace)
+        await self.kube.delete(folder)
+        await until(self.kube, folder, lambda there: not there, _READY_SECONDS)
+        await until(
+            self.kube,
+            resources.pods(self.namespace),
+            lambda there: not there,
+            _READY_SECONDS,
+            labelSelector=selector("workspace"),
+        )
+
+
+def selector(component: str) -> str:
+    """Return the label selector of one of Deputy's components."""
+    return f"app.kubernetes.io/name=deputy,app.kubernetes.io/component={component}"
+
+
+def is_ready(pod: dict[str, Any]) -> bool:
+    """Whether a pod is ready and stays."""
+    conditions = pod.get("status", {}).get("conditions", ())
+    ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+    return ready and "deletionTimestamp" not in pod["metadata"]
+
+
+def _holder(lease: dict[str, Any]) -> str:
+    holder: str = lease["spec"].get("holderIdentity") or ""
+    return holder
+
+
+def program(script: str) -> dict[str, Any]:
+    """Return an agent that is a shell script."""
+    return {"agent": {"image": SHELL, "command": ["sh", "-c", script], "protocol": "Exec"}}
+
+
+def talker() -> dict[str, Any]:
+    """Return an agent that speaks ACP and asks one question after the other."""
+    mount = {"name": "bench", "mountPath": "/bench", "readOnly": True}
+    volume = {"name": "bench", "configMap": {"name": AGENT}}
+    template = {
+        "spec": {
+            "volumes": [volume],
+            "containers": [{"name": "agent", "volumeMounts": [mount]}],
+        }
+    }
+    command = ["python3", "/bench/agent.py"]
+    return {
+        "agent": {"image": SHELL, "command": command, "protocol": "ACP"},
+        "workspace": {"podTemplate": template},
+    }
+
+
+@contextlib.asynccontextmanager
+async def place() -> AsyncIterator[Place]:
+    """Install everything, and remove it in the end."""
+    tools = Tools(stage.kubeconfig())
+    connection = from_kubeconfig(tools.kubeconfig)
+    async with contextlib.AsyncExitStack() as stack:
+        kube = await stack.enter_async_context(Kube(connection))
+        accounts = FlowSchemas(kube, NAMESPACE)
+        stack.push_async_callback(accounts.remove)
+        stack.enter_context(_installed(tools))
+        await accounts.make()
+        linear, webhook = (
+            stage.address_of(tools, NAMESPACE, name) for name in ("linear", "deputy-webhook")
+        )
+        control = httpx.AsyncClient(base_url=linear, timeout=90, trust_env=False)
+        people = Linear(await stack.enter_async_context(control))
+        # The Services' addresses work a moment after their pods are ready.
+        await _answers(f"{linear}/healthz")
+        await _answers(f"{webhook}/readyz")
+        # A connection each: that is how deliveries spread over the replicas behind one address.
+        connector = aiohttp.TCPConnector(limit=0, force_close=True)
+        http = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
+        sender = Sender(http, f"{webhook}/webhooks/linear", stage.WEBHOOK_SECRET)
+        await people.hold_webhooks()
+        yield Place(tools, kube, people, sender, accounts)
+
+
+@contextlib.contextmanager
+def _installed(tools: Tools) -> Iterator[None]:
+    with step(f"namespace {NAMESPACE}: simulators and Deputy"):
+        _remove(tools)
+        _install(tools)
+    try:
+        yield
+    finally:
+        with step(f"remove namespace {NAMESPACE}"):
+            _remove(tools)
+
+
+async def _answers(url: str) -> None:
+    """Return once an address answers; raise `Refusal` if it never does."""
+    deadline = time.monotonic() + _READY_SECONDS
+    async with httpx.AsyncClient(trust_env=False) as http:
+        while time.monotonic() < deadline:
+            with contextlib.suppress(httpx.TransportError):
+                if (await http.get(url)).is_success:
+                    return
+            await asyncio.sleep(_PAUSE)
+    raise Refusal(f"{url} does not answer after {_READY_SECONDS:.0f} s; see the pods' logs.")
+
+
+def _install(tools: Tools) -> None:
+    stage.install_crds(tools)
+    stage.make_namespace(tools, NAMESPACE)
+    stage.start_simulators(tools, NAMESPACE)
+    tools.apply(NAMESPACE, _agent())
+    stage.install_deputy(tools, NAMESPACE, *_SETTINGS)
+    stage.wait_for_simulators(tools, NAMESPACE)
+
+
+def _remove(tools: Tools) -> None:
+    tools.helm("uninstall", "deputy", "-n", NAMESPACE, "--ignore-not-found", "--wait")
+    tools.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=180s")
+
+
+def _agent() -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": AGENT},
+        "data": {_AGENT_FILE.name: _AGENT_FILE.read_text()},
+    }
+
+
+def _is_ready(blueprint: dict[str, Any]) -> bool:
+    conditions = blueprint.get("status", {}).get("conditions", ())
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
