@@ -1,6 +1,7 @@
 """Compare what the watches told with what is there: heals a gap, and notices a silent watch."""
 
 import asyncio
+import dataclasses
 import time
 from collections.abc import Callable
 from typing import Any
@@ -16,13 +17,22 @@ from deputy.kube.errors import KubeError
 
 _log = structlog.get_logger()
 
-WORKSPACES = "app.kubernetes.io/component=workspace"
+WORKSPACES = "app.kubernetes.io/component=workspace,deputy.dev/run"
 
 #: Seconds between two comparisons, and how long a watch may take to tell what a list shows.
 _EVERY = 60.0
 _LAG = 5.0
 #: Seconds without a good comparison after which the process is not healthy.
 _SILENT = 300.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Sight:
+    """One object as a store had it."""
+
+    store: Store[Any]
+    key: Key
+    version: int
 
 
 class Resync:
@@ -73,17 +83,20 @@ class Resync:
                 _log.warning("cannot compare lists with watches", error=str(error))
 
     async def _compare(self) -> None:
+        known = self._known()
         found = await self._listed()
-        suspects = [(store, body) for store, body in found if _is_news(store, body)]
-        gone = self._vanished(found)
-        await asyncio.sleep(_LAG if suspects or gone else 0)
-        missed = [body for store, body in suspects if store.put(body)]
-        still = [key for key in gone if self._cluster.runs.get(*key) is not None]
-        self._stale_in_a_row = self._stale_in_a_row + 1 if missed or still else 0
+        late = [(store, body) for store, body in found if _is_news(store, body)]
+        there = {(id(store), *_key_of(body)) for store, body in found}
+        gone = [sight for sight in known if (id(sight.store), *sight.key) not in there]
+        await asyncio.sleep(_LAG if late or gone else 0)
+        # What the watches have told by now they had not missed.
+        missed = sum(store.put(body) for store, body in late)
+        missed += sum(sight.store.drop(*sight.key, sight.version) for sight in gone)
+        self._stale_in_a_row = self._stale_in_a_row + 1 if missed else 0
         self._good_at = time.monotonic()
-        if missed or still:
-            metrics.STALE_WATCH.inc(len(missed) + len(still))
-            _log.warning("the watches had missed changes", count=len(missed) + len(still))
+        if missed:
+            metrics.STALE_WATCH.inc(missed)
+            _log.warning("the watches had missed changes", count=missed)
             self._look_at_all()
 
     def _look_at_all(self) -> None:
@@ -92,14 +105,14 @@ class Resync:
         for key in self._cluster.blueprints.keys():  # noqa: SIM118  a store is no dict
             self._blueprint_changed(key)
 
-    def _vanished(self, found: list[tuple[Store[Any], dict[str, Any]]]) -> list[Key]:
-        """Return the runs that we know and the list does not show."""
-        there = {
-            (body["metadata"]["namespace"], body["metadata"]["name"])
-            for store, body in found
-            if store is self._cluster.runs
-        }
-        return [key for key in self._cluster.runs.keys() if key not in there]  # noqa: SIM118
+    def _known(self) -> list["_Sight"]:
+        """Return everything that the stores hold before a list is asked for."""
+        stores = (self._cluster.runs, self._cluster.blueprints, self._cluster.pods)
+        return [
+            _Sight(store, key, store.version(*key))
+            for store in stores
+            for key in store.keys()  # noqa: SIM118  a store is no dict
+        ]
 
     async def _listed(self) -> list[tuple[Store[Any], dict[str, Any]]]:
         found: list[tuple[Store[Any], dict[str, Any]]] = []
@@ -117,3 +130,7 @@ def _is_news(store: Store[Any], body: dict[str, Any]) -> bool:
     metadata = body["metadata"]
     known = store.version(metadata["namespace"], metadata["name"])
     return known < int(metadata["resourceVersion"])
+
+
+def _key_of(body: dict[str, Any]) -> Key:
+    return body["metadata"]["namespace"], body["metadata"]["name"]

@@ -54,6 +54,15 @@ class Store(Generic[Thing]):
         if known is not None and known[1] == uid:
             del self._things[key]
 
+    def drop(self, namespace: str, name: str, version: int) -> bool:
+        """Forget what a list does not show any more; return False where it is newer or gone."""
+        known = self._things.get((namespace, name))
+        if known is None or known[0] != version:
+            return False
+        self._gone[known[1]] = None
+        del self._things[namespace, name]
+        return True
+
     def get(self, namespace: str, name: str) -> Thing | None:
         """Return the newest known state of an object."""
         known = self._things.get((namespace, name))

@@ -1,0 +1,90 @@
+"""Lists heal what watches missed, and tell when a watch is silent."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from deputy.controller import resync
+from deputy.controller.cluster import Cluster, Key
+from deputy.controller.resync import Resync
+from deputy.kube.client import Kube
+
+NAMESPACE = "agents"
+
+
+def body(name: str, version: int) -> dict[str, Any]:
+    return {
+        "kind": "AgentRun",
+        "metadata": {
+            "namespace": NAMESPACE,
+            "name": name,
+            "uid": f"uid-{name}",
+            "resourceVersion": str(version),
+            "creationTimestamp": "2026-11-21T09:00:00Z",
+        },
+        "spec": {"blueprintRef": {"name": "shell"}, "prompt": "say hello"},
+    }
+
+
+class Lists(Kube):
+    """An API server that answers lists; `meanwhile` happens while it thinks."""
+
+    def __init__(self, runs: list[dict[str, Any]]) -> None:
+        self.runs = runs
+        self.meanwhile: list[Callable[[], object]] = []
+
+    async def get(self, path: str, **_: str) -> dict[str, Any]:
+        items = list(self.runs) if path.endswith("/agentruns") else []
+        for happens in self.meanwhile:
+            happens()
+        return {"items": items}
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resync, "_LAG", 0.0)
+
+
+def made(kube: Kube, cluster: Cluster, looked: list[Key]) -> Resync:
+    return Resync(kube, cluster, (NAMESPACE,), looked.append, looked.append)
+
+
+async def test_a_watch_that_missed_a_change_is_healed_and_the_second_time_is_called_silent() -> (
+    None
+):
+    cluster, looked = Cluster(), list[Key]()
+    kube = Lists([body("a", 1)])
+    compared = made(kube, cluster, looked)
+
+    await compared._compare()
+    first = compared.unhealthy()
+    kube.runs = [body("a", 2)]
+    await compared._compare()
+
+    assert cluster.runs.version(NAMESPACE, "a") == 2
+    assert looked == [(NAMESPACE, "a")] * 2
+    assert (first, compared.unhealthy()) == (
+        "",
+        "the watches are silent: lists show changes that they did not tell",
+    )
+
+
+async def test_a_deletion_that_the_watch_missed_is_made_up_for() -> None:
+    cluster = Cluster()
+    cluster.runs.put(body("a", 1))
+
+    await made(Lists([]), cluster, [])._compare()
+
+    assert cluster.runs.get(NAMESPACE, "a") is None
+
+
+async def test_a_run_that_came_while_the_list_was_made_is_no_sign_of_a_silent_watch() -> None:
+    cluster, looked = Cluster(), list[Key]()
+    kube = Lists([])
+    kube.meanwhile = [lambda: cluster.runs.put(body("new", 5))]
+
+    await made(kube, cluster, looked)._compare()
+
+    assert cluster.runs.version(NAMESPACE, "new") == 5
+    assert looked == []
