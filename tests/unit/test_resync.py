@@ -1,7 +1,6 @@
 """Lists heal what watches missed, and tell when a watch is silent."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -9,6 +8,9 @@ from deputy.controller import resync
 from deputy.controller.cluster import Cluster, Key
 from deputy.controller.resync import Resync
 from deputy.kube.client import Kube
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NAMESPACE = "agents"
 
