@@ -16,6 +16,8 @@
 umask 002
 link=${DEPUTY_LINK:-/link}
 exec 3<>"$link/ctl" 4<>"$link/sig" 5<>"$link/in" 6<>"$link/out" 7<>"$link/events" || exit 125
+: >>"$link/stderr"
+exec 8<"$link/stderr" || exit 125
 
 last=0
 agent=
@@ -24,6 +26,14 @@ terminating=
 
 say() {
     echo "$*" >&7
+}
+
+# What the agent has written to its stderr since the last time, for the container's log.
+log_stderr() {
+    while IFS= read -r line <&8 || [ -n "$line" ]; do
+        printf '%s\n' "$line"
+        line=
+    done
 }
 
 is_number() {
@@ -75,13 +85,13 @@ run() {
     last=$number busy=yes
     feeder=
     if [ "$input" = stdin ]; then
-        feed "$number" >"$link/feed" 3<&- 4<&- 6<&- &
+        feed "$number" >"$link/feed" 3<&- 4<&- 6<&- 8<&- &
         feeder=$!
     fi
     (
         [ "$input" = stdin ] && exec <"$link/feed" || exec </dev/null
         exec "$@"
-    ) >&6 2>>"$link/stderr" 3<&- 4<&- 5<&- 6<&- 7<&- &
+    ) >&6 2>>"$link/stderr" 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- &
     agent=$!
     echo "$agent" >"$link/pid"
     say "started $number ${1##*/}"
@@ -91,6 +101,7 @@ run() {
     [ -z "$feeder" ] || { kill "$feeder" && wait "$feeder"; } 2>/dev/null
     echo "$code" >"$link/exit.$number"
     say "exited $number $code"
+    log_stderr
     busy=
     [ -z "$terminating" ] || exit "$code"
 }
@@ -106,7 +117,7 @@ terminate() {
 # It stays alive whatever it sends: nobody signals himself with `kill -- -1`.
 (
     trap : TERM INT
-    exec 3<&- 5<&- 6<&- 7<&-
+    exec 3<&- 5<&- 6<&- 7<&- 8<&-
     while :; do
         read -r signal <&4 || continue
         case $signal in
@@ -121,6 +132,9 @@ while :; do
     read -r verb argument input <&3 || continue
     case $verb in
     RUN) run "$argument" "$input" "$@" ;;
-    EXIT) exit "$argument" ;;
+    EXIT)
+        log_stderr
+        exit "$argument"
+        ;;
     esac
 done

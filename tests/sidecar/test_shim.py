@@ -31,11 +31,13 @@ class Container:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *command: str) -> "Container":
-        self.process = subprocess.Popen(
-            ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc",
-             *self._shell, str(SHIM), *command],
-            env={**os.environ, "DEPUTY_LINK": str(self.link)}, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        with (self.link / "log").open("wb") as log:
+            self.process = subprocess.Popen(
+                ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc",
+                 *self._shell, str(SHIM), *command],
+                env={**os.environ, "DEPUTY_LINK": str(self.link)},
+                stdout=log, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
         return self
 
     def write(self, fifo: str, text: str) -> None:
@@ -154,6 +156,20 @@ def test_the_exit_status_is_told_and_kept(
     assert (container.link / "exit.1").read_text() == f"{code}\n"
     assert container.process is not None
     assert container.process.poll() is None
+
+
+def test_what_the_agent_says_on_stderr_is_in_the_containers_log_once(
+    container: Container,
+) -> None:
+    container.start("sh", "-c", r"echo ran >&2; printf '  \\a cut line' >&2")
+    container.write("ctl", "RUN 1 null\n")
+    container.until("events", "exited 1 0\n")
+    container.write("ctl", "RUN 2 null\n")
+    container.until("events", "exited 2 0\n")
+    container.write("ctl", "EXIT 0\n")
+
+    assert container.ended() == 0
+    assert (container.link / "log").read_text() == "ran\n  \\a cut line\n" * 2
 
 
 def test_exit_ends_the_container(container: Container) -> None:
