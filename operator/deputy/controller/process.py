@@ -53,6 +53,9 @@ _log = structlog.get_logger()
 
 LEASE = "deputy-operator"
 
+#: Until a Blueprint's counts of runs follow: a short run is one write to its Blueprint, not two.
+_COUNT_SECONDS = 5.0
+
 
 def run(settings: OperatorSettings) -> int:
     """Run the operator until SIGTERM; return 1 where leadership was lost, to be started anew."""
@@ -260,8 +263,7 @@ class _Leader:
         self._runs.add(key)
         run = self._cluster.runs.get(*key)
         if run is not None:
-            # Counts of active and queued runs follow a moment later, several changes in one.
-            self._blueprints.add_later((key[0], run.spec.blueprint_ref.name), 2.0)
+            self._blueprints.add_later((key[0], run.spec.blueprint_ref.name), _COUNT_SECONDS)
 
     def _look_at_blueprint(self, key: Key) -> None:
         self._blueprints.add(key)
