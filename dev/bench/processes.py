@@ -29,12 +29,14 @@ def container_of(pod: Mapping[str, Any], name: str) -> str:
     return ""
 
 
-def pids_of(container: str, word: str = "") -> list[int]:
-    """Return the processes of a container whose command line has `word`.
+def pids_of(container: str, command: str = "") -> list[int]:
+    """Return the processes of a container whose command line begins with `command`.
 
     None are found where the container runs on another machine.
     """
-    return [pid for pid in _pids() if container and _is_of(pid, container) and word in _line(pid)]
+    if not container:
+        return []
+    return [pid for pid in _pids() if _is_of(pid, container) and _line(pid).startswith(command)]
 
 
 def usage(pids: list[int]) -> Usage:

@@ -61,11 +61,11 @@ async def _stop(place: Place, pods: Following, session: str) -> tuple[float, flo
 async def _delete(bares: bare.Pods, template: dict[str, Any], name: str) -> float:
     await bares.create(bare.pod(template, name, _COMMAND))
     seen = await bares.running(name)
-    pids = processes.pids_of(processes.container_of(seen, "agent"), _COMMAND[-1])
+    pids = processes.pids_of(processes.container_of(seen, "agent"), " ".join(_COMMAND))
     began = time.time()
     await bares.delete(name)
     if pids:
-        gone = await processes.gone(pids[-1])
+        gone = await processes.gone(pids[0])
         await bares.gone(name)
         return gone - began
     await bares.gone(name)
@@ -77,11 +77,11 @@ def _over(pods: Following, pod: dict[str, Any]) -> Callable[[], Any]:
 
     Where the process is on this machine it is seen itself, elsewhere the pod's status tells.
     """
-    pids = processes.pids_of(processes.container_of(pod, "agent"), _COMMAND[-1])
+    pids = processes.pids_of(processes.container_of(pod, "agent"), " ".join(_COMMAND))
     name = pod["metadata"]["name"]
 
     async def by_process() -> float:
-        return await processes.gone(pids[-1])
+        return await processes.gone(pids[0])
 
     async def by_status() -> float:
         await pods.until(lambda there: _has_ended(there, name), _SECONDS)

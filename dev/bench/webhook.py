@@ -149,9 +149,9 @@ def _group(sizes: Sizes, at_rate: _Arms, at_once: _Arms) -> Group:
             *_figures(f"{sizes.at_once} at once", at_once),
         ),
         (
-            "Two webhook replicas; a signed body and a connection for each delivery; no issue twice.",
+            "Two replicas; a signed body and a connection for each delivery; no issue twice.",
             "At a fixed rate a latency counts from when the delivery was due.",
-            "The load, the API server and the simulated Linear, told the first words, share cores.",
+            "The load, the API server and the simulated Linear share the cores.",
         ),
     )
 
