@@ -1,6 +1,7 @@
 """The two tasks that speak with the relay: events go out, messages come in."""
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -25,15 +26,18 @@ class Sender:
         self._acked = outbox.acked
         self._pending: deque[NumberedEvent] = deque()
         self._more = asyncio.Event()
+        self._arrived = asyncio.Event()
         self._drained = asyncio.Event()
         self._drained.set()
 
     def add(self, events: Iterable[NumberedEvent]) -> None:
         """Send `events`, but for those that were acknowledged in an earlier life."""
-        self._pending.extend(event for event in events if event.seq > self._acked)
-        if self._pending:
+        new = [event for event in events if event.seq > self._acked]
+        self._pending.extend(new)
+        if new:
             self._drained.clear()
             self._more.set()
+            self._arrived.set()
 
     async def drained(self) -> None:
         """Return once everything is acknowledged."""
@@ -45,15 +49,22 @@ class Sender:
         while True:
             await self._more.wait()
             batch = [self._pending[i] for i in range(min(len(self._pending), MAX_BATCH))]
+            self._arrived.clear()
             try:
                 progress = await self._send(batch)
             except (RelayError, OSError) as error:
                 log.warning("events are not taken", error=str(error), waiting=len(self._pending))
-                progress = False
-            if progress:
-                patience.reset()
-            else:
                 await asyncio.sleep(patience.pause())
+            else:
+                if progress:
+                    patience.reset()
+                else:
+                    await self._until_more(patience.pause())
+
+    async def _until_more(self, seconds: float) -> None:
+        """Wait before the relay is asked for the same again, but not with what is new."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._arrived.wait(), seconds)
 
     async def _send(self, batch: list[NumberedEvent]) -> bool:
         """Send a batch and return whether the relay has more than before."""

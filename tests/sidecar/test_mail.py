@@ -87,6 +87,29 @@ async def test_what_is_acknowledged_is_not_sent_again(outbox: Outbox) -> None:
     outbox.close()
 
 
+async def test_what_is_new_does_not_wait_for_an_event_that_the_relay_holds_back(
+    outbox: Outbox,
+) -> None:
+    channel = FakeChannel(*[0] * 8)
+    sender = Sender(channel, outbox)
+    task = asyncio.create_task(sender.run())
+    sender.add(EVENTS[:1])
+    async with asyncio.timeout(10):
+        while len(channel.batches) < 4:  # noqa: ASYNC110  pauses are the sender's own
+            await asyncio.sleep(0.01)
+
+    sender.add(EVENTS[1:2])
+    before = len(channel.batches)
+    await asyncio.sleep(0)
+    async with asyncio.timeout(0.2):
+        while len(channel.batches) == before:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+
+    assert channel.batches[before] == [1, 2]
+    task.cancel()
+    outbox.close()
+
+
 async def test_a_new_life_begins_after_the_last_acknowledged_event(outbox: Outbox) -> None:
     outbox.acknowledge(3)
     channel = FakeChannel()

@@ -37,9 +37,7 @@ def _killed(ended: Exit) -> str:
         if number == signal.SIGKILL
         else ""
     )
-    return (
-        f"The agent was killed by signal {number} ({name}).{hint}{_last_lines(ended.stderr)}"
-    )
+    return f"The agent was killed by signal {number} ({name}).{hint}{_last_lines(ended.stderr)}"
 
 
 def _last_lines(*texts: str) -> str:
