@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from dev.demo.reach import Simulators
     from dev.demo.screen import Screen
 
-_SLOW = "[[script: slow 10]]"
+_SLOW = "[[script: slow]]"
 
 
 def show(simulators: Simulators, end: End, repository: str, screen: Screen) -> None:
@@ -40,13 +40,13 @@ def _pull_request(simulators: Simulators, end: End, repository: str, screen: Scr
 def _where(simulators: Simulators, end: End, screen: Screen) -> None:
     screen.say()
     screen.say("Look at it", "bold")
+    screen.say(f"    export KUBECONFIG={simulators.tools.kubeconfig} PATH={places.PROGRAMS}:$PATH")
     for command in simulators.forwarding():
-        screen.say(f"    first, each in a terminal of its own: {command}")
+        screen.say(f"    {command}   # in a terminal of its own, and first of all")
     screen.say(f"    the session in Linear   {page_of(simulators, end)}")
     screen.say(f"    the pull request        {end.pull_request['url']}")
     screen.say(f"    all issues              {simulators.sites['linear']}/")
     name = end.run["metadata"]["name"] if end.run else ""
-    screen.say(f"    export KUBECONFIG={simulators.tools.kubeconfig} PATH={places.PROGRAMS}:$PATH")
     screen.say(f"    kubectl -n {simulators.namespace} describe agentrun {name}")
 
 
@@ -65,10 +65,9 @@ def _next(simulators: Simulators, end: End, screen: Screen) -> None:
     screen.say(f"    curl -s -d {shlex.quote(told)} {control}/reply")
     screen.say("  delegate five more, slow ones, and watch the queue: three run at once:", "dim")
     slow = f'{{"title": "Slow work \'$n\'", "description": "{_SLOW}", "delegate": true}}'
-    screen.say(
-        f"    for n in 1 2 3 4 5; do curl -s -o /dev/null -d '{slow}' {control}/issues; done\n"
-        f"    kubectl -n {simulators.namespace} get agentruns -o wide -w"
-    )
+    post = f"curl -s -o /dev/null -d '{slow}' {control}/issues"
+    screen.say(f"    for n in 1 2 3 4 5; do {post}; sleep 1; done")
+    screen.say(f"    kubectl -n {simulators.namespace} get agentruns -o wide -w")
     screen.say("  say something while one works, on its page:", "dim")
     screen.say(f"    {simulators.sites['linear']}/acme/issue/{later[0]}")
     screen.say(f"  stop one ({later[1]}) by taking it away from the agent:", "dim")

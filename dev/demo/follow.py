@@ -54,9 +54,13 @@ class End:
 
 
 class Watch:
-    """`kubectl get agentruns -w`, its lines in a queue; ends with the `with` block."""
+    """`kubectl get agentruns -w`, its lines in a queue; ends with the `with` block.
 
-    def __init__(self, tools: Tools, namespace: str) -> None:
+    Runs whose names are in `before` are not shown.
+    """
+
+    def __init__(self, tools: Tools, namespace: str, before: frozenset[str]) -> None:
+        self.before = before
         path = f"{places.PROGRAMS}{os.pathsep}{os.environ.get('PATH', '')}"
         self._process = subprocess.Popen(
             ["kubectl", "get", "agentruns", "-n", namespace, "-w", "--no-headers"],
@@ -87,7 +91,7 @@ class Watch:
         """Yield the rows of `issue` that came since the last call, but repetitions."""
         while not self._rows.empty():
             words = self._rows.get().split()
-            if issue not in words or words[:_AGE] == self._shown:
+            if issue not in words or words[0] in self.before or words[:_AGE] == self._shown:
                 continue
             self._shown = words[:_AGE]
             yield Line("kubectl", "agentruns", "   ".join(words), "bold")
@@ -105,7 +109,7 @@ def follow(simulators: Simulators, watch: Watch, screen: Screen, identifier: str
     """
     seen, deadline = news.Seen(), time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
-        end, is_over = _look(simulators, identifier, seen)
+        end, is_over = _look(simulators, identifier, seen, watch.before)
         seen, lines = news.news(seen, end.issue, end.session)
         for line in [*watch.rows_of(identifier), *lines]:
             screen.show(line)
@@ -114,12 +118,21 @@ def follow(simulators: Simulators, watch: Watch, screen: Screen, identifier: str
     raise Refusal(f"{identifier} was not done within {PATIENCE_SECONDS:.0f} seconds.")
 
 
-def newest_run(tools: Tools, namespace: str, issue: str = "") -> Mapping[str, Any] | None:
-    """Return the newest AgentRun, of one issue if it is named."""
+def runs(tools: Tools, namespace: str) -> frozenset[str]:
+    """Return the names of all AgentRuns."""
+    found = tools.get("agentruns", "-n", namespace)["items"]
+    return frozenset(run["metadata"]["name"] for run in found)
+
+
+def newest_run(
+    tools: Tools, namespace: str, before: frozenset[str], issue: str = ""
+) -> Mapping[str, Any] | None:
+    """Return the newest AgentRun that is not in `before`, of one issue if it is named."""
     found = [
         run
         for run in tools.get("agentruns", "-n", namespace)["items"]
-        if issue in ("", run["spec"].get("linear", {}).get("issueIdentifier"))
+        if run["metadata"]["name"] not in before
+        and issue in ("", run["spec"].get("linear", {}).get("issueIdentifier"))
     ]
     newest: Mapping[str, Any] | None = max(
         found, key=lambda run: run["metadata"]["creationTimestamp"], default=None
@@ -127,7 +140,9 @@ def newest_run(tools: Tools, namespace: str, issue: str = "") -> Mapping[str, An
     return newest
 
 
-def _look(simulators: Simulators, identifier: str, seen: news.Seen) -> tuple[End, bool]:
+def _look(
+    simulators: Simulators, identifier: str, seen: news.Seen, before: frozenset[str]
+) -> tuple[End, bool]:
     """Return what there is, once there is something new or after a moment, and if that is all."""
     path = f"/control/issues/{identifier}"
     sessions = simulators.get("linear", path)["sessions"]
@@ -136,7 +151,7 @@ def _look(simulators: Simulators, identifier: str, seen: news.Seen) -> tuple[End
     session, more = sessions[-1]["id"], len(seen.activities) + 1
     simulators.get("linear", f"/control/sessions/{session}?activities={more}&wait=0.5")
     # The run first: what is read after it was over is all there is.
-    run = newest_run(simulators.tools, simulators.namespace, identifier)
+    run = newest_run(simulators.tools, simulators.namespace, before, identifier)
     whole = simulators.get("linear", f"/control/sessions/{session}")
     end = End(simulators.get("linear", path), whole, run)
     return end, whole["status"] in _OVER and (run is None or end.phase in _TERMINAL)

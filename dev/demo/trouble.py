@@ -7,7 +7,6 @@ import gzip
 from typing import TYPE_CHECKING, Any
 
 from dev.cluster.refusal import Refusal
-from dev.demo.follow import newest_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,10 +17,9 @@ if TYPE_CHECKING:
 _ROWS = 15
 
 
-def show(tools: Tools, namespace: str, screen: Screen) -> None:
+def show(tools: Tools, namespace: str, run: Mapping[str, Any] | None, screen: Screen) -> None:
     """Print what is known: the run, the pods, and the end of the log that matters."""
     screen.say()
-    run = newest_run(tools, namespace)
     for title, text in _found(tools, namespace, run):
         screen.say(f"--- {title}", "yellow")
         screen.say(text.rstrip() or "(nothing)")

@@ -1,0 +1,173 @@
+"""Prepare the demo: simulators, chart, Blueprint, and a repository with a mistake in it."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from dev.cluster import places
+from dev.cluster.refusal import Refusal
+from dev.cluster.steps import PROGRESS_SECONDS, say, step
+from dev.demo import reach, stage, trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dev.demo.reach import Simulators
+    from dev.demo.stage import Tools
+
+BLUEPRINT = "demo"
+REPOSITORY = "acme/demo"
+
+#: The mistake that the issue is about, and the file that it is in.
+_FILE, _MISTAKE, _CORRECTED = "shop/basket.py", "discount_percent // 10\n", "// 100\n"
+
+#: Annotation of what runs: the image that it was started from.
+_IMAGE = "deputy.dev/demo-image"
+
+_BLUEPRINT_SECONDS = 60.0
+
+
+def prepare(tools: Tools, namespace: str) -> Simulators:
+    """Set everything up, or bring up to date what is there; raise `Refusal`."""
+    with step(f"Start a simulated Linear, forge and language model in namespace {namespace}"):
+        stage.install_crds(tools)
+        stage.make_namespace(tools, namespace)
+        tools.apply(namespace, *(reach.service(name) for name in reach.FORWARDED))
+        known = reach.simulators(tools, namespace)
+        tools.apply(namespace, stage.sites(known.sites["linear"], known.sites["forge"]))
+        stage.start_simulators(tools, namespace)
+        _renew(tools, namespace)
+    with step("Install Deputy with its Helm chart"), _progress(tools, namespace):
+        stage.install_deputy(tools, namespace, *_settings())
+        stage.wait_for_simulators(tools, namespace)
+    with step(f"Apply Blueprint {BLUEPRINT}: issues of team ENG, Gemini CLI, {REPOSITORY}"):
+        tools.apply(namespace, blueprint())
+        _wait_for_blueprint(tools, namespace)
+    known = reach.checked(known)
+    _bring_the_mistake_back(known)
+    return known
+
+
+def remove(tools: Tools, namespace: str) -> None:
+    """Remove all of it; what is not there is fine."""
+    with contextlib.suppress(Refusal):  # the CustomResourceDefinitions may not be there
+        tools.kubectl("delete", "agentruns", "--all", "-n", namespace, "--timeout=60s")
+    tools.helm("uninstall", "deputy", "-n", namespace, "--ignore-not-found", "--wait")
+    tools.kubectl("delete", "namespace", namespace, "--ignore-not-found", "--timeout=180s")
+
+
+def blueprint() -> dict[str, Any]:
+    """Return the Blueprint of the demo: the real Gemini CLI against a scripted model."""
+    env = {
+        "GEMINI_API_KEY": "simulated",
+        "GOOGLE_GEMINI_BASE_URL": "http://model:8080",
+        "GEMINI_TELEMETRY_ENABLED": "false",
+        "NO_UPDATE_NOTIFIER": "1",
+    }
+    states = {"inProgress": "In Progress", "inReview": "In Review", "needsHuman": "Blocked"}
+    return {
+        "apiVersion": "deputy.dev/v1alpha1",
+        "kind": "Blueprint",
+        "metadata": {"name": BLUEPRINT},
+        "spec": {
+            "linear": {"team": "ENG", "states": states},
+            "repository": {
+                "url": f"http://forge:8080/{REPOSITORY}.git",
+                "credentialsSecretRef": {"name": "forge"},
+            },
+            "pullRequest": {"labels": ["agent"]},
+            "agent": {
+                "image": "localhost/deputy-agent-gemini:dev",
+                "command": ["gemini", "--acp", "--skip-trust", "-m", "gemini-2.5-flash"],
+                "env": [{"name": name, "value": value} for name, value in env.items()],
+            },
+            "maxConcurrentRuns": 3,
+        },
+    }
+
+
+def _settings() -> tuple[str, ...]:
+    """Return the chart's values: workspaces reach the simulators, which are in the cluster."""
+    simulators = "networkPolicy.workspaces.extraEgress[0].to[0].podSelector.matchExpressions[0]"
+    image = _loaded("operator")
+    annotation = _IMAGE.replace(".", "\\.")
+    return (
+        f"{simulators}.key=app",
+        f"{simulators}.operator=In",
+        f"{simulators}.values={{forge,model}}",
+        # The image's name stays the same when its content changes; pods have to be made anew.
+        *(f"{part}.podAnnotations.{annotation}={image}" for part in ("operator", "webhook")),
+    )
+
+
+def _renew(tools: Tools, namespace: str) -> None:
+    """Restart simulators that run from an older image."""
+    image = _loaded("operator")
+    seen = tools.get("namespace", namespace)["metadata"].get("annotations", {}).get(_IMAGE, image)
+    if seen != image:
+        say("    the image has changed since the last time; the simulators begin anew")
+        deployments = [f"deployment/{name}" for name in stage.SIMULATORS]
+        tools.kubectl("rollout", "restart", "-n", namespace, *deployments)
+    tools.kubectl("annotate", "namespace", namespace, f"{_IMAGE}={image}", "--overwrite")
+
+
+def _loaded(name: str) -> str:
+    """Return what tells one version of a loaded image from the next."""
+    marker = places.STATE / "images" / name
+    return marker.read_text().removesuffix(".tar") if marker.exists() else "unknown"
+
+
+def _wait_for_blueprint(tools: Tools, namespace: str) -> None:
+    """Return once the Blueprint is ready; raise `Refusal` with its own words where it will not."""
+    deadline = time.monotonic() + _BLUEPRINT_SECONDS
+    said = "the operator has not looked at it"
+    while time.monotonic() < deadline:
+        found = tools.get("blueprint", "-n", namespace, BLUEPRINT)
+        current = (
+            found.get("status", {}).get("observedGeneration") == found["metadata"]["generation"]
+        )
+        conditions = found.get("status", {}).get("conditions", [])
+        ready = next((one for one in conditions if one["type"] == "Ready"), None)
+        if current and ready is not None:
+            if ready["status"] == "True":
+                return
+            said = f"{ready['reason']}: {ready['message']}"
+            if ready["status"] == "False":
+                break
+        time.sleep(0.5)
+    raise Refusal(f"Blueprint {BLUEPRINT} is not ready: {said}.")
+
+
+def _bring_the_mistake_back(simulators: Simulators) -> None:
+    """Undo an earlier demo's pull request, if somebody has merged it."""
+    text = simulators.text("forge", f"/control/repos/{REPOSITORY}/file?path={_FILE}")
+    if _MISTAKE in text:
+        return
+    say(f"    {REPOSITORY} has the correction already: it is taken back")
+    told = {
+        "message": "Take the correction back for the next demo",
+        "files": {_FILE: text.replace(_CORRECTED, "// 10\n")},
+    }
+    simulators.post("forge", f"/control/repos/{REPOSITORY}/commits", told)
+
+
+@contextlib.contextmanager
+def _progress(tools: Tools, namespace: str) -> Iterator[None]:
+    """Say every few seconds what is being waited for."""
+    over, began = threading.Event(), time.monotonic()
+
+    def tell() -> None:
+        while not over.wait(PROGRESS_SECONDS):
+            pods = trouble.waiting(tools, namespace) or "Kubernetes"
+            say(f"    {time.monotonic() - began:4.0f} s  waiting for {pods}")
+
+    teller = threading.Thread(target=tell, daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        over.set()
+        teller.join()
