@@ -52,7 +52,11 @@ def rows(line: Line, seconds: float, width: int) -> list[str]:
         for paragraph in line.text.strip().splitlines() or [""]
         for piece in textwrap.wrap(paragraph, room, replace_whitespace=False) or [""]
     ]
-    return [f"{head if at == 0 else '':<{_MARGIN}}{part}".rstrip() for at, part in enumerate(parts)]
+    heads = [head, *[""] * (len(parts) - 1)]
+    return [
+        f"{start:<{_MARGIN}}{part}".replace(UNBREAKABLE, " ").rstrip()
+        for start, part in zip(heads, parts, strict=True)
+    ]
 
 
 class Screen:
