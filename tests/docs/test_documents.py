@@ -38,6 +38,14 @@ def anchors(document: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
 
 
+def _has(values: Any, path: list[str]) -> bool:
+    for name in path:
+        if not isinstance(values, dict) or name not in values:
+            return False
+        values = values[name]
+    return True
+
+
 def examples() -> list[Any]:
     found: list[Any] = []
     for document in DOCUMENTS:
@@ -69,6 +77,19 @@ def test_every_command_of_the_readme_is_in_the_makefile() -> None:
 
     assert {"check", "test", "demo", "demo-down"} <= told
     assert told <= targets
+
+
+def test_every_value_that_the_documents_set_is_one_of_the_chart() -> None:
+    values = PROJECT / "charts" / "deputy" / "values.yaml"
+    known = yaml.safe_load(values.read_text())
+    told = {
+        name
+        for document in DOCUMENTS
+        for name in re.findall(r"--set '?([a-zA-Z.]+)=", document.read_text())
+    }
+
+    assert told
+    assert [name for name in sorted(told) if not _has(known, name.split("."))] == []
 
 
 def test_the_gate_runs_the_two_commands_of_the_readme() -> None:
