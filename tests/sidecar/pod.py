@@ -150,6 +150,10 @@ class Pod:
         await self.sidecar.wait()
 
     async def stop(self) -> None:
+        if self.agent is not None and self.agent.returncode is None:
+            # A process that changes its user does not die with its parent.
+            with contextlib.suppress(IndexError, ProcessLookupError):
+                os.kill(self.shim(), signal.SIGKILL)
         for process in (self.sidecar, self.agent):
             if process is not None and process.returncode is None:
                 process.kill()

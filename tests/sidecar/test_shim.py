@@ -253,6 +253,7 @@ def test_outside_of_a_namespace_of_its_own_it_signals_the_agent_alone(tmp_path: 
         ["sh", str(SHIM), "sleep", "1000"],
         env={**os.environ, "DEPUTY_LINK": str(tmp_path)},
         stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     container.write("ctl", "RUN 1 null\n")
     container.until("events", "started 1 sleep\n")
@@ -263,6 +264,7 @@ def test_outside_of_a_namespace_of_its_own_it_signals_the_agent_alone(tmp_path: 
 
     assert container.ended() == 0
     assert bystander.poll() is None
+    os.killpg(container.process.pid, signal.SIGKILL)
     bystander.kill()
     bystander.wait()
     container.close()
