@@ -7,6 +7,7 @@ plain files. Only the run's branch is pushed to, and never by force.
 
 import dataclasses
 import os
+import stat
 from pathlib import Path
 
 from deputy.wire import GitToken, Workspace
@@ -159,6 +160,9 @@ class Delivery:
             found = path.lstat()
         except OSError:
             return True
+        if not any(kind(found.st_mode) for kind in (stat.S_ISREG, stat.S_ISLNK, stat.S_ISDIR)):
+            # Git refuses to save anything beside a pipe or a socket in a file's place.
+            return False
         return os.access(path, os.R_OK, follow_symlinks=False) and found.st_size <= _MAX_FILE
 
     async def _refuse_secrets(self, git: Git, tree: str) -> None:

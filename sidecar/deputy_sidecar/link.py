@@ -106,7 +106,7 @@ class Link:
     def exit_code(self, run: int) -> int | None:
         """Return what the shim noted of a run's end; None where it has noted nothing."""
         noted = _read_tail(self._folder / f"exit.{run}", 8)
-        return int(noted) if noted.strip().isdigit() else None
+        return int(noted) if noted.strip().isdecimal() else None
 
     def stderr(self) -> str:
         """Return the end of what the agent wrote to its stderr."""

@@ -285,7 +285,9 @@ class Sidecar:
             self._job[1].cancel()
             self._job = None
         if job is not None and self._job is None:
-            self._job = (job.number, asyncio.create_task(self._work_off(job)))
+            task = asyncio.create_task(self._work_off(job))
+            task.add_done_callback(_notice)
+            self._job = (job.number, task)
 
     async def _work_off(self, job: Job) -> None:
         channel = Channel(self._address)
@@ -303,6 +305,13 @@ class Sidecar:
             self._job[1].cancel()
         self._link.close()
         self._outbox.close()
+
+
+def _notice(task: asyncio.Task[None]) -> None:
+    """Let a task that nobody waits for end the process with its error, not in silence."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        context = {"message": "a job failed", "exception": error}
+        asyncio.get_running_loop().call_exception_handler(context)
 
 
 async def _within(seconds: float, what: Any) -> None:

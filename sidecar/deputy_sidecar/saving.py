@@ -37,6 +37,12 @@ async def save(job: Job, workspace: Workspace, delivery: Delivery, tokens: Token
         return _failed(job, "AgentFailed", f"The clone cannot be read: {error.said}.")
     except SecretInWork as error:
         return _failed(job, "AgentFailed", f"Nothing was pushed: {error}.")
+    except OSError as error:
+        # A full volume, or files that change under our hands: silence would be worse than this.
+        said = error.strerror or type(error).__name__
+        return _failed(
+            job, "AgentFailed", f"The work cannot be taken out of the workspace: {said}."
+        )
     if work.commits == 0:
         return Saved(job.number)
     if work.known:

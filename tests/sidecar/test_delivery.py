@@ -347,3 +347,17 @@ async def test_a_file_that_cannot_be_read_or_is_too_large_is_left_out(
     await deliver(delivery)
 
     assert names(remote) == ["README", "small"]
+
+
+async def test_a_pipe_in_the_place_of_a_file_does_not_keep_the_rest_from_being_saved(
+    make: MakeDelivery, clone: Path, remote: Path
+) -> None:
+    delivery = make()
+    await delivery.remember_start()
+    (clone / "README").unlink()
+    os.mkfifo(clone / "README")
+    (clone / "made").write_text("x")
+
+    await deliver(delivery)
+
+    assert names(remote) == ["README", "made"]

@@ -93,7 +93,9 @@ async def test_stderr_that_grows_is_cut_to_its_end(link: AsyncLink, folder: Path
     link.close()
 
 
-@pytest.mark.parametrize(("text", "code"), [("137\n", 137), ("", None), ("x\n", None)])
+@pytest.mark.parametrize(
+    ("text", "code"), [("137\n", 137), ("", None), ("x\n", None), ("\u00b2", None)]
+)
 async def test_a_noted_exit_status_is_read(
     text: str, code: int | None, link: AsyncLink, folder: Path
 ) -> None:

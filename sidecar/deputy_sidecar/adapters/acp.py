@@ -6,6 +6,7 @@ that may end a run.
 
 import enum
 import json
+import re
 from typing import Any
 
 from deputy.wire import Outcome
@@ -33,6 +34,9 @@ from deputy_sidecar.profiles import DEFAULT, Profile, profile_named
 _HANDSHAKE = "handshake"
 _HANDSHAKE_SECONDS = 180.0
 _METHOD_NOT_FOUND = -32601
+
+#: The escape of one half of a character; where its other half is missing no text can be sent on.
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class _State(enum.Enum):
@@ -83,7 +87,7 @@ class AcpAdapter:
     def line(self, line: bytes) -> list[Output]:
         """Take one line; what is no message of the protocol is counted and passed over."""
         try:
-            message = json.loads(line)
+            message = _parsed(line)
         except (ValueError, RecursionError):
             message = None
         if not isinstance(message, dict):
@@ -210,7 +214,9 @@ class AcpAdapter:
         """Choose the mode in which nobody is asked, where the agent has it and is not in it."""
         modes = result.get("modes")
         modes = modes if isinstance(modes, dict) else {}
-        offered = [one.get("id") for one in modes.get("availableModes") or ()]
+        known = modes.get("availableModes")
+        known = known if isinstance(known, list) else []
+        offered = [one.get("id") for one in known if isinstance(one, dict)]
         wanted = self._profile.unattended_mode
         if wanted not in offered or modes.get("currentModeId") == wanted:
             return [Await(_HANDSHAKE, None), self._prompted()]
@@ -246,6 +252,14 @@ _INITIALIZE: dict[str, Any] = {
     },
     "clientInfo": {"name": "deputy", "title": "Deputy", "version": "0.1.0"},
 }
+
+
+def _parsed(line: bytes) -> Any:
+    """Return the JSON of a line; an agent that cuts texts may leave half a character in it."""
+    found = json.loads(line)
+    if _HALF.search(line):
+        found = json.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))
+    return found
 
 
 def _message(found: dict[str, Any]) -> Send:

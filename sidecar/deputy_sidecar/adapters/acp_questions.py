@@ -143,7 +143,8 @@ def form_of(key: Any, params: dict[str, Any]) -> Form:
     """Read a form."""
     schema = params.get("requestedSchema")
     found = schema.get("properties") if isinstance(schema, dict) else None
-    shapes = {str(k): v for k, v in found.items() if isinstance(v, dict)} if found else {}
+    found = found if isinstance(found, dict) else {}
+    shapes = {str(name): shape for name, shape in found.items() if isinstance(shape, dict)}
     notes = {name: f"{name}_custom" for name in shapes if f"{name}_custom" in shapes}
     fields = [(name, shape) for name, shape in shapes.items() if name not in notes.values()]
     return Form(key, str(params.get("message") or ""), fields, notes)
@@ -153,11 +154,13 @@ def options_of(shape: dict[str, Any]) -> list[tuple[Any, str]]:
     """Return the values that a field may have, with their titles; none where it is free."""
     if shape.get("type") == "boolean":
         return [(True, "Yes"), (False, "No")]
-    if shape.get("type") == "array" and isinstance(shape.get("items"), dict):
-        return options_of({**shape["items"], "oneOf": shape["items"].get("anyOf")})
+    if shape.get("type") == "array" and isinstance(items := shape.get("items"), dict):
+        # Lists of lists are no choice that a person could be given.
+        return options_of({**items, "type": "", "oneOf": items.get("anyOf")})
     named = shape.get("oneOf")
     if isinstance(named, list):
-        return [(o["const"], str(o.get("title") or o["const"])) for o in named if "const" in o]
+        choices = [one for one in named if isinstance(one, dict) and "const" in one]
+        return [(one["const"], str(one.get("title") or one["const"])) for one in choices]
     plain = shape.get("enum")
     return [(one, str(one)) for one in plain] if isinstance(plain, list) else []
 

@@ -27,6 +27,9 @@ QUIET = frozenset({"read", "search", "think", "switch_mode"})
 #: Longest texts of which the lines that changed are counted, in lines.
 _MAX_COMPARED = 2_000
 
+#: How deep in a tool's raw output a text is looked for.
+_MAX_DEPTH = 20
+
 _FENCE = re.compile(r"\A```[a-z]*\n(?P<inside>.*)\n```\s*\Z", re.DOTALL)
 _MCP_NAME = re.compile(r"\Amcp__(?P<server>.+?)__(?P<tool>.+)\Z")
 
@@ -161,16 +164,18 @@ def _block_text(block: Any) -> str:
     return found if isinstance(found, str) else ""
 
 
-def _plain(answer: Any) -> str:
+def _plain(answer: Any, depth: int = 0) -> str:
     """Return the text in a tool's raw output, of which the protocol says nothing."""
+    if depth > _MAX_DEPTH:
+        return ""
     match answer:
         case str():
             return answer
         case [*items]:
-            return "\n".join(text for text in map(_plain, items) if text)
+            return "\n".join(text for item in items if (text := _plain(item, depth + 1)))
         case {"text": str(text)} | {"stdout": str(text)} | {"output": str(text)}:
             return text
         case {"content": found} | {"result": found}:
-            return _plain(found)
+            return _plain(found, depth + 1)
         case _:
             return ""
