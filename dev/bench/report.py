@@ -56,13 +56,8 @@ def shown(value: float | None, unit: Unit) -> str:
     """Return a value as a person reads it."""
     if value is None:
         return "not measured"
-    digits = (
-        0
-        if value >= 100 or (unit is Unit.COUNT and value == int(value))
-        else 1
-        if value >= 1
-        else 2
-    )
+    is_whole = unit is Unit.COUNT and value == int(value)
+    digits = 0 if is_whole or value >= 100 else 1 if value >= 1 else 2
     number = f"{value:,.{digits}f}"
     space = "" if unit in (Unit.PER_SECOND, Unit.COUNT) else " "
     return f"{number}{space}{unit.value}"
