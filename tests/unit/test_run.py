@@ -1,5 +1,6 @@
 """Facts of the decision: what a run needs next."""
 
+import dataclasses
 import datetime as dt
 from typing import Any
 
@@ -374,13 +375,25 @@ def test_a_run_that_never_got_its_pod_times_out_too() -> None:
     assert decide(facts) == Plan((Conclude(words.timed_out(HOUR, None)),))
 
 
+@pytest.mark.parametrize(
+    "facts", [seen(Phase.CLAIMED), seen(Phase.RUNNING, attempt=2, begun=1, pod=None)]
+)
+def test_a_run_whose_blueprint_went_before_its_pod_came_ends_with_a_word(facts: Observed) -> None:
+    gone = dataclasses.replace(
+        facts, blueprint=BlueprintState.MISSING, blueprint_message="create it"
+    )
+
+    problem = Problem(RunReason.BLUEPRINT_NOT_FOUND, "create it.")
+    assert decide(gone) == Plan((Conclude(words.failed(problem)),))
+
+
 # The end
 
 
-def test_a_decided_end_clears_up_and_then_tells() -> None:
+def test_a_decided_end_is_told_whatever_keeps_the_clearing_up() -> None:
     facts = seen(ending=ENDING)
 
-    assert decide(facts) == Plan((SaveLog(), DeletePod(POD_GRACE), TellEnd(ENDING)))
+    assert decide(facts) == Plan((TellEnd(ENDING), SaveLog(), DeletePod(POD_GRACE)))
 
 
 def test_a_log_is_saved_once() -> None:

@@ -16,7 +16,7 @@ from deputy.controller.cluster import (
 )
 from deputy.controller.memory import Memory
 from deputy.controller.status import ending_of
-from deputy.core import routing
+from deputy.core import routing, words
 from deputy.core.admission import NO_SLOT, Slot, slot_of
 from deputy.core.ending import Problem
 from deputy.core.phase import ACTIVE, Phase
@@ -139,7 +139,8 @@ def _readiness(run: AgentRun, blueprint: Blueprint | None) -> tuple[BlueprintSta
     current = blueprint.status.observed_generation == blueprint.metadata.generation
     if ready is None or not current or ready.status == "Unknown":
         said = ready.message if ready is not None else "it was not looked at yet"
-        return BlueprintState.UNKNOWN, f"Blueprint {blueprint.metadata.name} is not ready: {said}"
+        said = words.sentence(f"Blueprint {blueprint.metadata.name} is not ready: {said}")
+        return BlueprintState.UNKNOWN, said
     if ready.status == "True":
         return BlueprintState.READY, ""
     return (

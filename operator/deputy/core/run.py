@@ -288,12 +288,20 @@ def _work(seen: Observed) -> Plan:
         return _replace(seen.pod, left)
     # Before any report counts: a run that was never seen to work cannot succeed.
     if seen.phase is Phase.CLAIMED or seen.begun != seen.attempt:
-        return Plan((Launch(),))
+        return _launch(seen)
     if seen.report is not None:
         return _reported(seen, seen.report)
     if problem := _trouble(seen):
         return Plan((Conclude(words.failed(problem)),))
     return _follow(seen, left)
+
+
+def _launch(seen: Observed) -> Plan:
+    """A run with a slot and without a pod of its attempt: its Blueprint may be gone by now."""
+    if seen.blueprint is BlueprintState.MISSING:
+        problem = Problem(RunReason.BLUEPRINT_NOT_FOUND, f"{seen.blueprint_message}.")
+        return Plan((Conclude(words.failed(problem)),))
+    return Plan((Launch(),))
 
 
 def _replace(old: PodSeen, left: dt.timedelta) -> Plan:
@@ -364,17 +372,16 @@ def _wind_down(seen: Observed, ending: Ending) -> Plan:
 
 
 def _close(seen: Observed, ending: Ending) -> Plan:
-    """How the run ends is recorded: clear up, tell everybody, then call it over."""
-    actions: list[Action] = []
+    """How the run ends is recorded: tell everybody, clear up, then call it over.
+
+    Telling comes first: a node that is gone keeps its logs, and must not keep the last word too.
+    """
+    actions: list[Action] = [] if seen.told else [TellEnd(ending)]
     if seen.pod is not None and not seen.log_saved:
         actions.append(SaveLog())
     if seen.pod is not None and not seen.pod.deleting:
         actions.append(DeletePod(POD_GRACE))
-    if not seen.told:
-        actions.append(TellEnd(ending))
-    elif not actions:
-        actions.append(Finish(ending))
-    return Plan(tuple(actions))
+    return Plan(tuple(actions) or (Finish(ending),))
 
 
 def _after_the_end(seen: Observed) -> Plan:

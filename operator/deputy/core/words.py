@@ -25,6 +25,11 @@ def _ending(reason: RunReason, message: str, text: str) -> Ending:
     return Ending(reason, _bounded(message, MAX_MESSAGE), _bounded(text, MAX_TEXT))
 
 
+def sentence(text: str) -> str:
+    """Return `text`, which may be another system's, as long as a status may hold it."""
+    return _bounded(text, MAX_MESSAGE)
+
+
 def position(place: int) -> str:
     """Say the place in the queue."""
     return f"waiting for a slot, number {place} in the queue"
