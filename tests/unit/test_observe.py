@@ -302,9 +302,18 @@ async def test_an_issue_that_may_not_be_worked_on_is_refused_once_it_was_read(
 
 
 async def test_a_session_that_joined_is_owed_its_first_word(world: World) -> None:
-    world.put_run({"sessions": ["session-1"]}, linear=ISSUE)
+    world.put_run(linear=ISSUE)
+    world.memory.acknowledged = frozenset({"session-1"})
     alone = (await world.look()).acknowledged
     joined = MORE | {"sessionId": "session-2"}
-    world.put_run({"sessions": ["session-1"]}, linear=ISSUE, inbox=[joined])
+    world.put_run(linear=ISSUE, inbox=[joined])
 
     assert (alone, (await world.look()).acknowledged) == (True, False)
+
+
+async def test_a_new_leader_owes_the_first_word_that_an_earlier_one_may_not_have_got_out(
+    world: World,
+) -> None:
+    world.put_run({"phase": "Running", "sessions": ["session-1"]}, linear=ISSUE)
+
+    assert not (await world.look()).acknowledged

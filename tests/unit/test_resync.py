@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from deputy.api.agentrun import AgentRun
 from deputy.controller import resync
 from deputy.controller.cluster import Cluster, Key
 from deputy.controller.resync import Resync
@@ -48,8 +49,12 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resync, "_LAG", 0.0)
 
 
+def _nobody(_run: AgentRun) -> None:
+    """Tell nobody."""
+
+
 def made(kube: Kube, cluster: Cluster, looked: list[Key]) -> Resync:
-    return Resync(kube, cluster, (NAMESPACE,), looked.append, looked.append)
+    return Resync(kube, cluster, (NAMESPACE,), looked.append, looked.append, run_gone=_nobody)
 
 
 async def test_a_watch_that_missed_a_change_is_healed_and_the_second_time_is_called_silent() -> (
@@ -79,6 +84,18 @@ async def test_a_deletion_that_the_watch_missed_is_made_up_for() -> None:
     await made(Lists([]), cluster, [])._compare()
 
     assert cluster.runs.get(NAMESPACE, "a") is None
+
+
+async def test_the_sessions_of_a_run_whose_deletion_the_watch_missed_are_told() -> None:
+    cluster, gone, looked = Cluster(), list[AgentRun](), list[Key]()
+    cluster.runs.put(body("a", 1))
+    compared = Resync(
+        Lists([]), cluster, (NAMESPACE,), looked.append, looked.append, run_gone=gone.append
+    )
+
+    await compared._compare()
+
+    assert [run.metadata.uid for run in gone] == ["uid-a"]
 
 
 async def test_a_run_that_came_while_the_list_was_made_is_no_sign_of_a_silent_watch() -> None:

@@ -133,7 +133,6 @@ class Actor:
         found = owed(
             run.metadata.name, run.metadata.uid, linear.session_id, linear.activity_id, others
         )
-        known = memory.acknowledged | set(run.status.sessions)
         for session in sessions_of(run):
             self._tracker.open_session(session)
         self._submit(
@@ -144,7 +143,7 @@ class Actor:
                 Priority.ACKNOWLEDGEMENT,
             )
             for word in found
-            if word.session_id not in known
+            if word.session_id not in memory.acknowledged
         )
         memory.acknowledged |= set(sessions_of(run))
 
@@ -213,6 +212,7 @@ class Actor:
         audience = audience_of(self._cluster, run)
         if audience is not None:
             self._submit(telling.start(audience))
+            memory.begun = True
         name = pod_name(run.metadata.name, run.spec.attempt)
         wanted = status.moved(
             run, Phase.LAUNCHING, RunReason.POD_CREATED, f"pod {name} starts", now
@@ -232,7 +232,10 @@ class Actor:
         await self._write(run, wanted)
         audience = audience_of(self._cluster, run)
         if audience is not None and first:
-            self._submit(telling.progressed(audience, to.phase, memory.talk.plan))
+            # The leader that made the pod may have died before the tracker heard of it.
+            begun = () if memory.begun else telling.start(audience)
+            self._submit((*begun, *telling.progressed(audience, to.phase, memory.talk.plan)))
+            memory.begun = True
 
     async def _open_pull_request(self, run: AgentRun, memory: Memory) -> None:
         audience, report = audience_of(self._cluster, run), memory.talk.report

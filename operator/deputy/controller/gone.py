@@ -25,8 +25,11 @@ class Gone:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def run_gone(self, body: dict[str, Any]) -> None:
+        """Follow up the last word that a watch has of a run."""
+        self.follow_up(AgentRun.model_validate(body, extra="ignore"))
+
+    def follow_up(self, run: AgentRun) -> None:
         """Tell the sessions of a deleted run, unless they were told."""
-        run = AgentRun.model_validate(body, extra="ignore")
         self._memories.forget(run.metadata.uid)
         if run.status.phase in TERMINAL or run.spec.linear is None:
             return

@@ -25,6 +25,8 @@ class Memory:
     issue: IssueSeen | None = None
     acknowledged: frozenset[str] = frozenset()
     """Sessions whose first word was handed to the tracker."""
+    begun: bool = False
+    """Whether this leader has told the tracker that work begins."""
     noted: tuple[str, str, int] | None = None
     """Reason, message and place of the wait that status and sessions tell."""
     pull_request: PullRequestSeen | None = None

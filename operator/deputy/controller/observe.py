@@ -157,7 +157,8 @@ def _undelivered(run: AgentRun, memory: Memory) -> int:
 
 
 def _is_acknowledged(run: AgentRun, memory: Memory) -> bool:
-    return set(sessions_of(run)) <= memory.acknowledged | set(run.status.sessions)
+    # What an earlier leader handed over may have died with it: a new one says it again.
+    return set(sessions_of(run)) <= memory.acknowledged
 
 
 def _refusal(run: AgentRun, spec: BlueprintSpec | None, memory: Memory) -> Problem | None:

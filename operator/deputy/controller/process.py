@@ -177,14 +177,15 @@ class _Leader:
         )
         self._runs: WorkQueue[Key] = WorkQueue(runs.work)
         self._blueprints: WorkQueue[Key] = WorkQueue(blueprints.work, workers=2)
+        gone = Gone(self._memories, tracker)
         resync = Resync(
             self._kube,
             self._cluster,
             self._settings.agent_namespaces,
             self._look_at_run,
             self._look_at_blueprint,
+            run_gone=gone.follow_up,
         )
-        gone = Gone(self._memories, tracker)
         listeners = Listeners(self._run_changed(desk), gone.run_gone, self._look_at_blueprint)
         await _patiently(resync.seed)
         app = Relay(desk, Authenticator(self._kube)).app()

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from deputy.api.agentrun import AgentRun
 from deputy.controller import metrics
 from deputy.controller.cluster import Cluster, Key
 from deputy.controller.store import Store
@@ -45,12 +46,15 @@ class Resync:
         namespaces: tuple[str, ...],
         run_changed: Callable[[Key], None],
         blueprint_changed: Callable[[Key], None],
+        *,
+        run_gone: Callable[[AgentRun], None],
     ) -> None:
         self._kube = kube
         self._cluster = cluster
         self._namespaces = namespaces
         self._run_changed = run_changed
         self._blueprint_changed = blueprint_changed
+        self._run_gone = run_gone
         self._stale_in_a_row = 0
         self._good_at = time.monotonic()
 
@@ -91,13 +95,22 @@ class Resync:
         await asyncio.sleep(_LAG if late or gone else 0)
         # What the watches have told by now they had not missed.
         missed = sum(store.put(body) for store, body in late)
-        missed += sum(sight.store.drop(*sight.key, sight.version) for sight in gone)
+        missed += sum(self._dropped(sight) for sight in gone)
         self._stale_in_a_row = self._stale_in_a_row + 1 if missed else 0
         self._good_at = time.monotonic()
         if missed:
             metrics.STALE_WATCH.inc(missed)
             _log.warning("the watches had missed changes", count=missed)
             self._look_at_all()
+
+    def _dropped(self, sight: _Sight) -> bool:
+        """Forget what is gone; where it is a run its sessions have heard nothing of that yet."""
+        thing = sight.store.get(*sight.key)
+        if not sight.store.drop(*sight.key, sight.version):
+            return False
+        if isinstance(thing, AgentRun):
+            self._run_gone(thing)
+        return True
 
     def _look_at_all(self) -> None:
         for key in self._cluster.runs.keys():  # noqa: SIM118  a store is no dict
