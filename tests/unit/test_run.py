@@ -309,11 +309,11 @@ def test_a_pull_request_that_shows_other_commits_is_looked_at_again() -> None:
     assert decide(facts) == Plan((OpenPullRequest(),))
 
 
-def test_a_pull_request_that_cannot_be_had_fails_the_run() -> None:
+def test_a_pull_request_that_cannot_be_had_fails_the_run_and_names_the_branch() -> None:
     problem = Problem(RunReason.PULL_REQUEST_REFUSED, "the token may not open one.")
     facts = seen(has_repository=True, report=report(), pull_request_problem=problem)
 
-    assert decide(facts) == Plan((Conclude(words.failed(problem)),))
+    assert decide(facts) == Plan((Conclude(words.failed(problem, report())),))
 
 
 # Stop and time limit

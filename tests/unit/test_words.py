@@ -28,6 +28,15 @@ def test_a_stop_names_the_branch_that_holds_the_work() -> None:
     )
 
 
+def test_a_problem_in_another_systems_words_ends_before_ours_begin() -> None:
+    found = words.failed(Problem(RunReason.PULL_REQUEST_REFUSED, "403; give it the right (x)"))
+
+    assert found.text == (
+        "This did not work: 403; give it the right (x). "
+        "To try again, reply here or delegate the issue anew."
+    )
+
+
 def test_a_stop_without_work_promises_none() -> None:
     assert "branch" not in words.stopped(None).text
     assert "branch" not in words.stopped(report(head_sha="")).text

@@ -350,7 +350,7 @@ def _reported(seen: Observed, report: Finished) -> Plan:
     if report.commits == 0:
         return Plan((Conclude(words.no_changes(report)),))
     if seen.pull_request_problem is not None:
-        return Plan((Conclude(words.failed(seen.pull_request_problem)),))
+        return Plan((Conclude(words.failed(seen.pull_request_problem, report)),))
     if seen.pull_request is None or seen.pull_request.head_sha != report.head_sha:
         return Plan((OpenPullRequest(),))
     return Plan(

@@ -25,6 +25,11 @@ def _ending(reason: RunReason, message: str, text: str) -> Ending:
     return Ending(reason, _bounded(message, MAX_MESSAGE), _bounded(text, MAX_TEXT))
 
 
+def _ended(text: str) -> str:
+    """Return `text` with an end, so that another sentence can follow."""
+    return text if text.endswith((".", "!", "?", "…", "`")) else f"{text}."
+
+
 def sentence(text: str) -> str:
     """Return `text`, which may be another system's, as long as a status may hold it."""
     return _bounded(text, MAX_MESSAGE)
@@ -70,7 +75,7 @@ def not_picked_up(reason: RunReason, message: str) -> Ending:
 
 def failed(problem: Problem, report: Finished | None = None) -> Ending:
     """Tell what went wrong; `problem.message` names the next step, `report` what was saved."""
-    text = f"This did not work: {problem.message}{_saved(report)} {_RETRY}"
+    text = f"This did not work: {_ended(problem.message)}{_saved(report)} {_RETRY}"
     return _ending(problem.reason, problem.message, text)
 
 
@@ -80,7 +85,8 @@ def reported_failure(report: Finished) -> Ending:
     known = {reason.value: reason for reason in RunReason if phase_of_end(reason) is Phase.FAILED}
     reason = known.get(report.reason, RunReason.AGENT_FAILED)
     first = report.text.strip().splitlines() or ["the agent failed and gave no reason"]
-    text = f"This did not work: {report.text.strip() or first[0]}{_saved(report)} {_RETRY}"
+    told = report.text.strip() or first[0]
+    text = f"This did not work: {_ended(told)}{_saved(report)} {_RETRY}"
     return _ending(reason, first[0], text)
 
 
