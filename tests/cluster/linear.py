@@ -1,5 +1,6 @@
 """What people do in the simulated Linear, and what they see there."""
 
+import asyncio
 import dataclasses
 import time
 from collections.abc import Sequence
@@ -175,6 +176,18 @@ class Linear:
             if not found or found[-1] != plan:
                 found.append(plan)
         return found
+
+    async def until_delivered(
+        self, session: str, count: int, within: float = PATIENCE
+    ) -> list[dict[str, Any]]:
+        """Return the webhooks about a session once so many were answered."""
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline:
+            found = await self.deliveries(session)
+            if sum(one["state"] == "delivered" for one in found) >= count:
+                return found
+            await asyncio.sleep(0.05)
+        pytest.fail(f"after {within} seconds not {count} deliveries", pytrace=False)
 
     async def deliveries(self, session: str) -> list[dict[str, Any]]:
         """Return the webhooks about a session, oldest first."""

@@ -76,6 +76,19 @@ class Objects:
             within,
         )
 
+    async def run_until_attempt(
+        self, name: str, attempt: int, within: float = PATIENCE
+    ) -> dict[str, Any]:
+        """Return a run once its status tells of an attempt that works."""
+        return await self._until(
+            resources.agentruns(self.namespace),
+            name,
+            lambda run: (
+                run.get("status", {}).get("attempt") == attempt and phase_of(run) == "Running"
+            ),
+            within,
+        )
+
     async def runs_until(
         self, good: Callable[[Mapping[str, dict[str, Any]]], bool], within: float = PATIENCE
     ) -> None:
@@ -126,11 +139,21 @@ class Objects:
         items: list[dict[str, Any]] = found["items"]
         return items
 
-    async def until_no_pod(self, run: Mapping[str, Any], within: float = PATIENCE) -> None:
-        """Return once a run has no pod any more."""
+    async def pods_until(
+        self,
+        run: Mapping[str, Any],
+        good: Callable[[Mapping[str, dict[str, Any]]], bool],
+        within: float = PATIENCE,
+    ) -> list[dict[str, Any]]:
+        """Return the pods of a run once, by name, they are `good`."""
         path = resources.pods(self.namespace)
         label = f"deputy.dev/run={run['metadata']['uid']}"
-        await self._watched(path, lambda there: not there, within, labelSelector=label)
+        there = await self._watched(path, good, within, labelSelector=label)
+        return list(there.values())
+
+    async def until_no_pod(self, run: Mapping[str, Any], within: float = PATIENCE) -> None:
+        """Return once a run has no pod any more."""
+        await self.pods_until(run, lambda there: not there, within)
 
     async def pod_until(
         self,

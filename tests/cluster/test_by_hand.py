@@ -69,5 +69,35 @@ async def test_a_finished_run_keeps_its_log_and_leaves_no_pod(place: Place) -> N
         key: gzip.decompress(base64.b64decode(text)).decode()
         for key, text in log["binaryData"].items()
     }
-    assert "to stderr" in texts["agent.log.gz"]
+    assert texts["agent.log.gz"] == "to stderr\n"
     await place.objects.until_no_pod(run)
+
+
+async def test_a_run_is_stopped_by_its_desired_state(place: Place, kubectl: Kubectl) -> None:
+    await place.blueprint(shell("echo I begin; sleep 600"), linear=False)
+    name = await place.objects.start(place.name, "Take your time")
+    await place.objects.run_until(name, "Running")
+
+    patch = '{"spec":{"desiredState":"Stopped"}}'
+    kubectl("patch", "run", name, "-n", place.deputy.namespace, "--type=merge", "-p", patch)
+
+    run = await place.objects.run_until_over(name)
+    assert (run["status"]["phase"], run["status"]["reason"]) == ("Stopped", "StoppedByUser")
+    await place.objects.until_no_pod(run)
+
+
+async def test_a_raised_attempt_begins_anew_in_a_fresh_workspace(
+    place: Place, kubectl: Kubectl
+) -> None:
+    script = "test -e old && echo old || echo fresh; touch old; sleep 600"
+    await place.blueprint(shell(script), linear=False)
+    name = await place.objects.start(place.name, "Take your time")
+    await place.objects.run_until(name, "Running")
+
+    patch = '{"spec":{"attempt":2}}'
+    kubectl("patch", "run", name, "-n", place.deputy.namespace, "--type=merge", "-p", patch)
+
+    run = await place.objects.run_until_attempt(name, 2)
+    (pod,) = await place.objects.pods_until(run, lambda there: set(there) == {f"{name}-2"})
+    assert pod["metadata"]["name"] == f"{name}-2"
+    await place.objects.run_until(name, "Running")

@@ -48,7 +48,10 @@ async def test_a_question_of_the_agent_waits_for_its_answer(place: Place) -> Non
     await place.linear.do("reply", session=session, body="green")
 
     seen = await place.linear.until_over(session)
-    assert asked.said("elicitation") == ["Which colour?"]
+    (question,) = [one for one in asked.history if one["type"] == "elicitation"]
+    assert question["content"]["body"] == "Which colour?"
+    assert question["signal"] == "select"
+    assert [one["value"] for one in question["signalMetadata"]["options"]] == ["red", "green"]
     assert seen.closing == [("response", "answer: green.")]
 
 
