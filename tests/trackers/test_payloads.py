@@ -173,6 +173,15 @@ def test_a_mention_that_stands_nowhere_has_no_words(context: str) -> None:
     assert event.text == ""
 
 
+def test_half_a_character_at_the_end_of_a_cut_text_makes_no_event_unreadable() -> None:
+    found = body("agent_session_created_delegation") | {"promptContext": "cut \ud83d"}
+
+    event = event_of(found)
+
+    assert isinstance(event, SessionCreated)
+    assert event.prompt_context == "cut ?"
+
+
 @pytest.mark.parametrize("name", ["created_mention", "created_delegation"])
 def test_a_session_on_something_that_is_no_issue_is_an_event_of_its_own(name: str) -> None:
     found = body(f"agent_session_{name}")

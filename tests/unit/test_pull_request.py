@@ -47,6 +47,10 @@ def test_issue_called_main_does_not_work_on_the_branch_main() -> None:
     assert branch_name("main", "ENG-123", "main") == "deputy/eng-123-main"
 
 
+def test_an_issue_without_an_identifier_does_not_work_on_the_branch_main_either() -> None:
+    assert branch_name("main", "", "main") == "deputy/main"
+
+
 @pytest.mark.parametrize(
     ("wished", "valid"),
     [

@@ -6,17 +6,17 @@ and a template is filled in one pass, so that no text of theirs is taken for a p
 
 import dataclasses
 import hashlib
-import re
 import string
 from collections.abc import Mapping
 
 #: Longest prompt that an AgentRun holds, in characters.
 LONGEST = 131_072
 _LONGEST_TITLE = 256
-_BRANCH = re.compile(r"\$(?:branch\b|\{branch\})")
+#: Stands for the branch until it is known; not `$branch`, which an issue's own text may hold.
+_BRANCH = "${deputy.branch}"
 
 DEFAULT_TEMPLATE = """\
-You work on the issue $identifier, «$title», for the person who delegated it to you.
+You work on the issue $identifier for the person who delegated it to you.
 
 The current directory is a clone of the repository, on a branch made for this issue.
 
@@ -61,8 +61,8 @@ class IssueText:
 def compose(template: str, issue: IssueText, branch: str | None = None) -> str:
     """Return the task for an issue; an empty `template` means ours.
 
-    At most `LONGEST` characters long: texts of the issue are shortened first. Without `branch`,
-    `$branch` stays in place for `with_branch`.
+    At most `LONGEST` characters long: texts of the issue are shortened first. Without `branch`
+    its place is kept for `with_branch`.
     """
     return _fit(template or DEFAULT_TEMPLATE, issue, branch, "", LONGEST)
 
@@ -74,7 +74,7 @@ def follow_up(template: str, issue: IssueText, message: str, branch: str | None 
 
 def with_branch(text: str, branch: str) -> str:
     """Return `text` with the name of the branch, which is known once the run is admitted."""
-    return _BRANCH.sub(lambda _: branch, text)
+    return text.replace(_BRANCH, branch)
 
 
 def fence(label: str, text: str) -> str:
@@ -108,14 +108,14 @@ def _fill(template: str, fields: Mapping[str, str]) -> str:
 def _fields(issue: IssueText, branch: str | None, room: int) -> dict[str, str]:
     title = " ".join(issue.title.split())[: min(room, _LONGEST_TITLE)]
     context = issue.context or f"{issue.title}\n\n{issue.description}"
-    fields = {
+    return {
         "identifier": issue.identifier,
         "title": title,
         "description": fence("description", _cut(issue.description, room)),
         "context": fence("issue", _cut(context, room)),
         "url": issue.url,
+        "branch": _BRANCH if branch is None else branch,
     }
-    return fields if branch is None else fields | {"branch": branch}
 
 
 def _cut(text: str, room: int) -> str:

@@ -47,7 +47,8 @@ def branch_name(wished: str, identifier: str, title: str) -> str:
     `wished` is the tracker's own suggestion. It counts only with the identifier in it: without,
     the tracker would not see the branch, and an issue called "main" would be pushed to `main`.
     """
-    suggested = _valid(wished) if identifier.lower() in wished.lower() else ""
+    is_the_issues = bool(identifier) and identifier.lower() in wished.lower()
+    suggested = _valid(wished) if is_the_issues else ""
     return suggested or _valid(_own_branch(identifier, title)) or "deputy/work"
 
 

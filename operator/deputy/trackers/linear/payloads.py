@@ -272,8 +272,9 @@ def _text(found: _Object, name: str) -> str:
 
 
 def _words(found: _Object, name: str) -> str:
+    """Return what people wrote; a text that was cut may end in half a character, which is lost."""
     value = found.get(name)
-    return value if isinstance(value, str) else ""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
 def _maybe(found: _Object, name: str) -> str | None:
