@@ -7,6 +7,7 @@ import pytest
 
 from deputy.controller import desk as desks
 from deputy.core.phase import Phase
+from deputy.trackers.linear.writer import WriterStopped
 from deputy.trackers.updates import PostActivity, SetPlan, Thought
 from deputy.wire import (
     Answered,
@@ -70,6 +71,18 @@ async def test_only_what_comes_before_the_first_gap_is_safe(
     world.tracker.sent[2][1].set_result("")
 
     assert await taking == EventsAnswer(1)
+
+
+async def test_what_a_leader_that_ends_has_not_written_is_not_safe(world: World) -> None:
+    world.tracker.at_once = False
+    call = asyncio.ensure_future(world.take(Hello(), Said("I see.")))
+    while not world.tracker.sent:
+        await asyncio.sleep(0)
+    ((_, future),) = world.tracker.sent
+
+    future.set_exception(WriterStopped("the writer has stopped"))
+
+    assert await call == EventsAnswer(1)
 
 
 async def test_an_event_is_answered_as_soon_as_the_tracker_has_it(world: World) -> None:

@@ -211,7 +211,8 @@ class RunDesk:
         for numbered, future in shown:
             left = max(0.0, deadline - asyncio.get_running_loop().time())
             done, _ = await asyncio.wait((future,), timeout=left)
-            if not done:
+            if not done or future.exception() is not None:
+                # Too slow, or the writer ended with its leadership: the sidecar sends it again.
                 return refused
             if reason := future.result():
                 refused[numbered.seq] = reason
