@@ -101,10 +101,15 @@ def _connection(settings: OperatorSettings) -> Connection:
 
 async def _acquired(leadership: Leadership, stop: asyncio.Event) -> bool:
     """Wait to lead; return False where the process was asked to end before."""
-    tasks = [asyncio.ensure_future(leadership.acquire()), asyncio.ensure_future(stop.wait())]
-    _, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in rest:
-        task.cancel()
+    acquiring = asyncio.ensure_future(leadership.acquire())
+    asked = asyncio.ensure_future(stop.wait())
+    await asyncio.wait((acquiring, asked), return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    if not acquiring.done():
+        acquiring.cancel()
+        return False
+    # Who could not even ask for the lease must not lead.
+    acquiring.result()
     return not stop.is_set()
 
 
