@@ -87,6 +87,7 @@ def test_a_run_is_created_with_all_that_it_needs() -> None:
                     "app.kubernetes.io/part-of": "deputy",
                     "app.kubernetes.io/managed-by": "deputy",
                 },
+                "annotations": {"deputy.dev/received": NOW.isoformat(timespec="microseconds")},
             },
             "spec": {
                 "blueprintRef": {"name": "api"},

@@ -12,6 +12,10 @@ GROUP = "deputy.dev"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 
+#: Annotation of a run: when its delegation reached us. A creationTimestamp has whole seconds, and
+#: five issues that are delegated within one of them still have an order.
+RECEIVED = "deputy.dev/received"
+
 #: A name of a Kubernetes object.
 Name = Annotated[
     str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
@@ -104,6 +108,8 @@ class ObjectMeta(Observed):
     """When its deletion was asked for."""
     labels: dict[str, str] = {}
     """Its labels."""
+    annotations: dict[str, str] = {}
+    """Its annotations."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

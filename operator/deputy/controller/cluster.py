@@ -1,6 +1,7 @@
 """What the operator knows of the cluster: the stores that watches, lists and writes feed."""
 
 import dataclasses
+import datetime as dt
 import hashlib
 import json
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from pydantic import BaseModel
 
 from deputy.api.agentrun import AgentRun, InboxEntry, InboxKind
 from deputy.api.blueprint import Blueprint, BlueprintSpec
+from deputy.api.meta import RECEIVED
 from deputy.controller.store import Store
 from deputy.core.admission import Contender
 from deputy.kube.workspace import pod_name
@@ -90,9 +92,18 @@ def contender(run: AgentRun, priority: int | None = None) -> Contender:
         name=run.metadata.name,
         phase=run.status.phase,
         priority=priority if priority is not None else known,
-        created=created,
+        created=_received(run) or created,
         ended=is_decided(run),
     )
+
+
+def _received(run: AgentRun) -> dt.datetime | None:
+    """Return when the delegation of `run` reached us, to the microsecond, where that is noted."""
+    try:
+        found = dt.datetime.fromisoformat(run.metadata.annotations.get(RECEIVED, ""))
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None
 
 
 def sessions_of(run: AgentRun) -> tuple[str, ...]:

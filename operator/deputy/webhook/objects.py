@@ -4,7 +4,7 @@ import datetime as dt
 from typing import Any
 
 from deputy.api.agentrun import AgentRunSpec, InboxEntry, InboxKind, LinearIssue
-from deputy.api.meta import API_VERSION
+from deputy.api.meta import API_VERSION, RECEIVED
 from deputy.core import claim
 from deputy.trackers import events
 from deputy.webhook.runs import NewRun
@@ -16,7 +16,9 @@ _LONGEST_REFERENCE = 256
 _LONGEST_ADDRESS = 2048
 
 
-def new_run(namespace: str, issue: str, number: int, spec: AgentRunSpec) -> NewRun:
+def new_run(
+    namespace: str, issue: str, number: int, spec: AgentRunSpec, now: dt.datetime
+) -> NewRun:
     """Return the object that claims the issue with this hash."""
     name = claim.run_name(issue, number)
     # The inbox is there from the start: a JSON patch adds to a list, it does not make one.
@@ -34,6 +36,7 @@ def new_run(namespace: str, issue: str, number: int, spec: AgentRunSpec) -> NewR
                 "app.kubernetes.io/part-of": "deputy",
                 "app.kubernetes.io/managed-by": "deputy",
             },
+            "annotations": {RECEIVED: now.isoformat(timespec="microseconds")},
         },
         "spec": always | spec.model_dump(mode="json", by_alias=True, exclude_defaults=True),
     }

@@ -69,7 +69,7 @@ class SessionWish:
             linear=linear_issue(event, event.delegator),
             desired_state=DesiredState.STOPPED if stopped else DesiredState.ACTIVE,
         )
-        return new_run(found.namespace, self.issue, number, spec)
+        return new_run(found.namespace, self.issue, number, spec, self.now)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class PromptWish:
             desired_state=DesiredState.STOPPED if stopped else DesiredState.ACTIVE,
             inbox=[stop] if stop else [],
         )
-        return new_run(found.namespace, self.issue, number, spec)
+        return new_run(found.namespace, self.issue, number, spec, self.now)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
