@@ -191,8 +191,22 @@ async def test_the_token_is_the_blueprints(world: World) -> None:
         (REPOSITORY, None, '"forge" does not exist in namespace agents; create it'),
         (REPOSITORY, {"data": {"password": "eA=="}}, "has no key `token`; add it"),
         (REPOSITORY, {}, "has no key `token`; add it"),
+        (REPOSITORY, {"data": None}, "has no key `token`; add it"),
+        (REPOSITORY, {"data": {"token": ""}}, "holds no token; set it"),
+        (REPOSITORY, {"data": {"token": "dHdvIHdvcmRz"}}, "holds no token; set it"),
+        (REPOSITORY, {"data": {"token": "/w=="}}, "holds no token; set it"),
     ],
-    ids=["no repository", "no reference", "no secret", "another key", "empty"],
+    ids=[
+        "no repository",
+        "no reference",
+        "no secret",
+        "another key",
+        "empty",
+        "no data",
+        "blank",
+        "words",
+        "no text",
+    ],
 )
 async def test_a_token_that_is_not_there_is_named_with_what_to_do(
     world: World, repository: Any, secret: Any, message: str

@@ -76,8 +76,7 @@ async def test_only_what_comes_before_the_first_gap_is_safe(
 async def test_what_a_leader_that_ends_has_not_written_is_not_safe(world: World) -> None:
     world.tracker.at_once = False
     call = asyncio.ensure_future(world.take(Hello(), Said("I see.")))
-    while not world.tracker.sent:
-        await asyncio.sleep(0)
+    await world.until(lambda: bool(world.tracker.sent))
     ((_, future),) = world.tracker.sent
 
     future.set_exception(WriterStopped("the writer has stopped"))

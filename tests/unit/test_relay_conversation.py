@@ -146,3 +146,13 @@ def test_the_finish_wakes_the_poll_once() -> None:
     talk.finish()
 
     assert (first.is_set(), second.is_set(), talk.finished) == (True, False, True)
+
+
+def test_a_conversation_that_is_over_keeps_nothing_of_what_was_said() -> None:
+    talk = Conversation("uid-1", 1)
+    talk.hear((Message("task-1", MessageKind.PROMPT, "Fix it."),))
+
+    talk.finish()
+
+    assert (talk.prompts, talk.arrived) == ((), {})
+    assert talk.messages_after("task-1") == (FINISH,)

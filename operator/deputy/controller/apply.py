@@ -264,8 +264,7 @@ class Actor:
         await self._write(run, wanted)
         if memory.talk.stop_asked is not None:
             metrics.STOP_SECONDS.observe((now - memory.talk.stop_asked).total_seconds())
-        memory.talk.finished = True
-        memory.talk.wake()
+        memory.talk.finish()
         self._next_in_line(run)
 
     def _next_in_line(self, run: AgentRun) -> None:

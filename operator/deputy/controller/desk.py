@@ -111,9 +111,10 @@ class RunDesk:
         """Return what is remembered of `run`, with what its object tells filled in."""
         memory = self._memories.of(run.metadata.uid, _attempt_of(run))
         _take_over(memory.talk, run)
-        memory.talk.hear(prompts_of(run))
         if is_decided(run) or run.status.phase in TERMINAL:
             memory.talk.finish()
+        else:
+            memory.talk.hear(prompts_of(run))
         return memory
 
     async def _run_of(self, caller: Caller) -> AgentRun:
@@ -268,13 +269,20 @@ async def read_token(kube: Kube, namespace: str, name: str) -> str:
     """Return the key `token` of a Secret; raise `NoToken` naming what to create."""
     try:
         secret = await kube.get(resources.secrets(namespace, name))
-        return base64.b64decode(secret["data"]["token"]).decode().strip()
+        token = base64.b64decode(secret["data"]["token"]).decode("ascii").strip()
     except NotFound:
         raise NoToken(
             f'Secret "{name}" does not exist in namespace {namespace}; create it with the key '
             "`token`, or change spec.repository.credentialsSecretRef of the Blueprint"
         ) from None
-    except KeyError:
+    except (KeyError, TypeError):
         raise NoToken(
             f'Secret "{name}" in namespace {namespace} has no key `token`; add it'
         ) from None
+    except ValueError:
+        token = ""
+    if len(token.split()) != 1:
+        raise NoToken(
+            f'the key `token` of Secret "{name}" in namespace {namespace} holds no token; set it'
+        )
+    return token

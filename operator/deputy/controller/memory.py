@@ -57,8 +57,7 @@ class Memories:
         """Drop the memory of a run that is gone, and let its sidecar's polls end."""
         found = self._by_uid.pop(uid, None)
         if found is not None:
-            found.talk.finished = True
-            found.talk.wake()
+            found.talk.finish()
 
     def wake_all(self) -> None:
         """Let every waiting poll answer, so that the relay can end."""

@@ -73,7 +73,12 @@ class Conversation:
             self.wake()
 
     def finish(self) -> None:
-        """Have the sidecar told, at once, that nothing is wanted of it any more."""
+        """Have the sidecar told, at once, that nothing is wanted of it any more.
+
+        What people said is forgotten: finished runs are many, and live for a day.
+        """
+        self.prompts = ()
+        self.arrived.clear()
         if not self.finished:
             self.finished = True
             self.wake()
