@@ -6,7 +6,7 @@ from typing import Any
 from deputy.core.acknowledge import FIRST
 from tests.cluster.blueprints import scripted
 from tests.cluster.conftest import Place
-from tests.cluster.linear import Session
+from tests.cluster.linear import PATIENCE, Session
 
 STEPS = range(1, 11)
 #: Seconds from the delegation to the end of a run that nobody disturbs, about.
@@ -56,6 +56,16 @@ def undisturbed(session: Session) -> Outcome:
     return Outcome(told, [str(n) for n in STEPS], "Succeeded", "PullRequestOpened", 1)
 
 
+def assert_told_as_far_as_it_came(outcome: Outcome) -> None:
+    """Everything that was done is on the branch and was told, but perhaps the last step."""
+    told = outcome.told[:-1]
+    done = [text for kind, text in told if kind == "action"]
+    assert told == TOLD[: len(told)]
+    assert outcome.steps == [str(n) for n in STEPS[: len(outcome.steps)]]
+    assert len(outcome.steps) - len(done) in (0, 1)
+    assert outcome.pull_requests == 0
+
+
 async def prepare(place: Place) -> None:
     """Make a Blueprint whose agent numbers what it does."""
     await place.blueprint(scripted(), {"maxConcurrentRuns": 10}, repository=True)
@@ -69,9 +79,9 @@ class Started:
     session: str
     run: dict[str, Any]
 
-    async def over(self) -> Session:
+    async def over(self, within: float = PATIENCE) -> Session:
         """Return the session once it has ended."""
-        return await self.place.linear.until_over(self.session)
+        return await self.place.linear.until_over(self.session, within)
 
     async def outcome(self, session: Session) -> Outcome:
         """Return what came of the run once it is over."""

@@ -5,6 +5,7 @@ processes are ours to end, each told from all others by the id of its container.
 """
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -46,6 +47,15 @@ class Process:
     def kill(self) -> bool:
         """Kill this very process; return whether it was still there."""
         return self.send(signal.SIGKILL)
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let this process do nothing meanwhile, though its connections stay."""
+        assert self.send(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.send(signal.SIGCONT)
 
 
 def container_of(pod: Mapping[str, Any], name: str) -> str:

@@ -79,13 +79,13 @@ class Replicas:
         )
 
     async def scale(self, count: int) -> None:
-        """Have `count` replicas; return once there are."""
+        """Have `count` replicas; return once there are, and all are ready."""
         namespace = self._objects.namespace
         path = f"/apis/apps/v1/namespaces/{namespace}/deployments/deputy-{self._component}"
         await self._kube.patch(path, {"spec": {"replicas": count}})
         await self._objects.until(
             resources.pods(namespace),
-            lambda there: len(there) == sum(map(_is_fresh, there.values())) == count,
+            lambda there: len(there) == sum(map(_is_ready, there.values())) == count,
             labelSelector=self._selector,
         )
 
@@ -95,7 +95,11 @@ def _restarts(pod: dict[str, Any]) -> int:
     return sum(one["restartCount"] for one in statuses)
 
 
-def _is_fresh(pod: dict[str, Any]) -> bool:
+def _is_ready(pod: dict[str, Any]) -> bool:
     conditions = pod.get("status", {}).get("conditions", ())
     ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
-    return ready and not _restarts(pod) and "deletionTimestamp" not in pod["metadata"]
+    return ready and "deletionTimestamp" not in pod["metadata"]
+
+
+def _is_fresh(pod: dict[str, Any]) -> bool:
+    return _is_ready(pod) and not _restarts(pod)

@@ -16,11 +16,11 @@ from tests.cluster.linear import Linear, Session
 from tests.cluster.numbered import (
     LIFE,
     SCRIPT,
-    STEPS,
     TOLD,
     WORK,
     Outcome,
     Started,
+    assert_told_as_far_as_it_came,
     prepare,
     start,
     undisturbed,
@@ -155,16 +155,6 @@ async def test_an_agent_that_was_killed_ends_its_run_as_an_error_with_the_reason
         assert (kind, text[: len(reason)]) == ("error", reason)
         assert (outcome.phase, outcome.reason) == ("Failed", "AgentKilled")
         assert_told_as_far_as_it_came(outcome)
-
-
-def assert_told_as_far_as_it_came(outcome: Outcome) -> None:
-    """Everything that was done is on the branch and was told, but perhaps the last step."""
-    told = outcome.told[:-1]
-    done = [text for kind, text in told if kind == "action"]
-    assert told == TOLD[: len(told)]
-    assert outcome.steps == [str(n) for n in STEPS[: len(outcome.steps)]]
-    assert len(outcome.steps) - len(done) in (0, 1)
-    assert outcome.pull_requests == 0
 
 
 PROMPTS = range(1, 5)
