@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from deputy.wire import Workspace, workspace_from_environment
 from deputy_sidecar import log
 
 _TERMINATION_LOG = Path("/dev/termination-log")
+_TERMINATED = 128 + signal.SIGTERM
 _USAGE = "usage: deputy-sidecar prepare | run"
 
 
@@ -35,6 +37,8 @@ def _prepare(workspace: Workspace) -> int:
     from deputy_sidecar.places import places_in  # noqa: PLC0415
     from deputy_sidecar.prepare import PrepareFailed, prepare  # noqa: PLC0415
 
+    # The first process of a container gets no signal that it does not ask for.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(_TERMINATED))
     try:
         asyncio.run(prepare(workspace, places_in()))
     except PrepareFailed as error:

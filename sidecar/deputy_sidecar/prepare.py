@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import os
 import shutil
+import time
 from pathlib import Path
 
 from deputy.wire import GitToken, Workspace
@@ -12,11 +13,14 @@ from deputy_sidecar import log
 from deputy_sidecar.forge import Trouble, trouble_of
 from deputy_sidecar.gitcommand import Git, GitFailed, allowed_protocols, credential
 from deputy_sidecar.link import make_fifos
+from deputy_sidecar.patience import Patience
 from deputy_sidecar.places import Places
 from deputy_sidecar.relay import Channel, Refused, RelayError, address_of
 
-_TRIES = 5
-_FIRST_PAUSE = 1.0
+#: How long the relay may be away, which is ours and comes back, and how long the forge.
+_RELAY_SECONDS = 300.0
+_FORGE_SECONDS = 120.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 10.0
 _NO_TOKEN = 409
 
 
@@ -54,25 +58,23 @@ async def _token(workspace: Workspace, places: Places) -> tuple[GitToken | None,
     """Return the forge's token, or why there is none: a public repository needs none."""
     address = address_of(workspace.relay_url, workspace.relay_ca, places.token_file)
     channel = Channel(address)
-    pause = _FIRST_PAUSE
-    for attempt in range(_TRIES):
+    patience, give_up = Patience(_FIRST_PAUSE, _LONGEST_PAUSE), time.monotonic() + _RELAY_SECONDS
+    while True:
         try:
             return await channel.git_token(), ""
         except (RelayError, OSError) as error:
             if isinstance(error, Refused) and error.status == _NO_TOKEN:
                 return None, error.message
-            log.warning("the relay gave no git token", error=str(error), attempt=attempt + 1)
-            if attempt == _TRIES - 1:
+            log.warning("the relay gave no git token", error=str(error))
+            if time.monotonic() > give_up:
                 raise PrepareFailed(
                     f"The workspace cannot get a credential for {workspace.repository_url}: "
                     f"{error}. See that the operator runs and that a NetworkPolicy lets the "
                     "workspace reach its relay."
                 ) from error
-            await asyncio.sleep(pause)
-            pause *= 2
+            await asyncio.sleep(patience.pause())
         finally:
             channel.close()
-    raise AssertionError
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -100,17 +102,17 @@ class Clone:
         url = self.workspace.repository_url
         settings = credential(url, self.token)
         git = Git(self.places.root, settings=settings, extra=allowed_protocols(url))
-        pause = _FIRST_PAUSE
-        for attempt in range(_TRIES):
+        patience = Patience(_FIRST_PAUSE, _LONGEST_PAUSE)
+        give_up = time.monotonic() + _FORGE_SECONDS
+        while True:
             shutil.rmtree(partial, ignore_errors=True)
             try:
                 await git("clone", "--quiet", "--no-checkout", "--template=", url, str(partial))
             except GitFailed as error:
-                if trouble_of(error.said) is not Trouble.PASSING or attempt == _TRIES - 1:
+                if trouble_of(error.said) is not Trouble.PASSING or time.monotonic() > give_up:
                     raise self._failed(error) from error
-                log.warning("git clone failed", attempt=attempt + 1, said=error.said)
-                await asyncio.sleep(pause)
-                pause *= 2
+                log.warning("git clone failed", said=error.said)
+                await asyncio.sleep(patience.pause())
             else:
                 return
 
