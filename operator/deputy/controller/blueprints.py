@@ -25,13 +25,19 @@ from deputy.kube import resources
 from deputy.kube.client import Kube
 from deputy.kube.errors import Conflict
 from deputy.relay.app import NoToken
-from deputy.trackers.linear.errors import CredentialsMissing, LinearError
+from deputy.trackers.linear.errors import (
+    CredentialsMissing,
+    LinearError,
+    LinearUnavailable,
+    RateLimited,
+)
 
 _log = structlog.get_logger()
 
-#: Seconds until the tracker is asked again: at once while it cannot be reached, soon while a name
-#: leads nowhere (somebody may be correcting it on that side), else seldom.
+#: Seconds until the tracker is asked again: at once while it cannot be reached, later while it
+#: refuses us, soon while a name leads nowhere (somebody may be correcting it there), else seldom.
 _UNREACHABLE = 3.0
+_REFUSED = 60.0
 _NOT_FOUND = 15.0
 _RECHECK = 600.0
 
@@ -99,6 +105,7 @@ class BlueprintReconciler:
             return unreachable(
                 BlueprintReason.LINEAR_UNREACHABLE,
                 f"Linear cannot be asked ({error}); this is tried again by itself",
+                _peace(error),
             )
         return judge(wanted_of(blueprint), team, self._older(blueprint))
 
@@ -160,7 +167,16 @@ class BlueprintReconciler:
 def _patience(judgement: Judgement) -> float:
     if judgement.ready:
         return _RECHECK
-    return _UNREACHABLE if judgement.retry else _NOT_FOUND
+    usual = _UNREACHABLE if judgement.retry else _NOT_FOUND
+    return max(usual, judgement.patience.total_seconds())
+
+
+def _peace(error: LinearError) -> dt.timedelta:
+    """Return how long Linear has to be left alone: asking on would spend what is not there."""
+    if isinstance(error, LinearUnavailable):
+        return dt.timedelta(seconds=error.retry_after or 0)
+    waits = error.retry_after if isinstance(error, RateLimited) else None
+    return dt.timedelta(seconds=waits or _REFUSED)
 
 
 def _age(blueprint: Blueprint) -> tuple[dt.datetime, str, str]:

@@ -63,6 +63,8 @@ class Judgement:
     names: Names = Names()
     retry: bool = False
     """Whether waiting may help, without a change of the Blueprint."""
+    patience: dt.timedelta = dt.timedelta()
+    """How long the tracker wants to be left alone at least."""
 
 
 READY_BY_HAND = Judgement(
@@ -142,6 +144,8 @@ def _no(reason: BlueprintReason, message: str) -> Judgement:
     return Judgement(ready=False, reason=reason, message=message)
 
 
-def unreachable(reason: BlueprintReason, message: str) -> Judgement:
+def unreachable(
+    reason: BlueprintReason, message: str, patience: dt.timedelta = dt.timedelta()
+) -> Judgement:
     """Return the judgement while the tracker cannot be asked."""
-    return Judgement(ready=False, reason=reason, message=message, retry=True)
+    return Judgement(ready=False, reason=reason, message=message, retry=True, patience=patience)
