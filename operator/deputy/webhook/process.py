@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import datetime as dt
+import gc
 import os
 import signal
 from collections.abc import Callable
@@ -39,6 +40,9 @@ _REMIND_EVERY = 60.0
 def run(settings: WebhookSettings) -> int:
     """Serve until SIGTERM or SIGINT; return the exit status."""
     log.configure(settings.log_level)
+    # What is loaded now stays: no collection shall look at it again while somebody waits.
+    gc.collect()
+    gc.freeze()
     asyncio.run(serve(settings, _connection(settings)))
     return 0
 
