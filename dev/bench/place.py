@@ -181,10 +181,10 @@ async def place() -> AsyncIterator[Place]:
 
 @contextlib.contextmanager
 def _installed(tools: Tools) -> Iterator[None]:
-    with step(f"namespace {NAMESPACE}: simulators and Deputy"):
-        _remove(tools)
-        _install(tools)
     try:
+        with step(f"namespace {NAMESPACE}: simulators and Deputy"):
+            _remove(tools)
+            _install(tools)
         yield
     finally:
         with step(f"remove namespace {NAMESPACE}"):
