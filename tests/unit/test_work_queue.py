@@ -229,13 +229,3 @@ async def test_a_key_that_is_added_now_is_not_worked_on_later_as_well(work: Work
         await work.until(lambda: "b" in work.done)
 
     assert work.done == ["a", "b"]
-
-
-async def test_a_forgotten_key_does_not_come_back(work: Work) -> None:
-    async with running(work) as queue:
-        queue.add_later("a", 0.01)
-        queue.forget("a")
-        queue.add_later("b", 0.05)
-        await work.until(lambda: "b" in work.done)
-
-    assert work.done == ["b"]

@@ -318,7 +318,6 @@ class Actor:
         path = resources.agentruns(run.metadata.namespace, run.metadata.name)
         body = {"metadata": {"resourceVersion": run.metadata.resource_version}, "status": wanted}
         found = await self._kube.patch(f"{path}/status", body)
-        metrics.API_WRITES.labels("status").inc()
         self._cluster.runs.put(found)
 
     def _submit(self, updates: Any) -> None:

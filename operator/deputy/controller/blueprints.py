@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 
 from deputy.api.blueprint import Blueprint
-from deputy.controller import metrics, status
+from deputy.controller import status
 from deputy.controller.cluster import Cluster, Key, contender, key_of
 from deputy.controller.desk import read_token
 from deputy.controller.tracker import Tracker
@@ -156,7 +156,6 @@ class BlueprintReconciler:
             "status": wanted,
         }
         self._cluster.blueprints.put(await self._kube.patch(path, body))
-        metrics.API_WRITES.labels("blueprint status").inc()
 
     def _wake_waiting(self, blueprint: Blueprint) -> None:
         for run in self._cluster.runs_of(*key_of(blueprint)):

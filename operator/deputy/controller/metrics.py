@@ -22,6 +22,8 @@ STOP_SECONDS = Histogram(
 RELAY_EVENTS = Counter(
     "deputy_relay_events_total", "Events of sidecars, by what became of them", ["result"]
 )
-API_WRITES = Counter("deputy_api_writes_total", "Writes to the API server", ["what"])
+API_WRITES = Counter(
+    "deputy_api_writes_total", "Writes to the API server, by resource", ["resource"]
+)
 STALE_WATCH = Counter("deputy_watch_stale_total", "Changes that a resync found before the watch")
 LEADER = Gauge("deputy_leader", "1 while this process leads")

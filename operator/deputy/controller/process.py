@@ -80,7 +80,7 @@ async def _main(settings: OperatorSettings) -> None:
     health = Health()
     runner = await serve(health.app(), settings.health_port, None)
     try:
-        async with Kube(_connection(settings)) as kube:
+        async with Kube(_connection(settings), on_write=_count_write) as kube:
             lease = LeaseSettings(settings.namespace, LEASE, settings.pod_name)
             leadership = Leadership(kube, lease)
             if not await _acquired(leadership, stop):
@@ -91,6 +91,10 @@ async def _main(settings: OperatorSettings) -> None:
                 await leadership.release()
     finally:
         await runner.cleanup()
+
+
+def _count_write(resource: str) -> None:
+    metrics.API_WRITES.labels(resource).inc()
 
 
 def _connection(settings: OperatorSettings) -> Connection:

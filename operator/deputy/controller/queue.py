@@ -57,11 +57,6 @@ class WorkQueue(Generic[Key]):
             heapq.heappush(self._later, (due, next(self._count), key))
             self._alarm.set()
 
-    def forget(self, key: Key) -> None:
-        """Drop what is remembered of a key that will not come again."""
-        self._due.pop(key, None)
-        self._failures.pop(key, None)
-
     async def run(self) -> None:
         """Work until cancelled."""
         async with asyncio.TaskGroup() as tasks:

@@ -9,12 +9,13 @@ import pathlib
 import ssl
 import time
 import types
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Self
 
 import aiohttp
 
 from deputy.kube.errors import Expired, Unavailable, error_of
+from deputy.kube.resources import resource_of
 
 _TOKENS = pathlib.Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _TOKEN_SECONDS = 60.0
@@ -52,13 +53,17 @@ class Connection:
 
 
 class Kube:
-    """One connection pool to one API server; an async context manager."""
+    """One connection pool to one API server; an async context manager.
 
-    def __init__(self, connection: Connection) -> None:
+    `on_write` is told of every request that may change something, by its resource.
+    """
+
+    def __init__(
+        self, connection: Connection, *, on_write: Callable[[str], None] | None = None
+    ) -> None:
         self._connection = connection
         self._session: aiohttp.ClientSession | None = None
-        #: Requests that changed something, by verb and resource; for metrics and the benchmark.
-        self.writes = 0
+        self._on_write = on_write
 
     async def __aenter__(self) -> Self:
         ssl_context: ssl.SSLContext | bool = self._connection.context or True
@@ -125,7 +130,8 @@ class Kube:
         params: Mapping[str, str] | None = None,
         kind: str = "application/json",
     ) -> dict[str, Any]:
-        self.writes += verb != "GET"
+        if self._on_write is not None and verb != "GET":
+            self._on_write(resource_of(path))
         data = None if body is None else json.dumps(body).encode()
         async with self._request(verb, path, params=params, data=data, kind=kind) as answer:
             await _raise_for(answer)

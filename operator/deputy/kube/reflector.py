@@ -36,16 +36,12 @@ class Reflector:
         self._heard: float | None = None
         self._told = False
         self._failures = 0
-        self._synced = asyncio.Event()
+        self._synced = False
 
     @property
     def synced(self) -> bool:
         """Whether the list has been read once."""
-        return self._synced.is_set()
-
-    async def until_synced(self) -> None:
-        """Return once the list has been read."""
-        await self._synced.wait()
+        return self._synced
 
     def items(self) -> list[dict[str, Any]]:
         """Return the objects as they were last seen."""
@@ -87,7 +83,7 @@ class Reflector:
         self._items = {item["metadata"]["uid"]: item for item in found["items"]}
         self._version = found["metadata"]["resourceVersion"]
         self._hear()
-        self._synced.set()
+        self._synced = True
 
     def _take(self, change: dict[str, Any]) -> None:
         item = change["object"]

@@ -39,5 +39,14 @@ def leases(namespace: str, name: str = "") -> str:
 TOKEN_REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105  a path, not a token
 
 
+def resource_of(path: str) -> str:
+    """Return the resource of a path, with its subresource: `pods`, `agentruns/status`."""
+    _, namespaced, rest = path.partition("/namespaces/")
+    if not namespaced:
+        return path.rpartition("/")[2]
+    _, resource, *others = rest.split("/")
+    return "/".join((resource, *others[1:]))
+
+
 def _path(folder: str, name: str) -> str:
     return f"{folder}/{name}" if name else folder
