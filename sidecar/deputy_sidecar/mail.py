@@ -14,7 +14,8 @@ from deputy_sidecar.relay import Channel, Refused, RelayError
 
 #: An inbox poll waits so long; a little less than what proxies and the relay allow.
 _WAIT_SECONDS = 25.0
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
+#: The relay changes hands within seconds; whoever waits for long then keeps a person waiting.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 3.0
 
 
 class Sender:
