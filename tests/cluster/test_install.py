@@ -107,11 +107,12 @@ def _upgrade(deputy: Installation) -> None:
 
 
 async def _processes(place: Place) -> set[str]:
-    """Return the pods of the operator and the webhook."""
+    """Return the pods of the operator and the webhook that are not on their way out."""
     selector = f"app.kubernetes.io/component in ({','.join(PROCESSES)})"
     path = resources.pods(place.deputy.namespace)
     found = await place.objects.kube.get(path, labelSelector=selector)
-    return {pod["metadata"]["name"] for pod in found["items"]}
+    metadata = [pod["metadata"] for pod in found["items"]]
+    return {one["name"] for one in metadata if "deletionTimestamp" not in one}
 
 
 def _is_ready(pod: dict[str, Any]) -> bool:

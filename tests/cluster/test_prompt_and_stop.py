@@ -23,7 +23,7 @@ async def test_a_prompt_in_the_middle_of_a_run_reaches_the_agent_and_is_answered
     place: Place,
 ) -> None:
     await place.blueprint(scripted())
-    session = await begun(place, "say I begin.\nrun echo\nsleep 3\nsay Half done.", "I begin.")
+    session = await begun(place, "say I begin.\nrun echo\nsleep 6\nsay Half done.", "I begin.")
 
     await place.linear.do("reply", session=session, body="say Your answer is 42.")
 

@@ -53,7 +53,7 @@ async def test_prompts_that_come_at_once_are_each_answered_in_one_turn_or_anothe
     place: Place,
 ) -> None:
     await place.blueprint(scripted())
-    issue = await place.issue("say I begin.\nrun echo\nsleep 2\nsay Half.")
+    issue = await place.issue("say I begin.\nrun echo\nsleep 5\nsay Half.")
     session = await place.linear.delegate(issue)
     await place.linear.until_said(session, "Ran echo")
 
