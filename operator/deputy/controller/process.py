@@ -58,19 +58,24 @@ _COUNT_SECONDS = 5.0
 
 
 def run(settings: OperatorSettings) -> int:
-    """Run the operator until SIGTERM; return 1 where leadership was lost, to be started anew."""
+    """Run the operator until SIGTERM; return 1 where it cannot lead, to be started anew."""
     log.configure(settings.log_level)
     try:
         asyncio.run(_main(settings))
     except ExceptionGroup as group:
-        if group.subgroup(LeadershipLost) is None:
+        known = group.subgroup((LeadershipLost, AuthorityMissing))
+        if known is None:
             raise
-        _log.error("leadership is lost; this process ends", error=str(group.exceptions[0]))
-        return 1
-    except AuthorityMissing as error:
-        _log.error("cannot lead", error=str(error))
+        _log.error("cannot lead; this process ends", error=str(_innermost(known)))
         return 1
     return 0
+
+
+def _innermost(error: Exception) -> Exception:
+    """Return the first error of groups within groups."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 async def _main(settings: OperatorSettings) -> None:
@@ -257,8 +262,8 @@ class _Leader:
             namespaces=self._settings.agent_namespaces,
             standalone=True,
         )
-        if not self._stop.is_set():
-            raise LeadershipLost("the watches have ended")
+        # Kopf takes SIGTERM and SIGINT for itself: that it ends is how we are asked to.
+        self._stop.set()
 
     def _run_changed(self, desk: RunDesk) -> Callable[[Key], None]:
         def changed(key: Key) -> None:
