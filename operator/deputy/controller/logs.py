@@ -1,5 +1,6 @@
 """Keep the end of a pod's logs: compressed, bounded, in one ConfigMap that the run owns."""
 
+import asyncio
 import base64
 import gzip
 
@@ -18,15 +19,21 @@ _CONTAINERS = ("prepare", "setup", "status-sync", "agent")
 #: Bytes of each container's log; a ConfigMap holds a mebibyte.
 _MOST = 192 * 1024
 
+#: Seconds that a node may take to hand out a log: a run does not end before this is settled.
+_PATIENCE = 10.0
+
 
 async def save_log(kube: Kube, run: AgentRun) -> None:
     """Save the logs of the pod of `run`; a pod without any leaves none, and nothing fails."""
     name = pod_name(run.metadata.name, run.status.attempt or run.spec.attempt)
-    found = {
-        f"{container}.log.gz": await _log_of(kube, run.metadata.namespace, name, container)
-        for container in _CONTAINERS
+    texts = await asyncio.gather(
+        *(_log_of(kube, run.metadata.namespace, name, container) for container in _CONTAINERS)
+    )
+    kept = {
+        f"{container}.log.gz": _packed(text)
+        for container, text in zip(_CONTAINERS, texts, strict=True)
+        if text
     }
-    kept = {key: _packed(text) for key, text in found.items() if text}
     if not kept:
         return
     body = {
@@ -53,8 +60,11 @@ async def save_log(kube: Kube, run: AgentRun) -> None:
 async def _log_of(kube: Kube, namespace: str, pod: str, container: str) -> str:
     path = resources.pods(namespace, pod) + "/log"
     try:
-        return await kube.text(path, container=container, tailLines="2000", limitBytes=str(_MOST))
-    except KubeError:
+        async with asyncio.timeout(_PATIENCE):
+            return await kube.text(
+                path, container=container, tailLines="2000", limitBytes=str(_MOST)
+            )
+    except (KubeError, TimeoutError):
         # The container never started, or its node is gone: there is nothing to keep.
         return ""
 
