@@ -49,7 +49,7 @@ async def test_a_delivery_that_comes_again_after_the_end_changes_nothing(place: 
     assert len(await place.objects.runs_of(await place.linear.issue(issue))) == 1
 
 
-async def test_prompts_that_come_at_once_are_each_answered_in_one_turn_or_another(
+async def test_prompts_in_mid_run_are_each_taken_once_and_in_order(
     place: Place,
 ) -> None:
     await place.blueprint(scripted())
@@ -59,6 +59,7 @@ async def test_prompts_that_come_at_once_are_each_answered_in_one_turn_or_anothe
 
     for number in range(5):
         await place.linear.do("reply", session=session, body=f"run echo {number}", copies=3)
+        await place.linear.until_delivered(session, 1 + 3 * (number + 1))
 
     seen = await place.linear.until_over(session)
     assert [text for kind, text in seen.told() if kind == "action"] == [
