@@ -40,6 +40,7 @@ from deputy.core.run import (
     DeletePod,
     DeleteRun,
     Finish,
+    KeepAlive,
     Launch,
     MoveTo,
     OpenPullRequest,
@@ -102,6 +103,8 @@ class Actor:
                 await self._launch(run, memory, now)
             case MoveTo(phase, reason, message):
                 await self._move(run, memory, MoveTo(phase, reason, message), now)
+            case KeepAlive():
+                self._keep_alive(run, memory, now)
             case AskToStop():
                 memory.talk.stop_asked = now
                 memory.talk.wake()
@@ -218,6 +221,12 @@ class Actor:
             run, Phase.LAUNCHING, RunReason.POD_CREATED, f"pod {name} starts", now
         )
         await self._write(run, wanted | {"attempt": run.spec.attempt, "podName": name})
+
+    def _keep_alive(self, run: AgentRun, memory: Memory, now: dt.datetime) -> None:
+        memory.talk.shown_at = now
+        audience = audience_of(self._cluster, run)
+        if audience is not None:
+            self._submit(telling.alive(audience, run.status.phase, int(now.timestamp())))
 
     async def _move(self, run: AgentRun, memory: Memory, to: MoveTo, now: dt.datetime) -> None:
         wanted = status.moved(run, to.phase, to.reason, to.message, now)

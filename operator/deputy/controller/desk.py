@@ -167,6 +167,7 @@ class RunDesk:
             done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
             done.set_result("")
             return done
+        talk.shown_at = dt.datetime.now(dt.UTC)
         return self._tracker.submit(update)
 
     def _update(self, run: AgentRun, talk: Conversation, numbered: NumberedEvent) -> Update | None:

@@ -73,6 +73,7 @@ class Observer:
             awaiting=talk.awaiting,
             stop_asked=talk.stop_asked,
             report=talk.standing_report,
+            silent=now - (talk.shown_at or now),
             undelivered=_undelivered(run, memory),
             pull_request=memory.pull_request,
             pull_request_problem=memory.pull_request_problem,

@@ -62,6 +62,8 @@ class Reconciler:
         """Look, decide and act once; return whether nothing is left, and when to look again."""
         now = dt.datetime.now(dt.UTC)
         memory = self._desk.memory_of(run)
+        # A new leader does not know when the one before it spoke: it counts from its first look.
+        memory.talk.shown_at = memory.talk.shown_at or now
         plan = decide(await self._observer.look(run, memory, now))
         for action in plan.actions:
             await self._actor.act(run, memory, action, now)

@@ -23,6 +23,8 @@ STOP_GRACE = dt.timedelta(seconds=12)
 POD_GRACE = dt.timedelta(seconds=20)
 #: Silence of a sidecar that means that its workspace is lost.
 LOST_AFTER = dt.timedelta(minutes=5)
+#: Silence after which a session is told that its run lives: Linear calls it stale after thirty.
+SPEAK_AFTER = dt.timedelta(minutes=20)
 #: The shortest life of a finished run: Linear repeats a webhook after six hours, and must find it.
 KEEP_AT_LEAST = dt.timedelta(hours=7)
 
@@ -106,6 +108,8 @@ class Observed:
     """Whether the tracker has the end."""
     queue_noted: bool = False
     """Whether status and session tell that the run waits, and why."""
+    silent: dt.timedelta = dt.timedelta()
+    """How long nothing was shown in the run's session."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -144,6 +148,11 @@ class MoveTo:
     phase: Phase
     reason: RunReason
     message: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class KeepAlive:
+    """Show, for a moment, that the run lives though it has nothing to say."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -201,6 +210,7 @@ Action: TypeAlias = (
     | Admit
     | Launch
     | MoveTo
+    | KeepAlive
     | AskToStop
     | OpenPullRequest
     | Conclude
@@ -227,8 +237,16 @@ def decide(seen: Observed) -> Plan:
     nothing the second time; retries after a crash are therefore safe.
     """
     plan = _decide(seen)
+    if not plan.actions and _seems_dead(seen):
+        return dataclasses.replace(plan, actions=(KeepAlive(),))
     told = tuple(_not_forgetting(action, seen.undelivered) for action in plan.actions)
     return dataclasses.replace(plan, actions=told)
+
+
+def _seems_dead(seen: Observed) -> bool:
+    """Say whether a session should be told that its run lives; a question stays the last word."""
+    speaks = seen.has_issue and seen.ending is None and seen.phase not in TERMINAL
+    return speaks and not seen.awaiting and seen.silent >= SPEAK_AFTER
 
 
 def _not_forgetting(action: Action, undelivered: int) -> Action:

@@ -71,6 +71,14 @@ def waiting(audience: Audience, message: str) -> tuple[Update, ...]:
     )
 
 
+def alive(audience: Audience, phase: Phase, at: int) -> tuple[Update, ...]:
+    """Show for a moment that the run lives; `at` tells one such moment from the next."""
+    body = "Still waiting for a slot." if phase is Phase.QUEUED else "Still working."
+    activity = stable_id(audience.run_uid, f"alive/{at}")
+    thought = Thought(body, ephemeral=True)
+    return (PostActivity(audience.session, activity, thought, Priority.EPHEMERAL),)
+
+
 def progressed(
     audience: Audience, phase: Phase, agents: tuple[Step, ...], *, delivering: bool = False
 ) -> tuple[Update, ...]:

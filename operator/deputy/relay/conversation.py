@@ -33,6 +33,8 @@ class Conversation:
     report: Finished | None = None
     prompts: tuple[Message, ...] = ()
     """The task and what people said since, in order."""
+    shown_at: dt.datetime | None = None
+    """When something was last shown in the run's session."""
     arrived: dict[str, float] = dataclasses.field(default_factory=dict)
     """When the messages came that the agent was not given yet, on the monotonic clock."""
     changed: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
