@@ -1,6 +1,7 @@
 """What an event has to be like before it leaves: scrubbed, bounded, and not blank."""
 
 import dataclasses
+import re
 
 from deputy.wire import (
     MAX_TEXT,
@@ -26,6 +27,10 @@ _MAX_OPTIONS = 20
 _MAX_STEP = 250
 _MAX_STEPS = 50
 
+#: What a terminal obeys and nobody reads: colours, titles, and single control characters.
+ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
 
 def cut(text: str, most: int) -> str:
     """Return at most `most` characters of `text`; what was cut is marked."""
@@ -35,6 +40,11 @@ def cut(text: str, most: int) -> str:
 def one_line(text: str, most: int) -> str:
     """Return `text` on one line, as a title or a noun."""
     return cut(" ".join(text.split()), most)
+
+
+def _shown(text: str) -> str:
+    """Return `text` as people may see it; what is taken out first cannot hide a credential."""
+    return scrub(CONTROLS.sub("", ESCAPES.sub("", text)))
 
 
 def clean(event: Event) -> Event | None:
@@ -48,8 +58,8 @@ def clean(event: Event) -> Event | None:
         case PlanChanged(steps):
             return PlanChanged(tuple(_step(step) for step in steps[:_MAX_STEPS]))
         case Asked(question, options):
-            named = tuple(one_line(scrub(one), _MAX_OPTION) for one in options[:_MAX_OPTIONS])
-            return Asked(cut(scrub(question).strip(), _MAX_QUESTION), named)
+            named = tuple(one_line(_shown(one), _MAX_OPTION) for one in options[:_MAX_OPTIONS])
+            return Asked(cut(_shown(question).strip(), _MAX_QUESTION), named)
         case Finished():
             return dataclasses.replace(event, text=_text(event.text))
         case Hello() | TurnStarted() | Answered():
@@ -57,16 +67,16 @@ def clean(event: Event) -> Event | None:
 
 
 def _text(text: str) -> str:
-    return cut(scrub(text).strip(), MAX_TEXT)
+    return cut(_shown(text).strip(), MAX_TEXT)
 
 
 def _tool(tool: ToolFinished) -> ToolFinished | None:
-    parameter = one_line(scrub(tool.parameter), MAX_PARAMETER)
+    parameter = one_line(_shown(tool.parameter), MAX_PARAMETER)
     if not parameter:
         return None
-    action = one_line(tool.action, _MAX_ACTION)
-    return ToolFinished(action, parameter, cut(scrub(tool.result).strip(), MAX_RESULT))
+    action = one_line(_shown(tool.action), _MAX_ACTION)
+    return ToolFinished(action, parameter, cut(_shown(tool.result).strip(), MAX_RESULT))
 
 
 def _step(step: Step) -> Step:
-    return Step(one_line(scrub(step.content), _MAX_STEP), step.status)
+    return Step(one_line(_shown(step.content), _MAX_STEP), step.status)

@@ -1,10 +1,9 @@
 """Any program: it is started for each prompt, its lines are progress, its exit status decides."""
 
-import re
-
 from deputy.wire import Outcome, Thought
 from deputy_sidecar.adapters.exits import failure_of
 from deputy_sidecar.adapters.model import Await, Exit, Launch, Output, TurnEnded
+from deputy_sidecar.emission import CONTROLS, ESCAPES
 
 #: Lines that come within so many seconds are told together.
 _BURST_SECONDS = 2.0
@@ -13,8 +12,6 @@ _LAST_LINES = 20
 _MAX_LINE = 2_000
 
 _BURST = "burst"
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 class ExecAdapter:
@@ -78,5 +75,5 @@ class ExecAdapter:
 
 def readable(line: bytes) -> str:
     """Return a line as a person would see it on a terminal: no colours, the last overwrite."""
-    text = _ESCAPES.sub("", line[: 4 * _MAX_LINE].decode(errors="replace")).rstrip("\r")
-    return _CONTROLS.sub("", text.rsplit("\r", 1)[-1])[:_MAX_LINE]
+    text = ESCAPES.sub("", line[: 4 * _MAX_LINE].decode(errors="replace")).rstrip("\r")
+    return CONTROLS.sub("", text.rsplit("\r", 1)[-1])[:_MAX_LINE]
