@@ -55,7 +55,7 @@ class Kubectl:
 @pytest.fixture(scope="session")
 def kubeconfig() -> pathlib.Path:
     """The cluster for tests, never the ambient one."""
-    named = os.environ.get("DEPUTY_TEST_KUBECONFIG")
+    named = os.environ.get("DEPUTY_CLUSTER")
     path = pathlib.Path(named) if named else PROJECT / ".cluster" / "kubeconfig"
     if not path.exists():
         pytest.fail(f"{path} is not there; run `make cluster`", pytrace=False)

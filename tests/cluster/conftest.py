@@ -25,11 +25,9 @@ README = {"README.md": "# Hello\n"}
 def deputy(kubeconfig: pathlib.Path) -> Iterator[Installation]:
     """Deputy, installed by its chart; a session of tests has one."""
     tools = Tools(kubeconfig)
-    made = installation.ready(tools)
-    tools.apply(made.namespace, dict(scripted_config_map()))
-    yield made
-    if not installation.KEEP:
-        installation.remove(tools)
+    with installation.ready(tools) as made:
+        tools.apply(made.namespace, dict(scripted_config_map()))
+        yield made
 
 
 @pytest.fixture

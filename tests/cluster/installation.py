@@ -1,18 +1,17 @@
 """One Deputy on the test cluster, installed by its chart, with the simulators beside it."""
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import os
 import pathlib
-import time
-
-import httpx
-import pytest
+from collections.abc import Iterator
 
 from dev.cluster import places
 from dev.demo import stage
 from dev.demo.stage import Tools
+from tests.cluster import doors
 
 #: Whoever works beside somebody else on one cluster names a namespace of his own.
 NAMESPACE = os.environ.get("DEPUTY_TEST_NAMESPACE", "deputy-test")
@@ -41,30 +40,24 @@ class Installation:
     """Address of the simulated Linear from here."""
     forge: str
     """Address of the simulated forge from here."""
-    webhook: str
-    """Address of the webhook process from here."""
 
     def clone_url(self, repository: str) -> str:
         """Return where a workspace clones `owner/name` from."""
         return f"http://forge.{self.namespace}.svc:8080/{repository}.git"
 
 
-def ready(tools: Tools, namespace: str = NAMESPACE) -> Installation:
-    """Return an installation of this tree; one that was kept is used again where it is the same."""
+@contextlib.contextmanager
+def ready(tools: Tools, namespace: str = NAMESPACE) -> Iterator[Installation]:
+    """Yield an installation of this tree; one that was kept is used again where it is the same."""
     wanted = _made_of()
     if not (KEEP and wanted and wanted == _found(tools, namespace)):
         remove(tools, namespace)
         _install(tools, namespace)
         tools.kubectl("annotate", "namespace", namespace, f"{_MADE_OF}={wanted}", "--overwrite")
-    addresses = {
-        name: stage.address_of(tools, namespace, name)
-        for name in ("linear", "forge", "deputy-webhook")
-    }
-    for address in addresses.values():
-        _until_it_answers(f"{address}/healthz")
-    return Installation(
-        tools, namespace, addresses["linear"], addresses["forge"], addresses["deputy-webhook"]
-    )
+    with doors.opened(tools, namespace, "linear", "forge") as (linear, forge):
+        yield Installation(tools, namespace, linear, forge)
+    if not KEEP:
+        remove(tools, namespace)
 
 
 def remove(tools: Tools, namespace: str = NAMESPACE) -> None:
@@ -79,20 +72,6 @@ def _install(tools: Tools, namespace: str) -> None:
     stage.start_simulators(tools, namespace)
     stage.install_deputy(tools, namespace, *_SETTINGS)
     stage.wait_for_simulators(tools, namespace)
-
-
-def _until_it_answers(url: str) -> None:
-    """Wait for the cluster's network, which learns of a pod's readiness a little later."""
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            httpx.get(url, trust_env=False).raise_for_status()
-        except httpx.HTTPError as error:
-            if time.monotonic() > deadline:
-                pytest.fail(f"{url} does not answer: {error}", pytrace=False)
-            time.sleep(0.1)
-        else:
-            return
 
 
 def _found(tools: Tools, namespace: str) -> str:

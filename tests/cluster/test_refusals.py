@@ -11,6 +11,7 @@ import pytest
 
 from deputy.kube.errors import Invalid
 from dev.demo.stage import WEBHOOK_SECRET
+from tests.cluster import doors
 from tests.cluster.blueprints import SHELL, blueprint, scripted, shell
 from tests.cluster.conftest import Place
 from tests.cluster.installation import Installation
@@ -264,8 +265,9 @@ def event(age: float = 0) -> bytes:
 async def test_a_delivery_that_is_none_is_refused(
     deputy: Installation, body: bytes, secret: str, status: int, result: str
 ) -> None:
-    async with httpx.AsyncClient(base_url=deputy.webhook, trust_env=False) as http:
-        headers = signed(body, secret) if secret else {}
-        answer = await http.post("/webhooks/linear", content=body, headers=headers)
+    headers = signed(body, secret) if secret else {}
+    with doors.opened(deputy.tools, deputy.namespace, "deputy-webhook") as (address,):
+        async with httpx.AsyncClient(base_url=address, trust_env=False) as http:
+            answer = await http.post("/webhooks/linear", content=body, headers=headers)
 
     assert (answer.status_code, answer.json()["result"]) == (status, result)
