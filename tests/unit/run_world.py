@@ -8,30 +8,32 @@ import dataclasses
 import datetime as dt
 from collections.abc import Callable
 
-from deputy.core.admission import NO_SLOT, Slot
-from deputy.core.ending import Ending, Problem
-from deputy.core.phase import ACTIVE, TERMINAL, Phase, move
-from deputy.core.reason import RunReason
-from deputy.core.run import (
+from deputy.core.action import (
     Acknowledge,
     Action,
     Admit,
     AskToStop,
-    BlueprintState,
     Conclude,
     DeletePod,
     DeleteRun,
     Finish,
     Launch,
     MoveTo,
-    Observed,
     OpenPullRequest,
-    PodSeen,
-    PullRequestSeen,
     ReadIssue,
     SaveLog,
     TellEnd,
     Wait,
+)
+from deputy.core.admission import NO_SLOT, Slot
+from deputy.core.ending import Ending, Problem
+from deputy.core.phase import ACTIVE, TERMINAL, Phase, move
+from deputy.core.reason import RunReason
+from deputy.core.run import (
+    BlueprintState,
+    Observed,
+    PodSeen,
+    PullRequestSeen,
     decide,
 )
 from deputy.wire import Finished, Outcome

@@ -6,8 +6,16 @@ import datetime as dt
 import pytest
 
 from deputy.core import telling
+from deputy.core.action import (
+    KeepAlive,
+)
 from deputy.core.phase import Phase
-from deputy.core.run import SPEAK_AFTER, KeepAlive, Observed, PodSeen, decide
+from deputy.core.run import (
+    SPEAK_AFTER,
+    Observed,
+    PodSeen,
+    decide,
+)
 from deputy.trackers.updates import PostActivity, Priority, Thought
 
 NOW = dt.datetime(2026, 11, 21, 9, tzinfo=dt.UTC)

@@ -13,7 +13,11 @@ from deputy.controller.memory import IssueSeen, Memory
 from deputy.controller.observe import Observer
 from deputy.core.admission import Slot
 from deputy.core.reason import RunReason
-from deputy.core.run import BlueprintState, Observed, PodSeen
+from deputy.core.run import (
+    BlueprintState,
+    Observed,
+    PodSeen,
+)
 from deputy.kube.errors import NotFound
 from deputy.kube.workspace import WorkspaceSettings, build_pod
 from deputy.relay.conversation import Conversation

@@ -3,8 +3,14 @@
 import datetime as dt
 
 from deputy.core import words
+from deputy.core.action import (
+    Conclude,
+)
 from deputy.core.phase import Phase
-from deputy.core.run import Conclude, Observed, decide
+from deputy.core.run import (
+    Observed,
+    decide,
+)
 from deputy.wire import Finished, Outcome
 
 URL = "https://github.com/acme/api/pull/7"

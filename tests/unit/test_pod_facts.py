@@ -7,7 +7,9 @@ import pytest
 
 from deputy.core.ending import Problem
 from deputy.core.reason import RunReason
-from deputy.core.run import PodSeen
+from deputy.core.run import (
+    PodSeen,
+)
 from deputy.kube.pod_facts import MOST_RESTARTS, PULL_PATIENCE, SCHEDULE_PATIENCE, pod_seen
 
 CREATED = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)

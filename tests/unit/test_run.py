@@ -7,6 +7,23 @@ from typing import Any
 import pytest
 
 from deputy.core import words
+from deputy.core.action import (
+    Acknowledge,
+    Admit,
+    AskToStop,
+    Conclude,
+    DeletePod,
+    DeleteRun,
+    Finish,
+    Launch,
+    MoveTo,
+    OpenPullRequest,
+    Plan,
+    ReadIssue,
+    SaveLog,
+    TellEnd,
+    Wait,
+)
 from deputy.core.admission import Slot
 from deputy.core.ending import Ending, Problem
 from deputy.core.phase import ACTIVE, TERMINAL, Phase
@@ -16,25 +33,10 @@ from deputy.core.run import (
     LOST_AFTER,
     POD_GRACE,
     STOP_GRACE,
-    Acknowledge,
-    Admit,
-    AskToStop,
     BlueprintState,
-    Conclude,
-    DeletePod,
-    DeleteRun,
-    Finish,
-    Launch,
-    MoveTo,
     Observed,
-    OpenPullRequest,
-    Plan,
     PodSeen,
     PullRequestSeen,
-    ReadIssue,
-    SaveLog,
-    TellEnd,
-    Wait,
     decide,
 )
 from deputy.wire import Finished, Outcome

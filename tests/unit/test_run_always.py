@@ -5,18 +5,20 @@ import datetime as dt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deputy.core.admission import NO_SLOT, Slot
-from deputy.core.phase import ACTIVE, TERMINAL, TRANSITIONS, Phase
-from deputy.core.run import (
-    POD_GRACE,
-    BlueprintState,
+from deputy.core.action import (
     Conclude,
     DeletePod,
     DeleteRun,
     Launch,
     MoveTo,
-    Observed,
     OpenPullRequest,
+)
+from deputy.core.admission import NO_SLOT, Slot
+from deputy.core.phase import ACTIVE, TERMINAL, TRANSITIONS, Phase
+from deputy.core.run import (
+    POD_GRACE,
+    BlueprintState,
+    Observed,
     PodSeen,
     PullRequestSeen,
     decide,

@@ -9,9 +9,13 @@ from deputy.controller.apply import Actor
 from deputy.controller.cluster import Cluster
 from deputy.controller.memory import Memory
 from deputy.core import acknowledge
+from deputy.core.action import (
+    Acknowledge,
+    Action,
+    MoveTo,
+)
 from deputy.core.phase import Phase
 from deputy.core.reason import RunReason
-from deputy.core.run import Acknowledge, Action, MoveTo
 from deputy.kube.workspace import WorkspaceSettings
 from deputy.relay.conversation import Conversation
 from deputy.trackers.updates import ChangeIssue, PostActivity, Priority, SetPlan, Thought, Update

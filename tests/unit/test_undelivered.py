@@ -2,10 +2,17 @@
 
 import datetime as dt
 
+from deputy.core.action import (
+    Conclude,
+)
 from deputy.core.ending import Ending
 from deputy.core.phase import Phase
 from deputy.core.reason import RunReason
-from deputy.core.run import Conclude, Observed, PodSeen, decide
+from deputy.core.run import (
+    Observed,
+    PodSeen,
+    decide,
+)
 from deputy.wire import Finished, Outcome
 
 NOW = dt.datetime(2026, 11, 21, 9, tzinfo=dt.UTC)

@@ -26,12 +26,7 @@ from deputy.controller.pods import create_pod, delete_pod
 from deputy.controller.tracker import Tracker
 from deputy.core import telling
 from deputy.core.acknowledge import owed
-from deputy.core.admission import in_line
-from deputy.core.ending import Ending
-from deputy.core.phase import Phase
-from deputy.core.pull_request import branch_name
-from deputy.core.reason import RunReason
-from deputy.core.run import (
+from deputy.core.action import (
     Acknowledge,
     Action,
     Admit,
@@ -49,6 +44,11 @@ from deputy.core.run import (
     TellEnd,
     Wait,
 )
+from deputy.core.admission import in_line
+from deputy.core.ending import Ending
+from deputy.core.phase import Phase
+from deputy.core.pull_request import branch_name
+from deputy.core.reason import RunReason
 from deputy.kube import resources
 from deputy.kube.client import Kube
 from deputy.kube.errors import (
@@ -66,7 +66,7 @@ class Stale(Exception):
 
 
 class Actor:
-    """Carries out the actions of `core.run`."""
+    """Carries out the actions of `core.action`."""
 
     def __init__(
         self,

@@ -10,7 +10,9 @@ from deputy.controller.desk import read_token
 from deputy.core import pull_request as wording
 from deputy.core.ending import Problem
 from deputy.core.reason import RunReason
-from deputy.core.run import PullRequestSeen
+from deputy.core.run import (
+    PullRequestSeen,
+)
 from deputy.forges import (
     Forge,
     ForgeRefused,

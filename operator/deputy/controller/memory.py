@@ -3,7 +3,9 @@
 import dataclasses
 
 from deputy.core.ending import Problem
-from deputy.core.run import PullRequestSeen
+from deputy.core.run import (
+    PullRequestSeen,
+)
 from deputy.relay.conversation import Conversation
 
 

@@ -20,7 +20,11 @@ from deputy.core import routing, words
 from deputy.core.admission import NO_SLOT, Slot, slot_of
 from deputy.core.ending import Problem
 from deputy.core.phase import ACTIVE, Phase
-from deputy.core.run import BlueprintState, Observed, PodSeen
+from deputy.core.run import (
+    BlueprintState,
+    Observed,
+    PodSeen,
+)
 from deputy.kube import resources
 from deputy.kube.client import Kube
 from deputy.kube.errors import NotFound

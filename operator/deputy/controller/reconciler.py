@@ -9,7 +9,9 @@ from deputy.controller.apply import Actor, Stale
 from deputy.controller.cluster import Cluster, Key
 from deputy.controller.desk import RunDesk
 from deputy.controller.observe import Observer
-from deputy.core.run import decide
+from deputy.core.run import (
+    decide,
+)
 from deputy.kube import resources
 from deputy.kube.client import Kube
 from deputy.kube.errors import Conflict, NotFound

@@ -8,9 +8,27 @@ again until nothing is left to do.
 import dataclasses
 import datetime as dt
 import enum
-from typing import TypeAlias
 
 from deputy.core import words
+from deputy.core.action import (
+    Acknowledge,
+    Action,
+    Admit,
+    AskToStop,
+    Conclude,
+    DeletePod,
+    DeleteRun,
+    Finish,
+    KeepAlive,
+    Launch,
+    MoveTo,
+    OpenPullRequest,
+    Plan,
+    ReadIssue,
+    SaveLog,
+    TellEnd,
+    Wait,
+)
 from deputy.core.admission import NO_SLOT, Slot
 from deputy.core.ending import Ending, Problem
 from deputy.core.phase import TERMINAL, Phase
@@ -110,124 +128,6 @@ class Observed:
     """Whether status and session tell that the run waits, and why."""
     silent: dt.timedelta = dt.timedelta()
     """How long nothing was shown in the run's session."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Acknowledge:
-    """Give every session its first word."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class ReadIssue:
-    """Ask the tracker for the issue's state, labels, priority and branch name."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Wait:
-    """Note in the status that the run waits, and tell its place."""
-
-    reason: RunReason
-    message: str
-    position: int = 0
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Admit:
-    """Take a slot: from here on the run counts against the cap."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Launch:
-    """Create the workspace's pod, tell the tracker that work begins, note it in the status."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class MoveTo:
-    """Note a new phase in the status."""
-
-    phase: Phase
-    reason: RunReason
-    message: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class KeepAlive:
-    """Show, for a moment, that the run lives though it has nothing to say."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class AskToStop:
-    """Have the sidecar cancel the agent and save its work."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class OpenPullRequest:
-    """Open the pull request, or find the open one, and verify branch and commit."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Conclude:
-    """Record how the run ends; from here on it holds no slot."""
-
-    ending: Ending
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class SaveLog:
-    """Keep the pod's log."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class DeletePod:
-    """Delete the pod, giving its sidecar `grace` to save."""
-
-    grace: dt.timedelta
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class TellEnd:
-    """Give every session its closing activity, and the issue its state."""
-
-    ending: Ending
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Finish:
-    """Note that the run is over and everybody was told."""
-
-    ending: Ending
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class DeleteRun:
-    """Delete the AgentRun, which is older than it has to be kept."""
-
-
-Action: TypeAlias = (
-    Acknowledge
-    | ReadIssue
-    | Wait
-    | Admit
-    | Launch
-    | MoveTo
-    | KeepAlive
-    | AskToStop
-    | OpenPullRequest
-    | Conclude
-    | SaveLog
-    | DeletePod
-    | TellEnd
-    | Finish
-    | DeleteRun
-)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Plan:
-    """What to do now, in this order, and when to look again at the latest."""
-
-    actions: tuple[Action, ...] = ()
-    look_again: dt.timedelta | None = None
 
 
 def decide(seen: Observed) -> Plan:

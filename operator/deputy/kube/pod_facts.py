@@ -6,7 +6,9 @@ from typing import Any
 
 from deputy.core.ending import Problem
 from deputy.core.reason import RunReason
-from deputy.core.run import PodSeen
+from deputy.core.run import (
+    PodSeen,
+)
 
 ATTEMPT = "deputy.dev/attempt"
 
