@@ -11,8 +11,8 @@ from tests.cluster.linear import PATIENCE, Session
 STEPS = range(1, 11)
 #: Seconds from the delegation to the end of a run that nobody disturbs, about.
 LIFE = 5.0
-#: Seconds that its agent works, about.
-WORK = 3.0
+#: Seconds that its agent works, at least: the sum of its pauses.
+WORK = 0.25 * len(STEPS)
 
 SCRIPT = "\n".join(
     [
