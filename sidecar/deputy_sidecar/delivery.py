@@ -70,6 +70,7 @@ class Delivery:
         # `upload-pack` that reads it.
         self._config.write_text(
             f"[safe]\n\tdirectory = {self._repository}\n\tdirectory = {self._repository}/.git\n"
+            "[pack]\n\tthreads = 2\n\twindowMemory = 64m\n"
         )
         if not (self._own / "HEAD").exists():
             await Git(self._outbox)("init", "--quiet", "--bare", "--template=", str(self._own))

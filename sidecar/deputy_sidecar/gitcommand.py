@@ -32,6 +32,11 @@ _SETTINGS = {
     "maintenance.auto": "false",
     "protocol.ext.allow": "never",
     "advice.detachedHead": "false",
+    # A container has little memory, however many cores its node has.
+    "pack.threads": "2",
+    "pack.windowMemory": "64m",
+    "core.deltaBaseCacheLimit": "32m",
+    "core.bigFileThreshold": "32m",
     "http.lowSpeedLimit": "1000",
     "http.lowSpeedTime": "60",
 }

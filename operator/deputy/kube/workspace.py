@@ -12,6 +12,7 @@ from deputy.api.agentrun import AgentRun
 from deputy.api.blueprint import BlueprintSpec
 from deputy.api.meta import API_VERSION
 from deputy.kube.pod_template import merged, without_private, words_of
+from deputy.kube.quantity import bytes_of, mebibytes
 from deputy.wire import RELAY_AUDIENCE, Workspace, to_json
 
 AGENT_UID = 1000
@@ -20,6 +21,9 @@ SHARED_GID = 1500
 
 #: Longest that the kubelet waits for the sidecar to save what is left.
 TERMINATION_SECONDS = 30
+
+#: What the sidecar keeps beside the commits: a little more than an agent may ever write.
+_JOURNALS = 1024**3
 
 _TOKEN_PATH = "/var/run/deputy"  # noqa: S105  a path, not a token
 _TOKEN_SECONDS = 3600
@@ -170,7 +174,8 @@ def _ours(
         "volumeMounts": mounts,
         "resources": {
             "requests": {"cpu": "10m", "memory": "48Mi"},
-            "limits": {"memory": "256Mi"},
+            # Git's, for the most part: it takes what the clone of a large repository wants.
+            "limits": {"memory": "512Mi"},
         },
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": _restricted(uid) | {"readOnlyRootFilesystem": True},
@@ -232,10 +237,15 @@ def _volumes(blueprint: BlueprintSpec) -> list[dict[str, Any]]:
     return [
         {"name": "workspace", "emptyDir": {"sizeLimit": blueprint.workspace.storage}},
         {"name": "link", "emptyDir": {"sizeLimit": "64Mi"}},
-        {"name": "outbox", "emptyDir": {"sizeLimit": "1Gi"}},
+        {"name": "outbox", "emptyDir": {"sizeLimit": _outbox(blueprint.workspace.storage)}},
         {"name": "sidecar-tmp", "emptyDir": {"sizeLimit": "64Mi"}},
         {"name": "relay-token", "projected": {"sources": [token], "defaultMode": 0o440}},
     ]
+
+
+def _outbox(storage: str) -> str:
+    """Return the size of the sidecar's volume: every commit once more, and what was said."""
+    return mebibytes(bytes_of(storage) + _JOURNALS)
 
 
 def _restricted(uid: int) -> dict[str, Any]:
