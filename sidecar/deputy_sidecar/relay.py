@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from deputy.wire import EventsAnswer, GitToken, Message, NumberedEvent, from_json, to_json
+from deputy_sidecar import log
 
 _CONNECT_SECONDS = 10.0
 _ANSWER_SECONDS = 30.0
@@ -83,10 +84,13 @@ class Channel:
         return from_json(EventsAnswer, await self._call("POST", "/v1/events", body))
 
     async def inbox(self, after: str, wait: float) -> list[Message]:
-        """Return the messages after the one named `after`, waiting up to `wait` seconds."""
+        """Return the messages after the one named `after`, waiting up to `wait` seconds.
+
+        What only a newer sidecar understands is passed over: an operator may be ahead of us.
+        """
         query = urllib.parse.urlencode({"after": after, "wait": f"{wait:g}"})
         found = await self._call("GET", f"/v1/inbox?{query}", None, wait + _ANSWER_SECONDS)
-        return [from_json(Message, one) for one in found["messages"]]
+        return [message for one in found.get("messages", ()) if (message := _message(one))]
 
     async def git_token(self) -> GitToken:
         """Return a credential for the run's repository."""
@@ -195,6 +199,14 @@ def _object(answer: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise Unreachable("something answered that is not the relay")
     return found
+
+
+def _message(found: dict[str, Any]) -> Message | None:
+    try:
+        return from_json(Message, found)
+    except ValueError as error:
+        log.warning("a message cannot be read", error=str(error))
+        return None
 
 
 def _message_of(answer: bytes) -> str:

@@ -212,3 +212,15 @@ async def test_a_relay_is_known_by_the_operators_authority(
     for other in ("", authority_and_server(tmp_path)[0]):
         with pytest.raises(Unreachable, match="certificate"):
             await Channel(address_of(url, other, token_file)).events([])
+
+
+async def test_a_message_of_a_newer_operator_is_passed_over(serve: Serve, token_file: Path) -> None:
+    later = Message("m-2", MessageKind.PROMPT, "go on", "jane")
+
+    async def handler(_request: web.Request) -> web.Response:
+        return web.json_response({"messages": [{"id": "m-1", "kind": "Dance"}, to_json(later)]})
+
+    channel = Channel(address_of(await serve(handler), "", token_file))
+
+    assert await channel.inbox("", 0) == [later]
+    channel.close()
