@@ -60,6 +60,7 @@ async def test_a_call_without_a_token_is_refused_unasked(header: str) -> None:
 
 NOBODY = {"authenticated": False, "error": "expired"}
 PERSON = GOOD | {"user": {"username": "alice", "extra": GOOD["user"]["extra"]}}
+LIKENESS = GOOD | {"user": GOOD["user"] | {"username": "my:own:agents:deputy-workspace"}}
 
 
 @pytest.mark.parametrize(
@@ -71,9 +72,19 @@ PERSON = GOOD | {"user": {"username": "alice", "extra": GOOD["user"]["extra"]}}
         (GOOD | {"audiences": ["https://kubernetes.default.svc"]}, "not valid for the relay"),
         (GOOD | {"user": {}}, "does not belong to a pod"),
         (PERSON, "does not belong to a pod"),
+        (LIKENESS, "does not belong to a pod"),
         (GOOD | {"user": GOOD["user"] | {"extra": {}}}, "does not belong to a pod"),
     ],
-    ids=["empty", "expired", "no audience", "other audience", "nobody", "person", "no pod"],
+    ids=[
+        "empty",
+        "expired",
+        "no audience",
+        "other audience",
+        "nobody",
+        "person",
+        "likeness",
+        "no pod",
+    ],
 )
 async def test_a_token_that_is_not_a_pods_for_us_is_refused(
     status: dict[str, Any], message: str

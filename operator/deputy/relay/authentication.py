@@ -62,7 +62,7 @@ class Authenticator:
         names = extra.get("authentication.kubernetes.io/pod-name") or []
         uids = extra.get("authentication.kubernetes.io/pod-uid") or []
         parts = str(user.get("username", "")).split(":")
-        if not names or not uids or len(parts) != 4:
+        if not names or not uids or len(parts) != 4 or parts[:2] != ["system", "serviceaccount"]:
             raise NotAuthenticated("the token does not belong to a pod")
         return Caller(namespace=parts[2], pod=names[0], pod_uid=uids[0])
 
