@@ -6,6 +6,8 @@ from typing import Any
 
 from dev.bench.figures import Figure, Group, Unit
 
+#: The table shows no smaller value.
+_LEAST = 0.01
 _HEAD = ("", "Deputy", "bare client", "aim")
 
 
@@ -58,7 +60,7 @@ def shown(value: float | None, unit: Unit) -> str:
         return "not measured"
     is_whole = unit is Unit.COUNT and value == int(value)
     digits = 0 if is_whole or value >= 100 else 1 if value >= 1 else 2
-    number = f"{value:,.{digits}f}"
+    number = f"{value:,.{digits}f}" if not 0 < value < _LEAST else f"< {_LEAST}"
     space = "" if unit in (Unit.PER_SECOND, Unit.COUNT) else " "
     return f"{number}{space}{unit.value}"
 

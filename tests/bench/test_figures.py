@@ -59,6 +59,7 @@ def test_a_figure_without_an_aim_neither_meets_nor_misses_it() -> None:
         (0.0, Unit.COUNT, "0"),
         (8.55, Unit.COUNT, "8.6"),
         (0.043, Unit.CORE_PERCENT, "0.04 % of a core"),
+        (0.0004, Unit.CORE_PERCENT, "< 0.01 % of a core"),
         (1234.5, Unit.MILLISECONDS, "1,234 ms"),
         (199.6, Unit.PER_SECOND, "200/s"),
     ],
