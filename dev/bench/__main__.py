@@ -39,14 +39,15 @@ def main() -> int:
         parser.error(f"there is no {', '.join(sorted(unknown))}; there is {', '.join(MEASURES)}")
     try:
         names = [name for name in MEASURES if name in given.names or not given.names]
-        _bench(names, QUICK if given.quick else FULL, given.json)
+        done = _bench(names, QUICK if given.quick else FULL, given.json)
     except (Refusal, KubeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    return 0
+    return 0 if done else 1
 
 
-def _bench(names: list[str], sizes: Sizes, file: Path | None) -> None:
+def _bench(names: list[str], sizes: Sizes, file: Path | None) -> bool:
+    """Measure and report; return whether everything could be measured."""
     began = time.monotonic()
     known = facts(stage.Tools(stage.kubeconfig()))
     groups = asyncio.run(_measure(names, sizes))
@@ -58,13 +59,17 @@ def _bench(names: list[str], sizes: Sizes, file: Path | None) -> None:
         say("\nThis was only to see that it works: the figures mean nothing.")
     if file is not None:
         file.write_text(json.dumps(report.as_json(known, groups), indent=2) + "\n")
+    return len(groups) == len(names)
 
 
 async def _measure(names: list[str], sizes: Sizes) -> list[Group]:
     groups = []
     async with place() as here:
         for name in names:
-            groups.append(await MEASURES[name](here, sizes))
+            try:
+                groups.append(await MEASURES[name](here, sizes))
+            except (Refusal, KubeError) as error:
+                print(f"error: {name} was not measured: {error}", file=sys.stderr)
             # What one measurement leaves behind must not weigh on the next.
             await here.clear()
     return groups

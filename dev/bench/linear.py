@@ -86,7 +86,7 @@ class Linear:
 
     async def hold_webhooks(self) -> None:
         """Make webhooks and send none; and have a budget that no measurement uses up."""
-        await self.do("webhook", enabled=False)
+        await self.do("webhook", enabled=False, resourceTypes=["AgentSessionEvent"])
         await self.do("rate-limit", requestsPerHour=10**8, complexityPerHour=10**11)
 
     async def delegations(self, team: str, count: int) -> list[Body]:
@@ -102,6 +102,8 @@ class Linear:
 
         await asyncio.gather(*(work() for _ in range(_AT_ONCE)))
         found = await self.see("deliveries", type="AgentSessionEvent", body="1")
+        if len(found) != known + count:
+            raise Refusal(f"the simulated Linear made {len(found) - known} of {count} webhooks.")
         return [delivery["body"] for delivery in found[known:]]
 
     async def said(self, session: str, what: str, **told: Any) -> Body:
