@@ -30,9 +30,11 @@ say() {
 
 # What the agent has written to its stderr since the last time, for the container's log.
 log_stderr() {
-    while IFS= read -r line <&8 || [ -n "$line" ]; do
+    lines=0
+    # An agent that leaves somebody behind who writes for ever must not hold up its end.
+    while [ "$lines" -lt 2000 ] && { IFS= read -r line <&8 || [ -n "$line" ]; }; do
         printf '%s\n' "$line"
-        line=
+        line= lines=$((lines + 1))
     done
 }
 
@@ -99,9 +101,10 @@ run() {
     [ -z "$terminating" ] || signal_agent TERM
     wait_for_agent
     [ -z "$feeder" ] || { kill "$feeder" && wait "$feeder"; } 2>/dev/null
+    # Before the end is told: with it the pod may go, and its log be kept.
+    log_stderr
     echo "$code" >"$link/exit.$number"
     say "exited $number $code"
-    log_stderr
     busy=
     [ -z "$terminating" ] || exit "$code"
 }

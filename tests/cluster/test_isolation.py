@@ -45,8 +45,9 @@ async def test_an_agent_that_searches_everything_finds_no_credential(place: Plac
     looked, report = text.splitlines()[:2]
     assert kind == "response"
     assert int(re.sub(r"\D", "", looked)) > 1000
-    assert json.loads(report) == {
-        "found": ["/proc/PID/environ", "/workspace/decoy", "environment"],
-        "listening": [],
-        "answers": dict(zip(urls, ("403", "nobody", "401"), strict=True)),
-    }
+    found = json.loads(report)
+    answers = [found["answers"][url] for url in urls]
+    assert found["found"] == ["/proc/PID/environ", "/workspace/decoy", "environment"]
+    assert found["listening"] == []
+    # Where the network enforces policies the API server does not even answer.
+    assert answers in (["403", "nobody", "401"], ["nobody", "nobody", "401"])
