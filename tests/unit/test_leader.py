@@ -39,7 +39,7 @@ def lease(**spec: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("found", "age", "free"),
+    ("found", "unchanged", "free"),
     [
         (lease(), 0, False),
         (lease(), 8, False),
@@ -56,10 +56,10 @@ def lease(**spec: Any) -> dict[str, Any]:
 )
 def test_a_lease_is_free_for_its_holder_or_once_it_has_run_out(
     found: dict[str, Any],
-    age: float,
+    unchanged: float,
     free: bool,  # noqa: FBT001  a column of the table
 ) -> None:
-    assert is_free(found, "me", NOW + dt.timedelta(seconds=age)) is free
+    assert is_free(found, "me", dt.timedelta(seconds=unchanged)) is free
 
 
 def test_a_new_holder_counts_a_transition_and_notes_when() -> None:
@@ -171,6 +171,21 @@ async def test_a_standby_leads_as_soon_as_the_leader_lets_go() -> None:
 
     async with asyncio.timeout(5):
         await standby
+
+    assert kube.holder == "me"
+
+
+async def test_a_holder_whose_clock_is_years_slow_keeps_its_lease() -> None:
+    kube = FakeKube(lease(renewTime="2020-01-01T00:00:00.000000Z"))
+
+    assert not await leadership(kube)._try()
+
+
+async def test_a_lease_that_nobody_renews_is_taken_after_its_time() -> None:
+    kube = FakeKube(lease(leaseDurationSeconds=0))
+
+    async with asyncio.timeout(5):
+        await leadership(kube, quick=True).acquire()
 
     assert kube.holder == "me"
 

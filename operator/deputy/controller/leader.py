@@ -40,14 +40,17 @@ class LeaseSettings:
         return self.duration * 0.7
 
 
-def is_free(lease: dict[str, Any], identity: str, now: dt.datetime) -> bool:
-    """Say whether `identity` may take `lease`: it holds it, nobody does, or it has run out."""
+def is_free(lease: dict[str, Any], identity: str, unchanged: dt.timedelta) -> bool:
+    """Say whether `identity` may take `lease`: it holds it, nobody does, or it has run out.
+
+    `unchanged` is for how long the asker has seen this very renewal, by its own clock: what the
+    holder's clock says may be wrong on another node.
+    """
     spec = lease.get("spec") or {}
     holder = spec.get("holderIdentity")
     if not holder or holder == identity or not spec.get("renewTime"):
         return True
-    renewed = dt.datetime.fromisoformat(spec["renewTime"])
-    return now > renewed + dt.timedelta(seconds=spec.get("leaseDurationSeconds") or 0)
+    return unchanged > dt.timedelta(seconds=spec.get("leaseDurationSeconds") or 0)
 
 
 def taken(lease: dict[str, Any], settings: LeaseSettings, now: dt.datetime) -> dict[str, Any]:
@@ -74,6 +77,8 @@ class Leadership:
         self._settings = settings
         self._path = resources.leases(settings.namespace, settings.name)
         self._renewed = 0.0
+        self._seen: tuple[str | None, str | None] = (None, None)
+        self._seen_at = 0.0
 
     async def acquire(self) -> None:
         """Return once this process leads; waits for as long as another one does."""
@@ -120,6 +125,15 @@ class Leadership:
         self._renewed = began
         return True
 
+    def _unchanged(self, lease: dict[str, Any]) -> dt.timedelta:
+        """Return for how long this renewal has been seen, nothing at its first sight."""
+        spec = lease.get("spec") or {}
+        seen = (spec.get("holderIdentity"), spec.get("renewTime"))
+        now = asyncio.get_running_loop().time()
+        if seen != self._seen:
+            self._seen, self._seen_at = seen, now
+        return dt.timedelta(seconds=now - self._seen_at)
+
     async def _take(self) -> bool:
         now = dt.datetime.now(dt.UTC)
         try:
@@ -133,7 +147,7 @@ class Leadership:
             folder = resources.leases(self._settings.namespace)
             await self._kube.create(folder, taken(lease, self._settings, now))
             return True
-        if not is_free(lease, self._settings.identity, now):
+        if not is_free(lease, self._settings.identity, self._unchanged(lease)):
             return False
         await self._kube.replace(self._path, taken(lease, self._settings, now))
         return True
