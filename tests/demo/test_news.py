@@ -5,7 +5,7 @@ from typing import Any
 from dev.demo.news import Seen, news
 from dev.demo.screen import UNBREAKABLE, Line
 
-TODO = {"state": {"name": "Todo"}}
+UNSTARTED = {"state": {"name": "Todo"}}
 IN_PROGRESS = {"state": {"name": "In Progress"}}
 
 
@@ -21,16 +21,16 @@ THOUGHT = activity("1", {"type": "thought", "body": "On it."})
 
 
 def test_nothing_new_is_nothing_told() -> None:
-    seen, _ = news(Seen(), TODO, session(THOUGHT))
+    seen, _ = news(Seen(), UNSTARTED, session(THOUGHT))
 
-    assert news(seen, TODO, session(THOUGHT)) == (seen, [])
+    assert news(seen, UNSTARTED, session(THOUGHT)) == (seen, [])
 
 
 def test_an_activity_is_told_once() -> None:
-    seen, first = news(Seen(), TODO, session(THOUGHT))
+    seen, first = news(Seen(), UNSTARTED, session(THOUGHT))
     later = activity("2", {"type": "response", "body": "Done."})
 
-    _, second = news(seen, TODO, session(THOUGHT, later))
+    _, second = news(seen, UNSTARTED, session(THOUGHT, later))
 
     assert first == [Line("session", "thought", "On it.")]
     assert second == [Line("session", "response", "Done.", "green")]
@@ -39,7 +39,7 @@ def test_an_activity_is_told_once() -> None:
 def test_what_a_person_says_is_a_persons() -> None:
     prompt = activity("1", {"type": "prompt", "body": "And the README?"})
 
-    assert news(Seen(), TODO, session(prompt))[1] == [
+    assert news(Seen(), UNSTARTED, session(prompt))[1] == [
         Line("person", "prompt", "And the README?", "magenta")
     ]
 
@@ -47,7 +47,7 @@ def test_what_a_person_says_is_a_persons() -> None:
 def test_a_passing_thought_is_dim() -> None:
     passing = activity("1", {"type": "thought", "body": "Looking…"}, ephemeral=True)
 
-    assert news(Seen(), TODO, session(passing))[1] == [
+    assert news(Seen(), UNSTARTED, session(passing))[1] == [
         Line("session", "thought", "Looking…", "dim")
     ]
 
@@ -55,7 +55,7 @@ def test_a_passing_thought_is_dim() -> None:
 def test_an_action_shows_the_beginning_of_its_result() -> None:
     content = {"type": "action", "action": "Ran", "parameter": "ls", "result": "a\nb\nc\nd\ne"}
 
-    assert news(Seen(), TODO, session(activity("1", content)))[1] == [
+    assert news(Seen(), UNSTARTED, session(activity("1", content)))[1] == [
         Line("session", "action", "Ran  ls\n  a\n  b\n  c\n  … 2 more lines", "cyan")
     ]
 
@@ -63,13 +63,13 @@ def test_an_action_shows_the_beginning_of_its_result() -> None:
 def test_a_long_row_of_a_result_is_cut() -> None:
     content = {"type": "action", "action": "Ran", "parameter": "ls", "result": "x" * 200}
 
-    (line,) = news(Seen(), TODO, session(activity("1", content)))[1]
+    (line,) = news(Seen(), UNSTARTED, session(activity("1", content)))[1]
 
     assert line.text.splitlines()[1] == f"  {'x' * 67}…"
 
 
 def test_plan_links_and_state_are_told_when_they_change() -> None:
-    seen, _ = news(Seen(), TODO, session())
+    seen, _ = news(Seen(), UNSTARTED, session())
     plan = [
         {"content": "Read the issue", "status": "completed"},
         {"content": "Answer", "status": "pending"},
