@@ -1,6 +1,5 @@
 """README and docs: commands exist, links lead somewhere, examples are valid."""
 
-import pathlib
 import re
 import tempfile
 import xml.etree.ElementTree as ET
@@ -155,7 +154,7 @@ def test_the_drawing_names_the_parts_that_there_are() -> None:
 
 
 def test_no_document_tells_of_the_machine_that_it_was_written_on() -> None:
-    folders = (str(PROJECT), str(pathlib.Path.home()), tempfile.gettempdir() + "/")
+    folders = (str(PROJECT), str(Path.home()), tempfile.gettempdir() + "/")
     told = [name_of(one) for one in DOCUMENTS for folder in folders if folder in one.read_text()]
 
     assert told == []
