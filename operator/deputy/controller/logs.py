@@ -21,8 +21,6 @@ _MOST = 192 * 1024
 
 #: Seconds that a node may take to hand out a log: a run does not end before this is settled.
 _PATIENCE = 10.0
-#: Seconds after which an empty log is asked for once more: a busy node writes last words late.
-_LATE = 1.0
 
 
 async def save_log(kube: Kube, run: AgentRun) -> None:
@@ -61,13 +59,11 @@ async def save_log(kube: Kube, run: AgentRun) -> None:
 
 async def _log_of(kube: Kube, namespace: str, pod: str, container: str) -> str:
     path = resources.pods(namespace, pod) + "/log"
-    wanted = {"container": container, "tailLines": "2000", "limitBytes": str(_MOST)}
     try:
         async with asyncio.timeout(_PATIENCE):
-            if found := await kube.text(path, **wanted):
-                return found
-            await asyncio.sleep(_LATE)
-            return await kube.text(path, **wanted)
+            return await kube.text(
+                path, container=container, tailLines="2000", limitBytes=str(_MOST)
+            )
     except (KubeError, TimeoutError):
         # The container never started, or its node is gone: there is nothing to keep.
         return ""
