@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import dataclasses
 import json
-import socket
 import ssl
 import urllib.parse
 from pathlib import Path
@@ -17,13 +16,8 @@ from typing import Any
 from deputy.wire import EventsAnswer, GitToken, Message, NumberedEvent, from_json, to_json
 from deputy_sidecar import log
 
-#: A leader whose node is gone refuses nothing: whoever waits for it misses the next one.
-_CONNECT_SECONDS = 3.0
+_CONNECT_SECONDS = 10.0
 _ANSWER_SECONDS = 30.0
-#: How late the answer to a poll may be, which has nothing to wait for but its own time.
-_LATE_SECONDS = 5.0
-#: Seconds of silence before the other side is probed, between probes, and how many may be lost.
-_KEEPALIVE = {socket.TCP_KEEPIDLE: 5, socket.TCP_KEEPINTVL: 2, socket.TCP_KEEPCNT: 3}
 _MAX_HEAD = 64 * 1024
 _MAX_BODY = 8 * 1024 * 1024
 
@@ -95,7 +89,7 @@ class Channel:
         What only a newer sidecar understands is passed over: an operator may be ahead of us.
         """
         query = urllib.parse.urlencode({"after": after, "wait": f"{wait:g}"})
-        found = await self._call("GET", f"/v1/inbox?{query}", None, wait + _LATE_SECONDS)
+        found = await self._call("GET", f"/v1/inbox?{query}", None, wait + _ANSWER_SECONDS)
         return [message for one in found.get("messages", ()) if (message := _message(one))]
 
     async def git_token(self) -> GitToken:
@@ -148,7 +142,6 @@ class Channel:
             self._reader, self._writer = await asyncio.open_connection(
                 address.host, address.port, ssl=address.context, limit=_MAX_HEAD
             )
-        _keep_alive(self._writer.get_extra_info("socket"))
         return self._writer
 
     async def _talk(self, writer: asyncio.StreamWriter, request: bytes) -> tuple[int, bytes]:
@@ -167,13 +160,6 @@ class Channel:
         if self._writer is not None:
             self._writer.transport.abort()
         self._reader = self._writer = None
-
-
-def _keep_alive(connection: socket.socket) -> None:
-    """Have the kernel notice within seconds that the other side's machine is gone."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in _KEEPALIVE.items():
-        connection.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 async def _head(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:

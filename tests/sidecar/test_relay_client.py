@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
@@ -20,7 +19,6 @@ from deputy.wire import (
     Thought,
     to_json,
 )
-from deputy_sidecar import relay
 from deputy_sidecar.relay import Channel, Refused, Unreachable, address_of
 from tests.sidecar.certificates import authority_and_server
 
@@ -165,36 +163,6 @@ async def test_a_refusal_has_its_status_and_the_relays_words(
     assert (caught.value.status, caught.value.message) == (status, "because")
     assert caught.value.is_final is final
     channel.close()
-
-
-async def test_a_poll_that_is_not_answered_in_its_time_is_given_up(
-    serve: Serve, token_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def handler(_request: web.Request) -> web.Response:
-        await asyncio.sleep(60)
-        return web.json_response({"messages": []})
-
-    monkeypatch.setattr(relay, "_LATE_SECONDS", 0.1)
-    channel = Channel(address_of(await serve(handler), "", token_file))
-
-    async with asyncio.timeout(5):
-        with pytest.raises(Unreachable):
-            await channel.inbox("", 0.1)
-
-
-async def test_a_relay_whose_machine_is_gone_is_noticed_by_the_kernel(
-    serve: Serve, token_file: Path
-) -> None:
-    async def handler(_request: web.Request) -> web.Response:
-        return web.json_response({"acked": 0})
-
-    with contextlib.closing(Channel(address_of(await serve(handler), "", token_file))) as channel:
-        await channel.events([])
-        assert channel._writer is not None
-        connection = channel._writer.get_extra_info("socket")
-
-        assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
-        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 5
 
 
 async def test_nobody_there_is_unreachable(token_file: Path) -> None:
