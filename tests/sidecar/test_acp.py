@@ -13,7 +13,7 @@ from deputy_sidecar.adapters.model import Await, Exit, Launch, Output, Question,
 from deputy_sidecar.profiles import DEFAULT, profile_named
 from tests.sidecar.transcripts import SCHEMA, Replay, names
 
-TODO = (
+PLAN_ENTRIES = (
     PlanChanged(
         (Step("Create hello.txt", StepStatus.IN_PROGRESS), Step("Verify", StepStatus.PENDING))
     ),
@@ -31,7 +31,7 @@ def shown(outputs: list[Output]) -> list[Output]:
 
 def test_codex_is_told_as_people_like_it() -> None:
     assert shown(Replay("acp-codex-acp").run()) == [
-        TODO[0],
+        PLAN_ENTRIES[0],
         Thought("I will plan, then create the file."),
         Thought("Writing the file now."),
         ToolFinished("Edited", "hello.txt", "+1 -0"),
@@ -40,7 +40,7 @@ def test_codex_is_told_as_people_like_it() -> None:
             "cat hello.txt && git status --short",
             "hello from the scripted model\n?? hello.txt\n",
         ),
-        TODO[1],
+        PLAN_ENTRIES[1],
         DONE,
     ]
 
