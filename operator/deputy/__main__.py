@@ -6,7 +6,7 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
-from deputy.settings import OperatorSettings, SettingWrong, WebhookSettings
+from deputy.settings import InvalidSetting, OperatorSettings, WebhookSettings
 
 _SIMULATORS = ("linear", "forge", "model")
 
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(given)
     try:
         return _run(chosen)
-    except SettingWrong as error:
+    except InvalidSetting as error:
         print(f"deputy {chosen.command}: {error}", file=sys.stderr)
         return 2
 
@@ -41,11 +41,11 @@ def _run(chosen: argparse.Namespace) -> int:
     """Import what was chosen and nothing else: each process stays as small as it can be."""
     match chosen.command:
         case "operator":
-            from deputy.controller.process import run as operate  # noqa: PLC0415  see above
+            from deputy.processes.operator import run as operate  # noqa: PLC0415  see above
 
             return operate(OperatorSettings.from_environment(os.environ))
         case "webhook":
-            from deputy.webhook.process import run as receive  # noqa: PLC0415  see above
+            from deputy.processes.webhook import run as receive  # noqa: PLC0415  see above
 
             return receive(WebhookSettings.from_environment(os.environ))
         case _:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deputy.core.claim import ISSUE_LABEL, issue_hash
+from deputy.api.names import ISSUE_LABEL, issue_hash
 from deputy.core.phase import TERMINAL
 from deputy.kube import resources
 from deputy.kube.client import Kube

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deputy.core.acknowledge import FIRST
+from deputy.core.acknowledgements import FIRST
 from deputy.simulator.forge.seed import FILES
 from tests.cluster.blueprints import gemini
 from tests.cluster.conftest import Place

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deputy.core.prompt import IssueText, follow_up
+from deputy.core.prompt import follow_up
 from deputy.simulator.model.conversation import (
     Answer,
     Choice,
@@ -16,6 +16,7 @@ from deputy.simulator.model.conversation import (
 )
 from deputy.simulator.model.scenarios import built_in, names
 from deputy.simulator.model.script import Scenario, Turn, shell, write
+from deputy.trackers.models import Issue, Team
 
 TOOLS = frozenset({"run_shell_command"})
 
@@ -82,7 +83,8 @@ def test_unknown_mark_is_none() -> None:
 
 
 def test_run_that_goes_on_with_earlier_work_is_answered_as_a_later_prompt() -> None:
-    issue = IssueText("ENG-1", "Fix", "[[script: slow]]")
+    team = Team("team-1", "ENG", "Engineering")
+    issue = Issue("issue-1", "ENG-1", "Fix", "", team, "[[script: slow]]")
 
     chosen = choose(at(follow_up("", issue, "Use cents")), {})
 
