@@ -7,11 +7,11 @@ from typing import Any
 
 import httpx
 
-from deputy.simulator.linear import people, views
-from deputy.simulator.linear.entities import Issue
-from deputy.simulator.linear.faults import fault_from
-from deputy.simulator.linear.simulator import Simulator
 from deputy.trackers.linear.client import LinearClient
+from deputy_simulator.linear import people, views
+from deputy_simulator.linear.entities import Issue
+from deputy_simulator.linear.faults import fault_from
+from deputy_simulator.linear.simulator import Simulator
 
 TOKEN = "lin_oauth_of_a_test"
 

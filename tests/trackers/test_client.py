@@ -3,7 +3,6 @@
 import httpx
 import pytest
 
-from deputy.simulator.linear.entities import Issue
 from deputy.trackers.events import TeamRef
 from deputy.trackers.facts import IssueFacts, OrganizationFacts, State, Viewer
 from deputy.trackers.linear.client import LinearClient, Unsettled
@@ -29,6 +28,7 @@ from deputy.trackers.updates import (
     Thought,
 )
 from deputy.wire import Step, StepStatus, stable_id
+from deputy_simulator.linear.entities import Issue
 from tests.trackers.simulated import FixedToken, Linear
 
 

@@ -7,8 +7,6 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from deputy.simulator.linear import news, people
-from deputy.simulator.linear.issues import NewComment, archive_issue
 from deputy.trackers.events import (
     AppRevoked,
     CommentCreated,
@@ -21,6 +19,8 @@ from deputy.trackers.events import (
     Unassigned,
 )
 from deputy.trackers.linear.sansio import from_http
+from deputy_simulator.linear import news, people
+from deputy_simulator.linear.issues import NewComment, archive_issue
 from tests.trackers.simulated import Linear, eventually
 
 SECRET = "lin_wh_of_a_test"

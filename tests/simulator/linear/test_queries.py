@@ -13,10 +13,10 @@ from graphql import (
     is_leaf_type,
 )
 
-from deputy.simulator.linear.fields import FIELDS
-from deputy.simulator.linear.mutations import MUTATIONS
-from deputy.simulator.linear.queries import QUERIES
-from deputy.simulator.linear.schema import schema
+from deputy_simulator.linear.fields import FIELDS
+from deputy_simulator.linear.mutations import MUTATIONS
+from deputy_simulator.linear.queries import QUERIES
+from deputy_simulator.linear.schema import schema
 
 if TYPE_CHECKING:
     from tests.simulator.linear.conftest import Linear

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from deputy.simulator.linear.sessions import Happening, Status, after, of_activity
+from deputy_simulator.linear.sessions import Happening, Status, after, of_activity
 
 #: Where each happening leads, by where a session stands; in the order of `ORDER`.
 ORDER = ("pending", "active", "awaitingInput", "stopping", "complete", "error", "stale")

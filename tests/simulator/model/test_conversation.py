@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deputy.core.prompt import IssueText, follow_up
-from deputy.simulator.model.conversation import (
+from deputy_simulator.model.conversation import (
     Answer,
     Choice,
     Conversation,
@@ -14,8 +14,8 @@ from deputy.simulator.model.conversation import (
     conversation,
     spoken,
 )
-from deputy.simulator.model.scenarios import built_in, names
-from deputy.simulator.model.script import Scenario, Turn, shell, write
+from deputy_simulator.model.scenarios import built_in, names
+from deputy_simulator.model.script import Scenario, Turn, shell, write
 
 TOOLS = frozenset({"run_shell_command"})
 
