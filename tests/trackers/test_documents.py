@@ -1,7 +1,6 @@
 """Every document that Deputy sends, against the whole of Linear's schema."""
 
 import functools
-import pathlib
 
 import graphql
 import pytest
@@ -25,8 +24,7 @@ from deputy.trackers.updates import (
     Update,
 )
 from deputy.wire import Step, StepStatus
-
-SDL = pathlib.Path(__file__).parents[1] / "data/linear/schema.graphql"
+from deputy_simulator.linear.schema import published
 
 UPDATES: tuple[Update, ...] = (
     PostActivity("s", "a1", Thought("t", ephemeral=True), Priority.EPHEMERAL),
@@ -43,7 +41,7 @@ UPDATES: tuple[Update, ...] = (
 
 @functools.cache
 def schema() -> graphql.GraphQLSchema:
-    return graphql.build_schema(SDL.read_text(), assume_valid=True)
+    return graphql.build_schema(published(), assume_valid=True)
 
 
 def faults(document: str) -> list[str]:

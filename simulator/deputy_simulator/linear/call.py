@@ -10,6 +10,8 @@ from graphql import GraphQLResolveInfo
 from deputy_simulator.linear.entities import Issue, User
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from deputy_simulator.linear.oauth import Authority, Token
     from deputy_simulator.linear.ratelimit import Budget
     from deputy_simulator.linear.world import World
@@ -25,10 +27,20 @@ class Call:
     token: Token
     budget: Budget
     points: int
+    #: Returns what a query would show as that field of an entity.
+    field_value: Callable[[Call, Any, str], Any]
 
     def issue(self, key: str) -> Issue:
         """Return the issue with this id or identifier, if the caller may see it."""
         return self.world.issue_for(self.caller, key)
+
+    def value(self, node: Any, field: str) -> Any:
+        """Return what a query would show as that field of an entity, a list in full.
+
+        Raises:
+            NotSupportedError: the schema has no such field.
+        """
+        return self.field_value(self, node, field)
 
     def issues(self) -> list[Issue]:
         """Return all issues that the caller may see."""

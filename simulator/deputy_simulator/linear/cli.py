@@ -14,6 +14,7 @@ import sys
 from aiohttp import web
 
 from deputy_simulator.linear.app import make_app
+from deputy_simulator.linear.schema import schema
 from deputy_simulator.linear.settings import RESOURCE_TYPES, RETRY_DELAYS, Settings
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ def run(argv: list[str]) -> int:
     try:
         settings = _settings(told)
         app = make_app(settings)
+        schema()  # here, and not while the first request waits
     except (OSError, ValueError) as wrong:
         sys.stderr.write(f"deputy-simulate linear: {wrong}\n")
         return 2

@@ -6,6 +6,7 @@ LinearError
   InvalidInputError   the arguments make no sense
   ForbiddenError      the entity belongs to another application
   NotSupportedError   real Linear does this, the simulator does not
+    NotModelledError  the same, of a whole mutation
 """
 
 from __future__ import annotations
@@ -83,9 +84,16 @@ class NotSupportedError(LinearError):
 
     kind = "feature not accessible"
     code = "FEATURE_NOT_ACCESSIBLE"
+    wording = "The simulator does not support {what}."
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"The simulator does not support {what}.")
+        super().__init__(self.wording.format(what=what))
+
+
+class NotModelledError(NotSupportedError):
+    """Real Linear has this mutation, the simulator does not."""
+
+    wording = "The simulator does not model the mutation {what}."
 
 
 #: Body of the 401 that answers a missing, unknown, revoked or expired token.

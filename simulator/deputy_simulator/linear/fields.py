@@ -24,15 +24,15 @@ from deputy_simulator.linear.entities import (
     User,
     WorkflowState,
 )
+from deputy_simulator.linear.pages import connection
 from deputy_simulator.linear.payloads import PRIORITIES
-from deputy_simulator.linear.reading import connection
 
 Field: TypeAlias = Callable[[Call, Any, Json], Any]
 
 
 def paged(nodes: Callable[[Call, Any], Iterable[Node]]) -> Field:
     """Return a field that pages through what `nodes` finds."""
-    return lambda call, node, given: connection(call.world.store, nodes(call, node), given)
+    return lambda call, node, given: connection(call, nodes(call, node), given)
 
 
 def constant(value: Any) -> Field:
@@ -80,6 +80,23 @@ def _is_app(_call: Call, user: User, _given: Json) -> bool:
     return user.app
 
 
+def _initials(_call: Call, user: User, _given: Json) -> str:
+    return "".join(word[0] for word in user.name.split()[:2]).upper()
+
+
+def _created(call: Call, user: User) -> list[Issue]:
+    return [issue for issue in call.issues() if issue.creator_id == user.id]
+
+
+def _team_issues(call: Call, team: Team) -> list[Issue]:
+    return [issue for issue in call.issues() if issue.team_id == team.id]
+
+
+def _reactions(call: Call, node: Issue | Comment) -> list[Reaction]:
+    known = call.world.store.all(Reaction)
+    return [one for one in known if node.id in (one.issue_id, one.comment_id)]
+
+
 _ORGANIZATION: dict[str, Field] = {
     "agentAutomationEnabled": constant(True),
     "restrictAgentInvocationToMembers": constant(False),
@@ -87,6 +104,8 @@ _ORGANIZATION: dict[str, Field] = {
     "teams": paged(lambda call, _: call.world.store.all(Team)),
     "users": paged(lambda call, _: call.world.store.all(User)),
     "userCount": lambda call, _node, _given: len(call.world.store.all(User)),
+    "createdIssueCount": lambda call, _node, _given: len(call.world.store.all(Issue)),
+    "workingDays": constant([1.0, 2.0, 3.0, 4.0, 5.0]),
 }
 
 _TEAM: dict[str, Field] = {
@@ -99,7 +118,8 @@ _TEAM: dict[str, Field] = {
     "visibility": constant("public"),
     "states": paged(team_states),
     "labels": paged(team_labels),
-    "issues": paged(lambda call, team: [i for i in call.issues() if i.team_id == team.id]),
+    "issues": paged(_team_issues),
+    "issueCount": lambda call, team, _given: len(_team_issues(call, team)),
     "members": paged(lambda call, _: call.world.store.all(User)),
 }
 
@@ -113,7 +133,11 @@ _USER: dict[str, Field] = {
     "supportsAgentSessions": _is_app,
     "canAccessAnyPublicTeam": lambda call, _user, _given: not call.world.hidden_team_ids,
     "timezone": constant("Etc/UTC"),
+    "initials": _initials,
+    "avatarBackgroundColor": constant("#5e6ad2"),
     "teams": paged(lambda call, _: call.world.store.all(Team)),
+    "createdIssues": paged(_created),
+    "createdIssueCount": lambda call, user, _given: len(_created(call, user)),
     "assignedIssues": paged(lambda c, user: [i for i in c.issues() if i.assignee_id == user.id]),
     "delegatedIssues": paged(lambda c, user: [i for i in c.issues() if i.delegate_id == user.id]),
 }
@@ -129,8 +153,7 @@ _ISSUE: dict[str, Field] = {
         lambda c, issue: [a for a in c.world.store.all(Attachment) if a.issue_id == issue.id]
     ),
     "agentSessions": paged(lambda call, issue: call.world.sessions_of(issue)),
-    "relations": paged(lambda _call, _issue: []),
-    "inverseRelations": paged(lambda _call, _issue: []),
+    "reactions": lambda call, issue, _given: _reactions(call, issue),
     "subscribers": paged(
         lambda c, issue: [u for u in c.world.store.all(User) if u.id == issue.creator_id]
     ),
@@ -144,10 +167,7 @@ _COMMENT: dict[str, Field] = {
     "children": paged(
         lambda c, comment: [k for k in c.world.store.all(Comment) if k.parent_id == comment.id]
     ),
-    "reactionData": constant({}),
-    "reactions": lambda call, comment, _given: [
-        known for known in call.world.store.all(Reaction) if known.comment_id == comment.id
-    ],
+    "reactions": lambda call, comment, _given: _reactions(call, comment),
 }
 
 _SESSION: dict[str, Field] = {
@@ -173,7 +193,7 @@ FIELDS: dict[str, dict[str, Field]] = {
     IssueLabel.__name__: {
         "isGroup": constant(False),
         "issues": paged(lambda call, known: [i for i in call.issues() if known.id in i.label_ids]),
-        "children": paged(lambda _call, _label: []),
+        "organization": lambda call, _label, _given: call.world.store.organization(),
     },
     Attachment.__name__: {"source": constant(None)},
 }

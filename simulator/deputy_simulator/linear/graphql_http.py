@@ -25,6 +25,7 @@ from deputy_simulator.linear.schema import (
     DocumentError,
     check_scope,
     execute,
+    field_value,
     operation_of,
     prepared,
 )
@@ -125,6 +126,7 @@ def _carried_out(
         token=token,
         budget=simulator.limiter.budget(token.user_id, simulator.clock.elapsed()),
         points=notes.complexity,
+        field_value=field_value,
     )
     try:
         check_scope(operation, call)

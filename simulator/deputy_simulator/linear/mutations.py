@@ -320,7 +320,7 @@ def _admin_only(_call: Call, _root: Any, _given: Json) -> Any:
     raise ForbiddenError("Invalid role: admin required")
 
 
-#: Mutations by name; what is missing here is answered with `NotSupportedError`.
+#: Mutations by name; what is missing here is answered with `NotModelledError`.
 MUTATIONS: dict[str, Field] = {
     "agentActivityCreate": _activity_create,
     "agentActivityCreatePrompt": _activity_create_prompt,

@@ -18,8 +18,9 @@ from deputy_simulator.linear.entities import (
     WorkflowState,
 )
 from deputy_simulator.linear.errors import ForbiddenError, NotFoundError
+from deputy_simulator.linear.pages import connection
+from deputy_simulator.linear.payloads import PRIORITIES
 from deputy_simulator.linear.ratelimit import HOUR, LeakyBucket
-from deputy_simulator.linear.reading import connection
 
 if TYPE_CHECKING:
     from deputy_simulator.linear.call import Call
@@ -33,13 +34,11 @@ def _one(kind: type[N]) -> Field:
 
 
 def _many(kind: type[N]) -> Field:
-    return lambda call, _root, given: connection(
-        call.world.store, call.world.store.all(kind), given
-    )
+    return lambda call, _root, given: connection(call, call.world.store.all(kind), given)
 
 
 def _issues(call: Call, _root: Any, given: Json) -> Json:
-    return connection(call.world.store, call.issues(), given)
+    return connection(call, call.issues(), given)
 
 
 def _found(call: Call, term: str) -> list[Issue]:
@@ -48,12 +47,12 @@ def _found(call: Call, term: str) -> list[Issue]:
 
 
 def _issue_search(call: Call, _root: Any, given: Json) -> Json:
-    return connection(call.world.store, _found(call, given.get("query") or ""), given)
+    return connection(call, _found(call, given.get("query") or ""), given)
 
 
 def _search_issues(call: Call, _root: Any, given: Json) -> Json:
     found = _found(call, given["term"])
-    return connection(call.world.store, found, given) | {"totalCount": float(len(found))}
+    return connection(call, found, given) | {"totalCount": float(len(found))}
 
 
 def _branch(call: Call, _root: Any, given: Json) -> Issue | None:
@@ -62,7 +61,7 @@ def _branch(call: Call, _root: Any, given: Json) -> Issue | None:
 
 def _attachments(call: Call, _root: Any, given: Json) -> Json:
     linked = [a for a in call.world.store.all(Attachment) if a.url == given["url"]]
-    return connection(call.world.store, linked, given)
+    return connection(call, linked, given)
 
 
 def _application(call: Call, _root: Any, given: Json) -> Json:
@@ -118,6 +117,10 @@ def _limit(call: Call, name: str, bucket: LeakyBucket) -> Json:
     }
 
 
+def _priorities(_call: Call, _root: Any, _given: Json) -> list[Json]:
+    return [{"priority": number, "label": label} for number, label in enumerate(PRIORITIES)]
+
+
 def _admin_only(_call: Call, _root: Any, _given: Json) -> Any:
     raise ForbiddenError("Invalid role: admin required")
 
@@ -126,7 +129,7 @@ def _comment(call: Call, _root: Any, given: Json) -> Comment:
     return call.world.store.get(Comment, given.get("id"))
 
 
-#: Root queries by name; what is missing here is answered with `NotSupportedError`.
+#: Root queries by name; what is missing here finds nothing.
 QUERIES: dict[str, Field] = {
     "viewer": lambda call, _root, _given: call.caller,
     "organization": lambda call, _root, _given: call.world.store.organization(),
@@ -142,6 +145,8 @@ QUERIES: dict[str, Field] = {
     "workflowStates": _many(WorkflowState),
     "issueLabel": _one(IssueLabel),
     "issueLabels": _many(IssueLabel),
+    "issuePriorityValues": _priorities,
+    "userSettings": lambda call, _root, _given: {"user": call.caller},
     "user": _one(User),
     "users": _many(User),
     "comment": _comment,

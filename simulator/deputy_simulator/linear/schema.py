@@ -4,30 +4,46 @@ from __future__ import annotations
 
 import functools
 import importlib.resources
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from graphql import (
     DocumentNode,
     ExecutionResult,
     GraphQLError,
+    GraphQLField,
+    GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
-    GraphQLUnionType,
     OperationDefinitionNode,
     OperationType,
-    build_schema,
+    build_ast_schema,
     execute_sync,
     get_operation_ast,
+    is_abstract_type,
+    is_scalar_type,
     parse,
     validate,
 )
 
 from deputy_simulator.linear.call import Call, Info, call_of
-from deputy_simulator.linear.errors import ForbiddenError, NotSupportedError
+from deputy_simulator.linear.empty import empty
+from deputy_simulator.linear.entities import Json, Node
+from deputy_simulator.linear.errors import (
+    ForbiddenError,
+    NotFoundError,
+    NotModelledError,
+    NotSupportedError,
+)
 from deputy_simulator.linear.fields import FIELDS, Field
 from deputy_simulator.linear.mutations import MUTATIONS
+from deputy_simulator.linear.pages import LARGEST_PAGE
 from deputy_simulator.linear.queries import QUERIES
 from deputy_simulator.linear.reading import read
+
+#: Where a list is wanted in full.
+_WHOLE = {"first": LARGEST_PAGE, "includeArchived": True}
 
 
 class DocumentError(Exception):
@@ -52,18 +68,27 @@ class DocumentError(Exception):
         }
 
 
+def published() -> str:
+    """Return the schema that Linear publishes, in GraphQL's schema language."""
+    return importlib.resources.files(__package__).joinpath("schema.graphql").read_text("utf-8")
+
+
 @functools.cache
 def schema() -> GraphQLSchema:
-    """Return the executable schema."""
-    text = importlib.resources.files(__package__).joinpath("schema.graphql").read_text()
-    built = build_schema(text)
+    """Return the executable schema: all of Linear's, built once in a process (about a second)."""
+    # That it is valid is proved by a test, not at each start.
+    built = build_ast_schema(parse(published(), no_location=True), assume_valid=True)
+    for kind in built.type_map.values():
+        if is_abstract_type(kind):
+            kind.resolve_type = _type_name
+        elif is_scalar_type(kind) and kind.name == "JSON":
+            kind.coerce_output_value = _stringified
     for name, fields in FIELDS.items():
         _attach(_object_type(built, name), fields)
-    _attach_roots(built.query_type, QUERIES)
-    _attach_roots(built.mutation_type, MUTATIONS)
-    contents = built.type_map["AgentActivityContent"]
-    if isinstance(contents, GraphQLUnionType):
-        contents.resolve_type = _content_type
+    for name, field in _root(built.query_type).items():
+        field.resolve = _resolver(QUERIES.get(name) or _unmodelled_query(built, field))
+    for name, field in _root(built.mutation_type).items():
+        field.resolve = _resolver(MUTATIONS.get(name) or _unmodelled_mutation(name))
     return built
 
 
@@ -135,33 +160,88 @@ def _object_type(built: GraphQLSchema, name: str) -> GraphQLObjectType:
 
 def _attach(kind: GraphQLObjectType, fields: dict[str, Field]) -> None:
     for name, field in fields.items():
-        kind.fields[name].resolve = _resolver(field)
+        kind.fields[name].resolve = _resolver(_of_entities(name, field))
 
 
-def _attach_roots(kind: GraphQLObjectType | None, fields: dict[str, Field]) -> None:
-    if kind is None:
-        return
-    for name in kind.fields:
-        kind.fields[name].resolve = _resolver(fields.get(name, _unsupported(name)))
+def _of_entities(name: str, field: Field) -> Field:
+    """Return the field as it is of an entity, and by name where an empty object stands for one."""
+
+    def find(call: Call, source: Any, given: Json) -> Any:
+        if isinstance(source, Node):
+            return field(call, source, given)
+        return read(call.world.store, source, name)
+
+    return find
+
+
+def _root(kind: GraphQLObjectType | None) -> dict[str, GraphQLField]:
+    return kind.fields if kind is not None else {}
 
 
 def _resolver(field: Field) -> Any:
     def resolve(source: Any, info: Info, **given: Any) -> Any:
-        return field(call_of(info), source, given)
+        value = field(call_of(info), source, given)
+        return empty(info.schema, info.return_type) if value is None else value
 
     return resolve
 
 
-def _unsupported(name: str) -> Field:
+def _unmodelled_query(built: GraphQLSchema, field: GraphQLField) -> Field:
+    """Return a field that finds nothing: the simulated organisation has none of it."""
+
+    def find(_call: Call, _root: Any, _given: Any) -> Any:
+        return empty(built, field.type)
+
     def refuse(_call: Call, _root: Any, _given: Any) -> Any:
-        raise NotSupportedError(name)
+        raise NotFoundError(str(entity))
+
+    entity = field.type.of_type if isinstance(field.type, GraphQLNonNull) else None
+    return refuse if "id" in field.args and _is_entity(entity) else find
+
+
+def _is_entity(kind: Any) -> bool:
+    names = {one.name for one in getattr(kind, "interfaces", ())}
+    return "Node" in names
+
+
+def _unmodelled_mutation(name: str) -> Field:
+    def refuse(_call: Call, _root: Any, _given: Any) -> Any:
+        raise NotModelledError(name)
 
     return refuse
 
 
 def _by_name(source: Any, info: Info, **_given: Any) -> Any:
-    return read(call_of(info).world.store, source, info.field_name)
+    value = read(call_of(info).world.store, source, info.field_name)
+    return empty(info.schema, info.return_type) if value is None else value
 
 
-def _content_type(content: Any, _info: Info, _kind: Any) -> str:
-    return f"AgentActivity{str(content['type']).capitalize()}Content"
+def field_value(call: Call, node: Any, name: str) -> Any:
+    """Return what a query would show as a field of an entity, a list in full.
+
+    Raises:
+        NotSupportedError: the schema has no such field.
+    """
+    if isinstance(node, Mapping):
+        return node.get(name)
+    kind = type(node).__name__
+    field = _object_type(schema(), kind).fields.get(name)
+    if field is None:
+        raise NotSupportedError(f"filtering or sorting by {name} of {kind}")
+    resolver = FIELDS.get(kind, {}).get(name)
+    value = resolver(call, node, _WHOLE) if resolver else read(call.world.store, node, name)
+    value = empty(schema(), field.type) if value is None else value
+    return value.get("nodes", value) if isinstance(value, Mapping) else value
+
+
+def _type_name(value: Any, _info: Info, kind: Any) -> str:
+    if not isinstance(value, Mapping):
+        return type(value).__name__
+    if "__typename" not in value and kind.name == "AgentActivityContent":
+        return f"AgentActivity{str(value['type']).capitalize()}Content"
+    return str(value["__typename"])
+
+
+def _stringified(value: Any) -> str:
+    """Return a value of Linear's scalar `JSON`, which is a text on the wire."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
