@@ -6,16 +6,16 @@ from aiohttp import web
 
 from deputy_simulator.forge import control, git_http, page, rest, seed
 from deputy_simulator.forge.forge import FORGE, Forge
+from deputy_simulator.forge.middleware import faults_and_log
 from deputy_simulator.forge.settings import Settings
 from deputy_simulator.forge.store import COLLABORATORS, Store
-from deputy_simulator.forge.traffic import traffic
 
 __all__ = ["FORGE", "make_app"]
 
 
 def make_app(settings: Settings) -> web.Application:
     """Return the forge; `app[FORGE]` is what it holds, for tests in the same process."""
-    app = web.Application(middlewares=[traffic], client_max_size=4 * 1024**2)
+    app = web.Application(middlewares=[faults_and_log], client_max_size=4 * 1024**2)
     app[FORGE] = Forge(settings, Store(settings.data), list(settings.grants))
     # Order counts: pages take any path of two parts.
     for part in (control, rest, git_http, page):
@@ -30,5 +30,5 @@ async def _seeded(app: web.Application) -> AsyncIterator[None]:
         owner, _, name = full_name.partition("/")
         if forge.store.find(owner, name) is None:
             made = await forge.store.create(owner, name, collaborators=COLLABORATORS)
-            await seed.plant(made.bare)
+            await seed.populate(made.bare)
     yield

@@ -17,24 +17,29 @@ from aiohttp import web
 from deputy_simulator.forge.app import make_app
 from deputy_simulator.forge.settings import Grant, Settings
 
-log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 
 def run(argv: list[str]) -> int:
-    """Serve until the process is told to end; return its exit status."""
-    told = _parser().parse_args(argv)
+    """Serve until the process is options to end; return its exit status."""
+    options = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     if shutil.which("git") is None:
         return _refuse("git is not installed, and the forge serves real git; install it")
     with contextlib.ExitStack() as kept:
-        folder = told.data or kept.enter_context(tempfile.TemporaryDirectory(prefix="forge-"))
+        folder = options.data or kept.enter_context(tempfile.TemporaryDirectory(prefix="forge-"))
         try:
-            app = make_app(_settings(told, pathlib.Path(folder)))
+            app = make_app(_settings(options, pathlib.Path(folder)))
         except (OSError, ValueError) as error:
             return _refuse(str(error))
-        log.info("simulated forge listens on %s:%d", told.host, told.port)
+        _LOG.info("simulated forge listens on %s:%d", options.host, options.port)
         web.run_app(
-            app, host=told.host, port=told.port, print=None, access_log=None, shutdown_timeout=2
+            app,
+            host=options.host,
+            port=options.port,
+            print=None,
+            access_log=None,
+            shutdown_timeout=2,
         )
     return 0
 
@@ -79,7 +84,7 @@ def _add(
     parser.add_argument(flag, default=value, type=kind, help=f"{explanation} [{variable}]")
 
 
-def _settings(told: argparse.Namespace, folder: pathlib.Path) -> Settings:
+def _settings(options: argparse.Namespace, folder: pathlib.Path) -> Settings:
     """Return the settings.
 
     Raises:
@@ -87,19 +92,19 @@ def _settings(told: argparse.Namespace, folder: pathlib.Path) -> Settings:
         ValueError: a repository's name is none, or there is no token.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    seeds = tuple(name.strip() for name in told.seed_repo.split(",") if name.strip())
+    seeds = tuple(name.strip() for name in options.seed_repo.split(",") if name.strip())
     wrong = [name for name in seeds if name.count("/") != 1 or not all(name.split("/"))]
     if wrong:
         raise ValueError(f"--seed-repo {wrong[0]!r} is not of the form owner/name")
-    token = told.token
-    if told.token_file:
-        token = pathlib.Path(told.token_file).read_text("utf-8").strip()
+    token = options.token
+    if options.token_file:
+        token = pathlib.Path(options.token_file).read_text("utf-8").strip()
     if not token:
         raise ValueError("no token; give --token-file or SIMULATOR_FORGE_TOKEN")
     return Settings(
         data=folder,
-        grants=(Grant(token, told.login),),
+        grants=(Grant(token, options.login),),
         seed_repositories=seeds,
-        private=told.private,
-        site_url=told.site_url.rstrip("/"),
+        private=options.private,
+        site_url=options.site_url.rstrip("/"),
     )

@@ -73,7 +73,7 @@ _USER_PARTS = {
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Extent:
+class DiffStat:
     """How large a pull request is."""
 
     commits: int
@@ -235,7 +235,9 @@ class Addresses:
             "_links": {name: {"href": address} for name, address in links.items()},
         }
 
-    def full_pull(self, repository: Repository, whole: Json, pull: Pull, extent: Extent) -> Json:
+    def full_pull(
+        self, repository: Repository, whole: Json, pull: Pull, diff_stat: DiffStat
+    ) -> Json:
         """Describe a pull request on its own."""
         is_open = pull.state == "open"
         return self.pull(repository, whole, pull) | {
@@ -247,10 +249,10 @@ class Addresses:
             "maintainer_can_modify": False,
             "comments": 0,
             "review_comments": 0,
-            "commits": extent.commits,
-            "changed_files": extent.files,
-            "additions": extent.additions,
-            "deletions": extent.deletions,
+            "commits": diff_stat.commits,
+            "changed_files": diff_stat.files,
+            "additions": diff_stat.additions,
+            "deletions": diff_stat.deletions,
         }
 
     def pull_page(self, repository: Repository, pull: Pull) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from deputy_simulator.forge.bare import Bare
 from deputy_simulator.forge.errors import GitFailed, Refusal, failed, invalid, not_found
-from deputy_simulator.forge.payloads import Extent
+from deputy_simulator.forge.payloads import DiffStat
 from deputy_simulator.forge.store import Pull, Repository, now
 
 _MAX_TITLE = 256
@@ -14,7 +14,7 @@ _MAX_BODY = 65_536
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Wish:
+class NewPull:
     """A pull request as somebody asks for it."""
 
     title: str
@@ -24,7 +24,7 @@ class Wish:
     draft: bool
 
 
-def read_wish(owner: str, given: Any) -> Wish:
+def read_new_pull(owner: str, given: Any) -> NewPull:
     """Return what the body of a request asks for; raise `Refusal` where it is none."""
     for field in ("head", "base"):
         if not isinstance(_field(given, field, str), str):
@@ -32,7 +32,7 @@ def read_wish(owner: str, given: Any) -> Wish:
     title, body = _field(given, "title", str) or "", _field(given, "body", str) or ""
     _check_texts(title, body)
     head = given["head"].removeprefix(f"{owner}:")
-    return Wish(title, body, head, given["base"], bool(_field(given, "draft", bool)))
+    return NewPull(title, body, head, given["base"], bool(_field(given, "draft", bool)))
 
 
 def _check_texts(title: str, body: str) -> None:
@@ -54,26 +54,26 @@ def _field(given: Any, name: str, kind: type) -> Any:
     return value
 
 
-async def create(repository: Repository, wish: Wish, author: str) -> Pull:
+async def create(repository: Repository, new: NewPull, author: str) -> Pull:
     """Open a pull request; raise `Refusal` as GitHub does."""
     branches = await repository.bare.branches()
-    if wish.head not in branches:
+    if new.head not in branches:
         raise invalid("PullRequest", "head")
-    if wish.base not in branches:
+    if new.base not in branches:
         raise invalid("PullRequest", "base")
-    if any(_is_same(pull, wish) for pull in repository.pulls.values()):
+    if any(_is_same(pull, new) for pull in repository.pulls.values()):
         owner = repository.owner
-        raise failed("PullRequest", f"A pull request already exists for {owner}:{wish.head}.")
-    head, base = branches[wish.head], branches[wish.base]
-    await _check_commits(repository.bare, wish, head, base)
+        raise failed("PullRequest", f"A pull request already exists for {owner}:{new.head}.")
+    head, base = branches[new.head], branches[new.base]
+    await _check_commits(repository.bare, new, head, base)
     number, moment = max(repository.pulls, default=0) + 1, now()
     made = Pull(
         number=number,
-        title=wish.title,
-        body=wish.body,
-        head=wish.head,
-        base=wish.base,
-        draft=wish.draft,
+        title=new.title,
+        body=new.body,
+        head=new.head,
+        base=new.base,
+        draft=new.draft,
         author=author,
         head_sha=head,
         base_sha=base,
@@ -84,18 +84,18 @@ async def create(repository: Repository, wish: Wish, author: str) -> Pull:
     return made
 
 
-def _is_same(pull: Pull, wish: Wish) -> bool:
-    return pull.state == "open" and (pull.head, pull.base) == (wish.head, wish.base)
+def _is_same(pull: Pull, new: NewPull) -> bool:
+    return pull.state == "open" and (pull.head, pull.base) == (new.head, new.base)
 
 
-async def _check_commits(bare: Bare, wish: Wish, head: str, base: str) -> None:
+async def _check_commits(bare: Bare, new: NewPull, head: str, base: str) -> None:
     common = await bare.merge_base(base, head)
     if common is None:
         raise failed(
-            "PullRequest", f"The {wish.head} branch has no history in common with {wish.base}"
+            "PullRequest", f"The {new.head} branch has no history in common with {new.base}"
         )
     if not await bare.commits(base, head):
-        raise failed("PullRequest", f"No commits between {wish.base} and {wish.head}")
+        raise failed("PullRequest", f"No commits between {new.base} and {new.head}")
 
 
 async def look(repository: Repository) -> None:
@@ -198,12 +198,12 @@ async def span(repository: Repository, pull: Pull) -> tuple[str, str]:
     return common or pull.base_sha, pull.head_sha
 
 
-async def extent(repository: Repository, pull: Pull) -> Extent:
+async def diff_stat(repository: Repository, pull: Pull) -> DiffStat:
     """Return how large a pull request is."""
     base, head = await span(repository, pull)
     changes = await repository.bare.changes(base, head)
     commits = await repository.bare.commits(base, head)
-    return Extent(
+    return DiffStat(
         commits=len(commits),
         files=len(changes),
         additions=sum(change.additions for change in changes),

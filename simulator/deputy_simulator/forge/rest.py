@@ -49,8 +49,8 @@ async def _full_pull(
     forge: Forge, request: web.Request, repository: Repository, pull: Pull
 ) -> Json:
     whole = await _whole(forge, request, repository)
-    extent = await pulls.extent(repository, pull)
-    return forge.addresses(request).full_pull(repository, whole, pull, extent)
+    diff_stat = await pulls.diff_stat(repository, pull)
+    return forge.addresses(request).full_pull(repository, whole, pull, diff_stat)
 
 
 @ROUTES.get(_OWN)
@@ -109,10 +109,10 @@ def _number(request: web.Request, name: str, default: int) -> int:
 async def create_pull(request: web.Request) -> web.Response:
     """Open a pull request."""
     forge, found, grant = _writer(request)
-    wish = pulls.read_wish(found.owner, await _body(request))
+    new = pulls.read_new_pull(found.owner, await _body(request))
     async with forge.lock:
         await pulls.look(found)
-        made = await pulls.create(found, wish, grant.login)
+        made = await pulls.create(found, new, grant.login)
         forge.store.save()
     described = await _full_pull(forge, request, found, made)
     return web.json_response(described, status=201, headers={"Location": described["url"]})

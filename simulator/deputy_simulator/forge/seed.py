@@ -49,6 +49,6 @@ if __name__ == "__main__":
 }
 
 
-async def plant(repository: Bare) -> None:
+async def populate(repository: Bare) -> None:
     """Put the first commit into an empty repository."""
     await repository.commit_files("main", FILES, MESSAGE, WHEN)

@@ -1,4 +1,4 @@
-"""Linear, as far as Deputy sees it: GraphQL, OAuth, signed webhooks, limits and faults.
+"""Linear for trying things out: all of its GraphQL, OAuth, signed webhooks, limits and faults.
 
 Nothing is kept: a simulator that ends forgets everything.
 """

@@ -9,10 +9,10 @@ from deputy_simulator.linear import validation
 from deputy_simulator.linear.entities import AgentActivity, AgentSession, Json, Link, User
 from deputy_simulator.linear.errors import ForbiddenError
 from deputy_simulator.linear.issues import NewComment, add_comment
-from deputy_simulator.linear.sessions import ENDED, Happening, Status, of_activity
+from deputy_simulator.linear.sessions import ENDED, SessionEvent, Status, of_activity
 
 if TYPE_CHECKING:
-    from deputy_simulator.linear.world import World
+    from deputy_simulator.linear.workspace import Workspace
 
 #: Types whose body Linear also writes into the thread as a comment.
 _COMMENTED = frozenset({"response", "elicitation", "error"})
@@ -30,7 +30,7 @@ class NewActivity:
     signal_metadata: Any = None
 
 
-def create_activity(world: World, new: NewActivity, caller: User) -> AgentActivity:
+def create_activity(workspace: Workspace, new: NewActivity, caller: User) -> AgentActivity:
     """Append an activity to the caller's session and move the session accordingly.
 
     Raises:
@@ -39,14 +39,14 @@ def create_activity(world: World, new: NewActivity, caller: User) -> AgentActivi
         ConflictError: the id is taken; nothing is changed.
         InvalidInputError: see `validation.check_activity`.
     """
-    store = world.store
-    session = own_session(world, new.session_id, caller)
+    store = workspace.store
+    session = own_session(workspace, new.session_id, caller)
     content = validation.check_activity(
         new.content, ephemeral=new.ephemeral, signal=new.signal, metadata=new.signal_metadata
     )
     activity = AgentActivity(
         id=store.claim_id(AgentActivity, new.id),
-        **world.stamps(),
+        **workspace.stamps(),
         agent_session_id=session.id,
         content=content,
         user_id=caller.id,
@@ -54,18 +54,18 @@ def create_activity(world: World, new: NewActivity, caller: User) -> AgentActivi
         signal=new.signal,
         signal_metadata=new.signal_metadata,
     )
-    vanish(world, session)
+    vanish(workspace, session)
     store.put(activity)
-    _heard(world, session, of_activity(activity.type, new.signal))
+    _heard(workspace, session, of_activity(activity.type, new.signal))
     if activity.type in _COMMENTED:
         words = NewComment(
             issue_id=session.issue_id, body=str(content["body"]), parent_id=session.comment_id
         )
-        add_comment(world, words, caller)
+        add_comment(workspace, words, caller)
     return activity
 
 
-def update_session(world: World, session: AgentSession, changes: Json) -> AgentSession:
+def update_session(workspace: Workspace, session: AgentSession, changes: Json) -> AgentSession:
     """Set plan, links or title (names as in `AgentSessionUpdateInput`) of a session.
 
     A title alone does not count as a sign of life, the others do.
@@ -81,49 +81,49 @@ def update_session(world: World, session: AgentSession, changes: Json) -> AgentS
         return session
     if "summary" in changes:
         titled = dataclasses.replace(session, summary=validation.check_summary(changes["summary"]))
-        session = world.store.put(titled)
-    return _heard(world, session, Happening.ACKNOWLEDGED, **wanted) if wanted else session
+        session = workspace.store.put(titled)
+    return _heard(workspace, session, SessionEvent.ACKNOWLEDGED, **wanted) if wanted else session
 
 
-def own_session(world: World, session_id: str, caller: User) -> AgentSession:
+def own_session(workspace: Workspace, session_id: str, caller: User) -> AgentSession:
     """Return the caller's session with this id.
 
     Raises:
         NotFoundError: there is none.
         ForbiddenError: it is another application's.
     """
-    session = world.store.get(AgentSession, session_id)
+    session = workspace.store.get(AgentSession, session_id)
     if session.app_user_id != caller.id:
         raise ForbiddenError("Only the OAuth application that owns the session can update it.")
     return session
 
 
-def vanish(world: World, session: AgentSession) -> None:
+def vanish(workspace: Workspace, session: AgentSession) -> None:
     """Let the session's live ephemeral activity disappear, if there is one."""
-    last = world.store.last_activity(session)
+    last = workspace.store.last_activity(session)
     if last is not None and last.ephemeral and last.vanished_at is None:
-        world.store.put(dataclasses.replace(last, vanished_at=world.clock.stamp()))
+        workspace.store.put(dataclasses.replace(last, vanished_at=workspace.clock.stamp()))
 
 
-def silence(world: World, seconds: float) -> list[AgentSession]:
+def silence(workspace: Workspace, seconds: float) -> list[AgentSession]:
     """Mark every session stale whose agent was not heard for `seconds`; return those."""
-    now = world.clock.elapsed()
-    quiet = [s for s in world.store.all(AgentSession) if now - s.heard_at >= seconds]
+    now = workspace.clock.elapsed()
+    quiet = [s for s in workspace.store.all(AgentSession) if now - s.heard_at >= seconds]
     return [
-        world.move(session, Happening.SILENT)
+        workspace.move(session, SessionEvent.SILENT)
         for session in quiet
         if session.status in {Status.PENDING, Status.ACTIVE}
     ]
 
 
 def _heard(
-    world: World, session: AgentSession, happening: Happening, **changes: Any
+    workspace: Workspace, session: AgentSession, event: SessionEvent, **changes: Any
 ) -> AgentSession:
-    now = world.clock.stamp()
-    moved = world.move(
+    now = workspace.clock.stamp()
+    moved = workspace.move(
         session,
-        happening,
-        heard_at=world.clock.elapsed(),
+        event,
+        heard_at=workspace.clock.elapsed(),
         acknowledged_at=session.acknowledged_at or now,
         started_at=session.started_at or now,
         **changes,
@@ -131,7 +131,7 @@ def _heard(
     ended = (moved.ended_at or now) if moved.status in ENDED else None
     if ended == moved.ended_at:
         return moved
-    return world.store.put(dataclasses.replace(moved, ended_at=ended))
+    return workspace.store.put(dataclasses.replace(moved, ended_at=ended))
 
 
 def _links(session: AgentSession, changes: Json) -> tuple[Link, ...] | None:

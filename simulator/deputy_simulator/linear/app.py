@@ -102,7 +102,7 @@ def _looks() -> list[web.RouteDef]:
 
 @web.middleware
 async def _control_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer a wish that cannot be fulfilled with a status and a sentence."""
+    """Answer a command that cannot be carried out with a status and a sentence."""
     if not request.path.startswith("/control"):
         return await handler(request)
     try:

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
     from deputy_simulator.linear.oauth import Authority, Token
     from deputy_simulator.linear.ratelimit import Budget
-    from deputy_simulator.linear.world import World
+    from deputy_simulator.linear.workspace import Workspace
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One call of the GraphQL API."""
 
-    world: World
+    workspace: Workspace
     authority: Authority
     caller: User
     token: Token
@@ -32,7 +32,7 @@ class Call:
 
     def issue(self, key: str) -> Issue:
         """Return the issue with this id or identifier, if the caller may see it."""
-        return self.world.issue_for(self.caller, key)
+        return self.workspace.issue_for(self.caller, key)
 
     def value(self, node: Any, field: str) -> Any:
         """Return what a query would show as that field of an entity, a list in full.
@@ -44,8 +44,8 @@ class Call:
 
     def issues(self) -> list[Issue]:
         """Return all issues that the caller may see."""
-        hidden = self.world.hidden_team_ids if self.caller.app else frozenset()
-        return [i for i in self.world.store.all(Issue) if i.team_id not in hidden]
+        hidden = self.workspace.hidden_team_ids if self.caller.app else frozenset()
+        return [i for i in self.workspace.store.all(Issue) if i.team_id not in hidden]
 
 
 Info: TypeAlias = GraphQLResolveInfo[Any]

@@ -17,26 +17,26 @@ from deputy_simulator.linear.app import make_app
 from deputy_simulator.linear.schema import schema
 from deputy_simulator.linear.settings import RESOURCE_TYPES, RETRY_DELAYS, Settings
 
-log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 _DEFAULTS = Settings()
 
 
 def run(argv: list[str]) -> int:
-    """Serve until the process is told to end; return its exit status."""
-    told = _parser().parse_args(argv)
+    """Serve until the process is options to end; return its exit status."""
+    options = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
-        settings = _settings(told)
+        settings = _settings(options)
         app = make_app(settings)
         schema()  # here, and not while the first request waits
     except (OSError, ValueError) as wrong:
         sys.stderr.write(f"deputy-simulate linear: {wrong}\n")
         return 2
-    log.info("simulated Linear listens on %s:%d", told.host, told.port)
-    log.info("webhooks go to %s", settings.webhook_url or "nowhere; give --webhook-url")
+    _LOG.info("simulated Linear listens on %s:%d", options.host, options.port)
+    _LOG.info("webhooks go to %s", settings.webhook_url or "nowhere; give --webhook-url")
     web.run_app(
-        app, host=told.host, port=told.port, print=None, access_log=None, shutdown_timeout=2
+        app, host=options.host, port=options.port, print=None, access_log=None, shutdown_timeout=2
     )
     return 0
 
@@ -86,7 +86,7 @@ def _add(
     parser.add_argument(flag, default=value, type=kind, help=f"{explanation} [{variable}]")
 
 
-def _settings(told: argparse.Namespace) -> Settings:
+def _settings(options: argparse.Namespace) -> Settings:
     """Return the settings.
 
     Raises:
@@ -94,28 +94,28 @@ def _settings(told: argparse.Namespace) -> Settings:
         ValueError: a number is none.
     """
     return Settings(
-        webhook_url=told.webhook_url,
-        webhook_secret=_secret(told, "webhook_secret", _DEFAULTS.webhook_secret),
-        client_id=told.client_id,
-        client_secret=_secret(told, "client_secret", _DEFAULTS.client_secret),
-        access_token=told.access_token,
-        redirect_uris=_listed(told.redirect_uris),
-        auto_approve=told.auto_approve,
-        app_name=told.app_name,
-        resource_types=_listed(told.resource_types),
-        retry_delays=tuple(float(text) for text in _listed(told.retry_delays)),
-        requests_per_hour=told.requests_per_hour,
-        complexity_per_hour=told.complexity_per_hour,
-        site_url=told.site_url.rstrip("/"),
-        seed=pathlib.Path(told.seed).read_text("utf-8") if told.seed else "",
+        webhook_url=options.webhook_url,
+        webhook_secret=_secret(options, "webhook_secret", _DEFAULTS.webhook_secret),
+        client_id=options.client_id,
+        client_secret=_secret(options, "client_secret", _DEFAULTS.client_secret),
+        access_token=options.access_token,
+        redirect_uris=_listed(options.redirect_uris),
+        auto_approve=options.auto_approve,
+        app_name=options.app_name,
+        resource_types=_listed(options.resource_types),
+        retry_delays=tuple(float(text) for text in _listed(options.retry_delays)),
+        requests_per_hour=options.requests_per_hour,
+        complexity_per_hour=options.complexity_per_hour,
+        site_url=options.site_url.rstrip("/"),
+        seed=pathlib.Path(options.seed).read_text("utf-8") if options.seed else "",
     )
 
 
-def _secret(told: argparse.Namespace, name: str, default: str) -> str:
-    path = getattr(told, f"{name}_file")
+def _secret(options: argparse.Namespace, name: str, default: str) -> str:
+    path = getattr(options, f"{name}_file")
     if path:
         return pathlib.Path(path).read_text("utf-8").splitlines()[0].strip()
-    return str(getattr(told, name) or default)
+    return str(getattr(options, name) or default)
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from deputy_simulator.linear import news, people, views
+from deputy_simulator.linear import people, views, webhook_events
 from deputy_simulator.linear.entities import AgentSession, Comment, Issue, Json, User
 from deputy_simulator.linear.errors import InvalidInputError
 from deputy_simulator.linear.http import SIMULATOR
 from deputy_simulator.linear.issues import NewComment, archive_issue, create_issue
-from deputy_simulator.linear.seed import label_id, new_issue, plant_team
+from deputy_simulator.linear.seed import label_id, new_issue, seed_team
 
 if TYPE_CHECKING:
     from deputy_simulator.linear.simulator import Simulator
@@ -26,26 +26,26 @@ MOST = 2_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Wish:
+class Command:
     """The body of a control request, with the simulator it is about."""
 
     simulator: Simulator
-    told: Json
+    body: Json
 
     @property
     def actor(self) -> User:
         """Who does it."""
-        return self.simulator.world.store.user(str(self.told.get("user") or "jane"))
+        return self.simulator.workspace.store.user(str(self.body.get("user") or "jane"))
 
     @property
     def issue(self) -> Issue:
         """The issue it is done to."""
-        return self.simulator.world.store.issue(self.text("issue"))
+        return self.simulator.workspace.store.issue(self.text("issue"))
 
     @property
     def session(self) -> AgentSession:
         """The session it is done to."""
-        return self.simulator.world.store.get(AgentSession, self.text("session"))
+        return self.simulator.workspace.store.get(AgentSession, self.text("session"))
 
     def text(self, name: str) -> str:
         """Return a field that must be there.
@@ -53,7 +53,7 @@ class Wish:
         Raises:
             InvalidInputError: it is missing.
         """
-        value = self.told.get(name)
+        value = self.body.get(name)
         if not isinstance(value, str) or not value:
             raise InvalidInputError(name, f"The field {name!r} is missing.")
         return value
@@ -64,36 +64,38 @@ class Wish:
         Raises:
             InvalidInputError: it is not within 0 to `MOST`.
         """
-        value = int(self.told.get(name, default))
+        value = int(self.body.get(name, default))
         if not 0 <= value <= MOST:
             raise InvalidInputError(name, f"{name} must be 0 to {MOST}.")
         return value
 
 
-async def wish_of(request: web.Request) -> Wish:
+async def command_of(request: web.Request) -> Command:
     """Read a control request; no body is an empty one."""
-    told: Any = await request.json() if request.can_read_body else {}
-    if not isinstance(told, dict):
+    body: Any = await request.json() if request.can_read_body else {}
+    if not isinstance(body, dict):
         raise InvalidInputError("body", "The body must be an object.")
-    return Wish(request.app[SIMULATOR], told)
+    return Command(request.app[SIMULATOR], body)
 
 
 async def create(request: web.Request) -> web.Response:
     """`{title, description?, team?, state?, priority?, labels?, user?, delegate?}` → issue."""
-    wish = await wish_of(request)
-    world = wish.simulator.world
-    wish.text("title")
-    issue = create_issue(world, new_issue(world, wish.told), wish.actor)
-    if wish.told.get("delegate"):
-        people.delegate(world, issue, wish.actor)
-    return web.json_response(views.whole_issue(world, world.store.issue(issue.id)), status=201)
+    command = await command_of(request)
+    workspace = command.simulator.workspace
+    command.text("title")
+    issue = create_issue(workspace, new_issue(workspace, command.body), command.actor)
+    if command.body.get("delegate"):
+        people.delegate(workspace, issue, command.actor)
+    return web.json_response(
+        views.whole_issue(workspace, workspace.store.issue(issue.id)), status=201
+    )
 
 
 async def team(request: web.Request) -> web.Response:
     """`{key, name?, guidance?}` → team, with the states that every team has."""
-    wish = await wish_of(request)
-    wish.text("key")
-    made = plant_team(wish.simulator.world, wish.told)
+    command = await command_of(request)
+    command.text("key")
+    made = seed_team(command.simulator.workspace, command.body)
     return web.json_response(views.team(made), status=201)
 
 
@@ -103,15 +105,15 @@ async def delegate(request: web.Request) -> web.Response:
     Answers at once, the webhook is on its way. `copies` sends the session's webhook so many times
     at the same moment; `again` takes the issue from the agent first.
     """
-    wish = await wish_of(request)
-    world = wish.simulator.world
-    actor = None if wish.told.get("automation") else wish.actor
-    issue = wish.issue
-    if wish.told.get("again") and issue.delegate_id is not None:
-        issue = people.change_issue(world, issue, {"delegate_id": None}, wish.actor)
-    with wish.simulator.sender.copying(wish.count("copies")):
-        session = people.delegate(world, issue, actor)
-    return web.json_response(_opened(wish, [session] if session else []))
+    command = await command_of(request)
+    workspace = command.simulator.workspace
+    actor = None if command.body.get("automation") else command.actor
+    issue = command.issue
+    if command.body.get("again") and issue.delegate_id is not None:
+        issue = people.change_issue(workspace, issue, {"delegate_id": None}, command.actor)
+    with command.simulator.sender.copying(command.count("copies")):
+        session = people.delegate(workspace, issue, actor)
+    return web.json_response(_opened(command, [session] if session else []))
 
 
 async def mention(request: web.Request) -> web.Response:
@@ -119,9 +121,9 @@ async def mention(request: web.Request) -> web.Response:
 
     Writes `count` comments that mention the agent, at the same moment.
     """
-    wish = await wish_of(request)
-    sessions = _mentions(wish, wish.count("count"), wish.count("copies"))
-    return web.json_response(_opened(wish, sessions))
+    command = await command_of(request)
+    sessions = _mentions(command, command.count("count"), command.count("copies"))
+    return web.json_response(_opened(command, sessions))
 
 
 async def storm(request: web.Request) -> web.Response:
@@ -129,42 +131,44 @@ async def storm(request: web.Request) -> web.Response:
 
     One delegation whose webhook is sent `copies` times, and `mentions` mentions, all at once.
     """
-    wish = await wish_of(request)
-    with wish.simulator.sender.copying(wish.count("copies", 200)):
-        session = people.delegate(wish.simulator.world, wish.issue, wish.actor)
+    command = await command_of(request)
+    with command.simulator.sender.copying(command.count("copies", 200)):
+        session = people.delegate(command.simulator.workspace, command.issue, command.actor)
     sessions = [session] if session else []
-    sessions += _mentions(wish, wish.count("mentions", 50), 1)
-    return web.json_response(_opened(wish, sessions))
+    sessions += _mentions(command, command.count("mentions", 50), 1)
+    return web.json_response(_opened(command, sessions))
 
 
 async def comment(request: web.Request) -> web.Response:
     """`{issue, body, user?, parent?}` → comment; a mention or a reply does what it does."""
-    wish = await wish_of(request)
-    written = _comment(wish, wish.text("body"))
-    return web.json_response(views.comment(wish.simulator.world, written), status=201)
+    command = await command_of(request)
+    written = _comment(command, command.text("body"))
+    return web.json_response(views.comment(command.simulator.workspace, written), status=201)
 
 
 async def reply(request: web.Request) -> web.Response:
     """`{session, body, user?, copies?}` → the prompt activity."""
-    wish = await wish_of(request)
-    with wish.simulator.sender.copying(wish.count("copies")):
-        activity = people.reply(wish.simulator.world, wish.session, wish.actor, wish.text("body"))
-    return web.json_response(views.activity(wish.simulator.world, activity), status=201)
+    command = await command_of(request)
+    with command.simulator.sender.copying(command.count("copies")):
+        activity = people.reply(
+            command.simulator.workspace, command.session, command.actor, command.text("body")
+        )
+    return web.json_response(views.activity(command.simulator.workspace, activity), status=201)
 
 
 async def stop(request: web.Request) -> web.Response:
     """`{session, user?, copies?}` → the prompt activity that carries the signal `stop`."""
-    wish = await wish_of(request)
-    with wish.simulator.sender.copying(wish.count("copies")):
-        activity = people.stop(wish.simulator.world, wish.session, wish.actor)
-    return web.json_response(views.activity(wish.simulator.world, activity), status=201)
+    command = await command_of(request)
+    with command.simulator.sender.copying(command.count("copies")):
+        activity = people.stop(command.simulator.workspace, command.session, command.actor)
+    return web.json_response(views.activity(command.simulator.workspace, activity), status=201)
 
 
 async def dismiss(request: web.Request) -> web.Response:
     """`{session, user?}` → session; the agent is no longer the delegate."""
-    wish = await wish_of(request)
-    gone = people.dismiss(wish.simulator.world, wish.session, wish.actor)
-    return web.json_response(views.session(wish.simulator.world, gone))
+    command = await command_of(request)
+    gone = people.dismiss(command.simulator.workspace, command.session, command.actor)
+    return web.json_response(views.session(command.simulator.workspace, gone))
 
 
 async def undelegate(request: web.Request) -> web.Response:
@@ -174,12 +178,12 @@ async def undelegate(request: web.Request) -> web.Response:
 
 async def cancel(request: web.Request) -> web.Response:
     """`{issue, user?}` → issue, in the state of type canceled."""
-    return await _change(request, lambda wish: _state(wish, "canceled"))
+    return await _change(request, lambda command: _state(command, "canceled"))
 
 
 async def move(request: web.Request) -> web.Response:
     """`{issue, state, user?}` → issue."""
-    return await _change(request, lambda wish: _state(wish, wish.text("state")))
+    return await _change(request, lambda command: _state(command, command.text("state")))
 
 
 async def edit(request: web.Request) -> web.Response:
@@ -199,82 +203,82 @@ async def remove(request: web.Request) -> web.Response:
 
 async def team_access(request: web.Request) -> web.Response:
     """`{hide?: [team], show?: [team]}` → `{hiddenTeamIds}`: what the application may see."""
-    wish = await wish_of(request)
-    world = wish.simulator.world
-    hide = [world.store.team(key) for key in wish.told.get("hide") or ()]
-    show = [world.store.team(key) for key in wish.told.get("show") or ()]
-    people.change_team_access(world, hide=hide, show=show)
-    return web.json_response({"hiddenTeamIds": sorted(world.hidden_team_ids)})
+    command = await command_of(request)
+    workspace = command.simulator.workspace
+    hide = [workspace.store.team(key) for key in command.body.get("hide") or ()]
+    show = [workspace.store.team(key) for key in command.body.get("show") or ()]
+    people.change_team_access(workspace, hide=hide, show=show)
+    return web.json_response({"hiddenTeamIds": sorted(workspace.hidden_team_ids)})
 
 
 async def revoke_app(request: web.Request) -> web.Response:
     """Take the application's access away: its tokens end, and it is told."""
     simulator = request.app[SIMULATOR]
     simulator.authority.revoke_all(simulator.settings.client_id)
-    news.app_revoked(simulator.world)
+    webhook_events.app_revoked(simulator.workspace)
     return web.json_response({})
 
 
 async def agent_sessions(request: web.Request) -> web.Response:
     """`{enabled}`: switch the category «Agent session events» of the application."""
-    wish = await wish_of(request)
-    wish.simulator.world.agent_sessions = bool(wish.told.get("enabled", True))
-    return web.json_response({"enabled": wish.simulator.world.agent_sessions})
+    command = await command_of(request)
+    command.simulator.workspace.agent_sessions = bool(command.body.get("enabled", True))
+    return web.json_response({"enabled": command.simulator.workspace.agent_sessions})
 
 
-def _comment(wish: Wish, body: str) -> Comment:
-    parent = wish.told.get("parent")
-    new = NewComment(issue_id=wish.issue.id, body=body, parent_id=parent)
-    return people.comment(wish.simulator.world, new, wish.actor)
+def _comment(command: Command, body: str) -> Comment:
+    parent = command.body.get("parent")
+    new = NewComment(issue_id=command.issue.id, body=body, parent_id=parent)
+    return people.comment(command.simulator.workspace, new, command.actor)
 
 
-def _mentions(wish: Wish, count: int, copies: int) -> list[AgentSession]:
-    world = wish.simulator.world
-    body = str(wish.told.get("body") or "Please have a look")
-    if not world.mentions_app(body):
-        body = f"@{world.app_user.display_name} {body}"
-    before = {session.id for session in world.sessions_of(wish.issue)}
-    with wish.simulator.sender.copying(copies):
+def _mentions(command: Command, count: int, copies: int) -> list[AgentSession]:
+    workspace = command.simulator.workspace
+    body = str(command.body.get("body") or "Please have a look")
+    if not workspace.mentions_app(body):
+        body = f"@{workspace.app_user.display_name} {body}"
+    before = {session.id for session in workspace.sessions_of(command.issue)}
+    with command.simulator.sender.copying(copies):
         for _ in range(count):
-            _comment(wish, body)
-    return [s for s in world.sessions_of(wish.issue) if s.id not in before]
+            _comment(command, body)
+    return [s for s in workspace.sessions_of(command.issue) if s.id not in before]
 
 
-def _opened(wish: Wish, sessions: list[AgentSession]) -> Json:
-    world = wish.simulator.world
-    shown = [views.session(world, session) for session in sessions]
+def _opened(command: Command, sessions: list[AgentSession]) -> Json:
+    workspace = command.simulator.workspace
+    shown = [views.session(workspace, session) for session in sessions]
     return {
         "sessionId": sessions[0].id if sessions else None,
         "session": shown[0] if shown else None,
         "sessionIds": [session.id for session in sessions],
         "sessions": shown,
-        "issue": views.issue(world, wish.issue),
+        "issue": views.issue(workspace, command.issue),
     }
 
 
 async def _change(request: web.Request, changes: Any) -> web.Response:
-    wish = await wish_of(request)
-    world = wish.simulator.world
-    changed = people.change_issue(world, wish.issue, changes(wish), wish.actor)
-    return web.json_response(views.issue(world, changed))
+    command = await command_of(request)
+    workspace = command.simulator.workspace
+    changed = people.change_issue(workspace, command.issue, changes(command), command.actor)
+    return web.json_response(views.issue(workspace, changed))
 
 
 async def _put_away(request: web.Request, *, trash: bool) -> web.Response:
-    wish = await wish_of(request)
-    world = wish.simulator.world
-    gone = archive_issue(world, wish.issue, wish.actor, trash=trash)
-    return web.json_response(views.issue(world, gone))
+    command = await command_of(request)
+    workspace = command.simulator.workspace
+    gone = archive_issue(workspace, command.issue, command.actor, trash=trash)
+    return web.json_response(views.issue(workspace, gone))
 
 
-def _state(wish: Wish, name: str) -> Json:
-    return {"state_id": wish.simulator.world.store.state(wish.issue.team_id, name).id}
+def _state(command: Command, name: str) -> Json:
+    return {"state_id": command.simulator.workspace.store.state(command.issue.team_id, name).id}
 
 
-def _edits(wish: Wish) -> Json:
+def _edits(command: Command) -> Json:
     changes: Json = {
-        k: wish.told[k] for k in ("title", "description", "priority") if k in wish.told
+        k: command.body[k] for k in ("title", "description", "priority") if k in command.body
     }
-    if "labels" in wish.told:
-        world = wish.simulator.world
-        changes["label_ids"] = tuple(label_id(world, name) for name in wish.told["labels"])
+    if "labels" in command.body:
+        workspace = command.simulator.workspace
+        changes["label_ids"] = tuple(label_id(workspace, name) for name in command.body["labels"])
     return changes

@@ -42,12 +42,12 @@ def constant(value: Any) -> Field:
 
 def team_states(call: Call, team: Team) -> list[WorkflowState]:
     """Return a team's states."""
-    return [s for s in call.world.store.all(WorkflowState) if s.team_id == team.id]
+    return [s for s in call.workspace.store.all(WorkflowState) if s.team_id == team.id]
 
 
 def team_labels(call: Call, team: Team) -> list[IssueLabel]:
     """Return a team's labels and those of all teams."""
-    return [k for k in call.world.store.all(IssueLabel) if k.team_id in {None, team.id}]
+    return [k for k in call.workspace.store.all(IssueLabel) if k.team_id in {None, team.id}]
 
 
 def content(_call: Call, activity: AgentActivity, _given: Json) -> Json:
@@ -56,7 +56,7 @@ def content(_call: Call, activity: AgentActivity, _given: Json) -> Json:
 
 
 def _default_state(call: Call, team: Team, _given: Json) -> WorkflowState:
-    return call.world.store.state(team.id, "unstarted")
+    return call.workspace.store.state(team.id, "unstarted")
 
 
 def _triage_state(call: Call, team: Team, _given: Json) -> WorkflowState | None:
@@ -65,7 +65,7 @@ def _triage_state(call: Call, team: Team, _given: Json) -> WorkflowState | None:
 
 
 def _comment_session(call: Call, comment: Comment, _given: Json) -> AgentSession | None:
-    return call.world.session_of_thread(comment)
+    return call.workspace.session_of_thread(comment)
 
 
 def _links(_call: Call, session: AgentSession, _given: Json) -> list[Json]:
@@ -93,18 +93,18 @@ def _team_issues(call: Call, team: Team) -> list[Issue]:
 
 
 def _reactions(call: Call, node: Issue | Comment) -> list[Reaction]:
-    known = call.world.store.all(Reaction)
+    known = call.workspace.store.all(Reaction)
     return [one for one in known if node.id in (one.issue_id, one.comment_id)]
 
 
 _ORGANIZATION: dict[str, Field] = {
     "agentAutomationEnabled": constant(True),
     "restrictAgentInvocationToMembers": constant(False),
-    "labels": paged(lambda call, _: call.world.store.all(IssueLabel)),
-    "teams": paged(lambda call, _: call.world.store.all(Team)),
-    "users": paged(lambda call, _: call.world.store.all(User)),
-    "userCount": lambda call, _node, _given: len(call.world.store.all(User)),
-    "createdIssueCount": lambda call, _node, _given: len(call.world.store.all(Issue)),
+    "labels": paged(lambda call, _: call.workspace.store.all(IssueLabel)),
+    "teams": paged(lambda call, _: call.workspace.store.all(Team)),
+    "users": paged(lambda call, _: call.workspace.store.all(User)),
+    "userCount": lambda call, _node, _given: len(call.workspace.store.all(User)),
+    "createdIssueCount": lambda call, _node, _given: len(call.workspace.store.all(Issue)),
     "workingDays": constant([1.0, 2.0, 3.0, 4.0, 5.0]),
 }
 
@@ -120,7 +120,7 @@ _TEAM: dict[str, Field] = {
     "labels": paged(team_labels),
     "issues": paged(_team_issues),
     "issueCount": lambda call, team, _given: len(_team_issues(call, team)),
-    "members": paged(lambda call, _: call.world.store.all(User)),
+    "members": paged(lambda call, _: call.workspace.store.all(User)),
 }
 
 _USER: dict[str, Field] = {
@@ -131,11 +131,11 @@ _USER: dict[str, Field] = {
     "isAssignable": constant(True),
     "isMentionable": constant(True),
     "supportsAgentSessions": _is_app,
-    "canAccessAnyPublicTeam": lambda call, _user, _given: not call.world.hidden_team_ids,
+    "canAccessAnyPublicTeam": lambda call, _user, _given: not call.workspace.hidden_team_ids,
     "timezone": constant("Etc/UTC"),
     "initials": _initials,
     "avatarBackgroundColor": constant("#5e6ad2"),
-    "teams": paged(lambda call, _: call.world.store.all(Team)),
+    "teams": paged(lambda call, _: call.workspace.store.all(Team)),
     "createdIssues": paged(_created),
     "createdIssueCount": lambda call, user, _given: len(_created(call, user)),
     "assignedIssues": paged(lambda c, user: [i for i in c.issues() if i.assignee_id == user.id]),
@@ -146,32 +146,34 @@ _ISSUE: dict[str, Field] = {
     "number": lambda _call, issue, _given: float(issue.number),
     "priorityLabel": lambda _call, issue, _given: PRIORITIES[issue.priority],
     "previousIdentifiers": constant([]),
-    "labels": paged(lambda c, issue: [c.world.store.get(IssueLabel, k) for k in issue.label_ids]),
-    "comments": paged(lambda call, issue: call.world.store.comments(issue)),
+    "labels": paged(
+        lambda c, issue: [c.workspace.store.get(IssueLabel, k) for k in issue.label_ids]
+    ),
+    "comments": paged(lambda call, issue: call.workspace.store.comments(issue)),
     "children": paged(lambda call, issue: [i for i in call.issues() if i.parent_id == issue.id]),
     "attachments": paged(
-        lambda c, issue: [a for a in c.world.store.all(Attachment) if a.issue_id == issue.id]
+        lambda c, issue: [a for a in c.workspace.store.all(Attachment) if a.issue_id == issue.id]
     ),
-    "agentSessions": paged(lambda call, issue: call.world.sessions_of(issue)),
+    "agentSessions": paged(lambda call, issue: call.workspace.sessions_of(issue)),
     "reactions": lambda call, issue, _given: _reactions(call, issue),
     "subscribers": paged(
-        lambda c, issue: [u for u in c.world.store.all(User) if u.id == issue.creator_id]
+        lambda c, issue: [u for u in c.workspace.store.all(User) if u.id == issue.creator_id]
     ),
 }
 
 _COMMENT: dict[str, Field] = {
     "agentSession": _comment_session,
     "agentSessions": paged(
-        lambda c, comment: [s for s in [c.world.session_of_thread(comment)] if s is not None]
+        lambda c, comment: [s for s in [c.workspace.session_of_thread(comment)] if s is not None]
     ),
     "children": paged(
-        lambda c, comment: [k for k in c.world.store.all(Comment) if k.parent_id == comment.id]
+        lambda c, comment: [k for k in c.workspace.store.all(Comment) if k.parent_id == comment.id]
     ),
     "reactions": lambda call, comment, _given: _reactions(call, comment),
 }
 
 _SESSION: dict[str, Field] = {
-    "activities": paged(lambda call, session: call.world.store.activities(session)),
+    "activities": paged(lambda call, session: call.workspace.store.activities(session)),
     "context": constant({}),
     "type": constant("commentThread"),
     "externalUrls": _links,
@@ -193,7 +195,7 @@ FIELDS: dict[str, dict[str, Field]] = {
     IssueLabel.__name__: {
         "isGroup": constant(False),
         "issues": paged(lambda call, known: [i for i in call.issues() if known.id in i.label_ids]),
-        "organization": lambda call, _label, _given: call.world.store.organization(),
+        "organization": lambda call, _label, _given: call.workspace.store.organization(),
     },
     Attachment.__name__: {"source": constant(None)},
 }

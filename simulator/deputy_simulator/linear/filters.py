@@ -71,7 +71,7 @@ def _moment(call: Call, operand: Any) -> Any:
     parts = {k: int(v) for k, v in duration.groupdict().items() if v and k != "sign"}
     days = parts.pop("years", 0) * 365 + parts.pop("months", 0) * 30 + parts.pop("days", 0)
     length = dt.timedelta(days=days, **parts)
-    return iso(call.world.clock.stamp() + (-length if duration["sign"] else length))
+    return iso(call.workspace.clock.stamp() + (-length if duration["sign"] else length))
 
 
 def _passes_relation(call: Call, related: Any, wanted: Json) -> bool:

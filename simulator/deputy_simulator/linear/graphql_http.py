@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from deputy_simulator.linear.oauth import Token
 
-log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 #: Faults that strike before anything is done.
 _UNDONE = frozenset({FaultKind.STATUS, FaultKind.TIMEOUT})
@@ -45,7 +45,7 @@ _DONE = frozenset({FaultKind.LOST, FaultKind.SILENT})
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class GraphQLRequest:
     """What a request asks for."""
 
     query: str
@@ -54,7 +54,7 @@ class Asked:
 
 
 @dataclasses.dataclass(slots=True)
-class Notes:
+class RequestTrace:
     """What is recorded of a request as it proceeds."""
 
     caller: str | None = None
@@ -71,75 +71,75 @@ async def graphql(request: web.Request) -> web.StreamResponse:
     began, at = time.monotonic(), simulator.clock.stamp()
     text = await request.text()
     fault = simulator.faults.strike("graphql", text, simulator.clock.elapsed())
-    notes = Notes()
+    trace = RequestTrace()
     try:
-        answer = await _answer(request, text, fault, notes)
-        _record(simulator, notes, at=at, began=began, status=answer.status, fault=fault)
+        answer = await _answer(request, text, fault, trace)
+        _record(simulator, trace, at=at, began=began, status=answer.status, fault=fault)
     except asyncio.CancelledError:
-        _record(simulator, notes, at=at, began=began, status=0, fault=fault)
+        _record(simulator, trace, at=at, began=began, status=0, fault=fault)
         raise
     return answer
 
 
 async def _answer(
-    request: web.Request, text: str, fault: Fault | None, notes: Notes
+    request: web.Request, text: str, fault: Fault | None, trace: RequestTrace
 ) -> web.StreamResponse:
     simulator = request.app[SIMULATOR]
     if fault is not None and fault.kind in _UNDONE:
         return await refuse(request, fault)
     if fault is not None and fault.kind is FaultKind.SLOW:
         await asyncio.sleep(fault.delay)
-    body, status = _carried_out(simulator, request, text, fault, notes)
+    body, status = _carried_out(simulator, request, text, fault, trace)
     if fault is not None and fault.kind in _DONE:
         return await refuse(request, fault)
-    return web.json_response(body, status=status, headers=notes.headers)
+    return web.json_response(body, status=status, headers=trace.headers)
 
 
 def _carried_out(
-    simulator: Simulator, request: web.Request, text: str, fault: Fault | None, notes: Notes
+    simulator: Simulator, request: web.Request, text: str, fault: Fault | None, trace: RequestTrace
 ) -> tuple[Json, int]:
     """Return the body and the HTTP status of the answer."""
     try:
-        asked = _parse(text)
+        parsed = _parse(text)
     except ValueError as wrong:
         return _errors([_refusal(str(wrong), "BAD_REQUEST")]), 400
     token = _token(simulator, request)
     if token is None:
-        notes.errors = ("Authentication required, not authenticated",)
+        trace.errors = ("Authentication required, not authenticated",)
         return UNAUTHENTICATED, 401
-    notes.caller = token.user_id
+    trace.caller = token.user_id
     try:
-        document = prepared(asked.query)
-        operation = operation_of(document, asked.operation_name)
+        document = prepared(parsed.query)
+        operation = operation_of(document, parsed.operation_name)
     except DocumentError as wrong:
-        notes.errors = (str(wrong),)
+        trace.errors = (str(wrong),)
         return wrong.body, 400
-    _describe(notes, operation)
-    notes.complexity = complexity(operation, document, asked.variables)
-    refused = _charge(simulator, token, fault, notes)
+    _describe(trace, operation)
+    trace.complexity = complexity(operation, document, parsed.variables)
+    refused = _charge(simulator, token, fault, trace)
     if refused is not None:
         return refused, 400
     call = Call(
-        world=simulator.world,
+        workspace=simulator.workspace,
         authority=simulator.authority,
-        caller=simulator.world.store.get(User, token.user_id),
+        caller=simulator.workspace.store.get(User, token.user_id),
         token=token,
         budget=simulator.limiter.budget(token.user_id, simulator.clock.elapsed()),
-        points=notes.complexity,
+        points=trace.complexity,
         field_value=field_value,
     )
     try:
         check_scope(operation, call)
     except LinearError as forbidden:
-        notes.errors = (str(forbidden),)
+        trace.errors = (str(forbidden),)
         return _errors([{"message": str(forbidden), "extensions": forbidden.extensions}]), 200
     if fault is not None and fault.kind is FaultKind.ERROR:
-        notes.errors = (fault.message,)
+        trace.errors = (fault.message,)
         return _errors([_injected(fault)]) | {"data": None}, 200
-    return _result(execute(document, call, asked.variables, asked.operation_name), notes)
+    return _result(execute(document, call, parsed.variables, parsed.operation_name), trace)
 
 
-def _parse(text: str) -> Asked:
+def _parse(text: str) -> GraphQLRequest:
     try:
         told = json.loads(text)
     except json.JSONDecodeError as wrong:
@@ -149,7 +149,9 @@ def _parse(text: str) -> Asked:
     variables = told.get("variables")
     if not isinstance(variables, dict | None):
         raise ValueError("variables must be an object.")  # noqa: TRY004  the caller's mistake
-    return Asked(query=told["query"], variables=variables, operation_name=told.get("operationName"))
+    return GraphQLRequest(
+        query=told["query"], variables=variables, operation_name=told.get("operationName")
+    )
 
 
 def _token(simulator: Simulator, request: web.Request) -> Token | None:
@@ -157,39 +159,41 @@ def _token(simulator: Simulator, request: web.Request) -> Token | None:
     return simulator.authority.caller(text, simulator.clock.elapsed())
 
 
-def _describe(notes: Notes, operation: OperationDefinitionNode) -> None:
+def _describe(trace: RequestTrace, operation: OperationDefinitionNode) -> None:
     fields = [n for n in operation.selection_set.selections if isinstance(n, FieldNode)]
-    notes.fields = tuple(field.name.value for field in fields)
-    notes.operation = operation.name.value if operation.name else operation.operation.value
+    trace.fields = tuple(field.name.value for field in fields)
+    trace.operation = operation.name.value if operation.name else operation.operation.value
 
 
-def _charge(simulator: Simulator, token: Token, fault: Fault | None, notes: Notes) -> Json | None:
+def _charge(
+    simulator: Simulator, token: Token, fault: Fault | None, trace: RequestTrace
+) -> Json | None:
     """Charge the caller's budget; return the refusal where it has no room."""
     now = simulator.clock.elapsed()
     budget = simulator.limiter.budget(token.user_id, now)
-    if notes.complexity > ratelimit.MOST_COMPLEX:
-        notes.errors = ("Query too complex",)
+    if trace.complexity > ratelimit.MOST_COMPLEX:
+        trace.errors = ("Query too complex",)
         return _errors([_refusal("Query too complex", "INPUT_ERROR")])
-    full = budget.take(notes.complexity, now)
+    full = budget.take(trace.complexity, now)
     wall = epoch_ms(simulator.clock.stamp())
-    endpoint = notes.fields[0] if notes.fields else "graphql"
-    notes.headers = ratelimit.headers(budget, notes.complexity, endpoint, wall)
+    endpoint = trace.fields[0] if trace.fields else "graphql"
+    trace.headers = ratelimit.headers(budget, trace.complexity, endpoint, wall)
     asked_for = fault is not None and fault.kind is FaultKind.RATE_LIMITED
     if full is None and not asked_for:
         return None
     bucket = full or budget.requests
-    amount = 1 if bucket is budget.requests else notes.complexity
+    amount = 1 if bucket is budget.requests else trace.complexity
     wait = max(1, math.ceil(fault.delay if fault and asked_for else bucket.room_after(amount)))
-    notes.headers["Retry-After"] = str(wait)
+    trace.headers["Retry-After"] = str(wait)
     what = "requests" if bucket is budget.requests else "complexity points"
-    notes.errors = ("RATELIMITED",)
+    trace.errors = ("RATELIMITED",)
     return rate_limited(bucket.capacity, what)
 
 
-def _result(result: ExecutionResult, notes: Notes) -> tuple[Json, int]:
+def _result(result: ExecutionResult, trace: RequestTrace) -> tuple[Json, int]:
     body: Json = {}
     errors = result.errors or []
-    notes.errors = tuple(error.message for error in errors)
+    trace.errors = tuple(error.message for error in errors)
     if errors:
         body["errors"] = [_formatted(error) for error in errors]
     body["data"] = result.data
@@ -204,7 +208,7 @@ def _formatted(error: GraphQLError) -> Json:
         return told
     if not error.path:
         return told | _refusal(error.message, "INVALID_INPUT")
-    log.error("resolver failed at %s", error.path, exc_info=error.original_error)
+    _LOG.error("resolver failed at %s", error.path, exc_info=error.original_error)
     told["extensions"] = {
         "type": "internal error",
         "code": "INTERNAL_SERVER_ERROR",
@@ -246,7 +250,7 @@ def _errors(errors: list[Json]) -> Json:
 
 def _record(
     simulator: Simulator,
-    notes: Notes,
+    trace: RequestTrace,
     *,
     at: dt.datetime,
     began: float,
@@ -257,12 +261,12 @@ def _record(
         RecordedRequest(
             at=at,
             milliseconds=round((time.monotonic() - began) * 1000, 3),
-            caller=notes.caller,
-            operation=notes.operation,
-            fields=notes.fields,
-            complexity=notes.complexity,
+            caller=trace.caller,
+            operation=trace.operation,
+            fields=trace.fields,
+            complexity=trace.complexity,
             status=status,
-            errors=notes.errors,
+            errors=trace.errors,
             fault=fault.kind.value if fault is not None else None,
         )
     )

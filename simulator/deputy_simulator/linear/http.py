@@ -18,7 +18,7 @@ HANG = 300.0
 
 async def hang(request: web.Request, seconds: float) -> web.Response:
     """Leave the caller without an answer, then cut the connection."""
-    closing = request.app[SIMULATOR].feed.closing
+    closing = request.app[SIMULATOR].changes.closing
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(closing.wait(), seconds or HANG)
     if request.transport is not None:

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from deputy_simulator.linear import views
 from deputy_simulator.linear.clock import iso
-from deputy_simulator.linear.control import wish_of
+from deputy_simulator.linear.control import command_of
 from deputy_simulator.linear.entities import AgentActivity, AgentSession, Issue, Json
 from deputy_simulator.linear.errors import NotFoundError
 from deputy_simulator.linear.faults import WebhookFaults, fault_from
@@ -24,28 +24,34 @@ LONGEST_WAIT = 120.0
 
 async def state(request: web.Request) -> web.Response:
     """→ everything the page shows."""
-    return web.json_response(views.everything(request.app[SIMULATOR].world))
+    return web.json_response(views.everything(request.app[SIMULATOR].workspace))
 
 
 async def issues(request: web.Request) -> web.Response:
     """→ all issues, oldest first."""
-    world = request.app[SIMULATOR].world
-    return web.json_response([views.issue(world, known) for known in world.store.all(Issue)])
+    workspace = request.app[SIMULATOR].workspace
+    return web.json_response(
+        [views.issue(workspace, known) for known in workspace.store.all(Issue)]
+    )
 
 
 async def issue(request: web.Request) -> web.Response:
     """→ one issue by id or identifier, with comments, attachments and sessions."""
-    world = request.app[SIMULATOR].world
-    seen = world.store.issue(request.match_info["key"])
-    return web.json_response(views.whole_issue(world, seen))
+    workspace = request.app[SIMULATOR].workspace
+    seen = workspace.store.issue(request.match_info["key"])
+    return web.json_response(views.whole_issue(workspace, seen))
 
 
 async def sessions(request: web.Request) -> web.Response:
     """`?issue=` → sessions, oldest first."""
-    world = request.app[SIMULATOR].world
+    workspace = request.app[SIMULATOR].workspace
     key = request.query.get("issue")
-    found = world.sessions_of(world.store.issue(key)) if key else world.store.all(AgentSession)
-    return web.json_response([views.session(world, known) for known in found])
+    found = (
+        workspace.sessions_of(workspace.store.issue(key))
+        if key
+        else workspace.store.all(AgentSession)
+    )
+    return web.json_response([views.session(workspace, known) for known in found])
 
 
 async def session(request: web.Request) -> web.Response:
@@ -56,33 +62,33 @@ async def session(request: web.Request) -> web.Response:
     """
     simulator = request.app[SIMULATOR]
     session_id = request.match_info["id"]
-    simulator.world.store.get(AgentSession, session_id)
+    simulator.workspace.store.get(AgentSession, session_id)
     query = request.query
     statuses = {text for text in query.get("status", "").split(",") if text}
     least = int(query.get("activities", "0"))
     wait = min(float(query.get("wait", "30")), LONGEST_WAIT) if statuses or least else 0.0
 
     def look() -> Json:
-        world = simulator.world
-        return views.whole_session(world, world.store.get(AgentSession, session_id))
+        workspace = simulator.workspace
+        return views.whole_session(workspace, workspace.store.get(AgentSession, session_id))
 
     def good(seen: Json) -> bool:
         reached = not statuses or seen["status"] in statuses
         return reached and len(seen["activities"]) >= least
 
-    return web.json_response(await simulator.feed.until(look, good, wait))
+    return web.json_response(await simulator.changes.until(look, good, wait))
 
 
 async def activities(request: web.Request) -> web.Response:
     """`?session=&type=` → activities, oldest first, vanished ones included."""
-    world = request.app[SIMULATOR].world
+    workspace = request.app[SIMULATOR].workspace
     wanted, kind = request.query.get("session"), request.query.get("type")
     found = [
         known
-        for known in world.store.all(AgentActivity)
+        for known in workspace.store.all(AgentActivity)
         if wanted in (None, known.agent_session_id) and kind in (None, known.type)
     ]
-    return web.json_response([views.activity(world, known) for known in found])
+    return web.json_response([views.activity(workspace, known) for known in found])
 
 
 async def deliveries(request: web.Request) -> web.Response:
@@ -99,9 +105,9 @@ async def deliveries(request: web.Request) -> web.Response:
 
 async def redeliver(request: web.Request) -> web.Response:
     """`{delivery}` → the delivery that repeats it."""
-    wish = await wish_of(request)
-    sender = wish.simulator.sender
-    wanted = wish.text("delivery")
+    command = await command_of(request)
+    sender = command.simulator.sender
+    wanted = command.text("delivery")
     known = next((d for d in sender.deliveries if d.id == wanted), None)
     if known is None:
         raise NotFoundError("Delivery")
@@ -131,14 +137,14 @@ async def set_faults(request: web.Request) -> web.Response:
     A fault is `{kind, endpoint?, operation?, status?, delay?, message?, type?, requests?,
     seconds?}`, webhooks' are `{drop?, copies?, fresh_ids?, reorder?, delay?, types?}`.
     """
-    wish = await wish_of(request)
-    faults, now = wish.simulator.faults, wish.simulator.clock.elapsed()
-    faults.requests += [fault_from(told, now) for told in wish.told.get("requests") or ()]
-    if "webhooks" in wish.told:
-        told = dict(wish.told["webhooks"])
+    command = await command_of(request)
+    faults, now = command.simulator.faults, command.simulator.clock.elapsed()
+    faults.requests += [fault_from(told, now) for told in command.body.get("requests") or ()]
+    if "webhooks" in command.body:
+        told = dict(command.body["webhooks"])
         told["types"] = tuple(told.get("types") or ())
         faults.webhooks = WebhookFaults(**told)
-    return web.json_response(_faults(wish.simulator))
+    return web.json_response(_faults(command.simulator))
 
 
 async def clear_faults(request: web.Request) -> web.Response:
@@ -154,9 +160,9 @@ async def show_clock(request: web.Request) -> web.Response:
 
 async def advance_clock(request: web.Request) -> web.Response:
     """`{advance: seconds}`: retries, silence, expiry and budgets move on; stamps stay real."""
-    wish = await wish_of(request)
-    wish.simulator.advance(float(wish.told.get("advance", 0)))
-    return web.json_response(_clock(wish.simulator))
+    command = await command_of(request)
+    command.simulator.advance(float(command.body.get("advance", 0)))
+    return web.json_response(_clock(command.simulator))
 
 
 async def show_webhook(request: web.Request) -> web.Response:
@@ -166,8 +172,8 @@ async def show_webhook(request: web.Request) -> web.Response:
 
 async def set_webhook(request: web.Request) -> web.Response:
     """`{url?, secret?, enabled?, resourceTypes?, retryDelays?}` → the webhook."""
-    wish = await wish_of(request)
-    sender, told = wish.simulator.sender, wish.told
+    command = await command_of(request)
+    sender, told = command.simulator.sender, command.body
     sender.url = told.get("url", sender.url)
     sender.secret = told.get("secret", sender.secret)
     sender.resource_types = tuple(told.get("resourceTypes", sender.resource_types))
@@ -176,7 +182,7 @@ async def set_webhook(request: web.Request) -> web.Response:
         sender.enable()
     elif told.get("enabled") is False:
         sender.enabled = False
-    return web.json_response(_webhook(wish.simulator))
+    return web.json_response(_webhook(command.simulator))
 
 
 async def set_rate_limit(request: web.Request) -> web.Response:
@@ -185,15 +191,15 @@ async def set_rate_limit(request: web.Request) -> web.Response:
     New limits give everybody a full budget; `remaining` then leaves the application so many
     requests.
     """
-    wish = await wish_of(request)
-    limiter, told = wish.simulator.limiter, wish.told
+    command = await command_of(request)
+    limiter, told = command.simulator.limiter, command.body
     if {"requestsPerHour", "complexityPerHour"} & set(told):
         limiter.set_limits(
             int(told.get("requestsPerHour", limiter.requests_per_hour)),
             int(told.get("complexityPerHour", limiter.complexity_per_hour)),
         )
     if "remaining" in told:
-        app, now = wish.simulator.world.app_user_id, wish.simulator.clock.elapsed()
+        app, now = command.simulator.workspace.app_user_id, command.simulator.clock.elapsed()
         limiter.drain(app, int(told["remaining"]), now)
     return web.json_response(
         {
@@ -205,14 +211,14 @@ async def set_rate_limit(request: web.Request) -> web.Response:
 
 async def set_client(request: web.Request) -> web.Response:
     """`{secret?, clientCredentials?, revokeTokens?}`: change the application under test."""
-    wish = await wish_of(request)
-    authority, client = wish.simulator.authority, wish.simulator.client
-    if "clientCredentials" in wish.told:
-        allowed = bool(wish.told["clientCredentials"])
+    command = await command_of(request)
+    authority, client = command.simulator.authority, command.simulator.client
+    if "clientCredentials" in command.body:
+        allowed = bool(command.body["clientCredentials"])
         authority.clients[client.id] = dataclasses.replace(client, client_credentials=allowed)
-    if "secret" in wish.told:
-        authority.rotate_secret(client.id, wish.text("secret"))
-    if wish.told.get("revokeTokens"):
+    if "secret" in command.body:
+        authority.rotate_secret(client.id, command.text("secret"))
+    if command.body.get("revokeTokens"):
         authority.revoke_all(client.id)
     return web.json_response({"clientId": client.id})
 

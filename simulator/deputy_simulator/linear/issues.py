@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from deputy_simulator.linear import news
+from deputy_simulator.linear import webhook_events
 from deputy_simulator.linear.entities import (
     Attachment,
     Comment,
@@ -18,7 +18,7 @@ from deputy_simulator.linear.entities import (
     WorkflowState,
 )
 from deputy_simulator.linear.errors import InvalidInputError
-from deputy_simulator.linear.world import World, slug
+from deputy_simulator.linear.workspace import Workspace, slug
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -41,9 +41,9 @@ class NewIssue:
     id: str | None = None
 
 
-def create_issue(world: World, new: NewIssue, actor: User | None) -> Issue:
+def create_issue(workspace: Workspace, new: NewIssue, actor: User | None) -> Issue:
     """Make an issue; without a state it begins in the team's first unstarted one."""
-    store = world.store
+    store = workspace.store
     if not new.title.strip():
         raise InvalidInputError("title", "title must not be empty.")
     team = store.get(Team, new.team_id)
@@ -52,12 +52,12 @@ def create_issue(world: World, new: NewIssue, actor: User | None) -> Issue:
     state = store.state(team.id, new.state_id or "unstarted")
     issue = Issue(
         id=store.claim_id(Issue, new.id),
-        **world.stamps(),
+        **workspace.stamps(),
         number=number,
         identifier=identifier,
         title=new.title,
         description=new.description,
-        url=world.issue_url(identifier, new.title),
+        url=workspace.issue_url(identifier, new.title),
         branch_name=f"{identifier.lower()}-{slug(new.title)}",
         team_id=team.id,
         state_id=state.id,
@@ -68,26 +68,26 @@ def create_issue(world: World, new: NewIssue, actor: User | None) -> Issue:
         label_ids=tuple(store.get(IssueLabel, known).id for known in new.label_ids),
     )
     store.put(issue)
-    news.issue_created(world, issue, actor)
+    webhook_events.issue_created(workspace, issue, actor)
     return issue
 
 
-def update_issue(world: World, issue: Issue, changes: Json, actor: User | None) -> Issue:
+def update_issue(workspace: Workspace, issue: Issue, changes: Json, actor: User | None) -> Issue:
     """Change fields of an issue (names as in `Issue`) and tell of what really changed.
 
     Raises:
         NotFoundError: a state, label or user does not exist, or the state is another team's.
     """
-    _check(world, issue, changes)
-    now = world.clock.stamp()
+    _check(workspace, issue, changes)
+    now = workspace.clock.stamp()
     wanted = dict(changes)
     if "state_id" in wanted:
-        wanted |= _dates(issue, world.store.get(WorkflowState, wanted["state_id"]), now)
+        wanted |= _dates(issue, workspace.store.get(WorkflowState, wanted["state_id"]), now)
     changed = dataclasses.replace(issue, updated_at=now, **wanted)
     if dataclasses.replace(changed, updated_at=issue.updated_at) == issue:
         return issue
-    world.store.put(changed)
-    news.issue_updated(world, issue, changed, actor)
+    workspace.store.put(changed)
+    webhook_events.issue_updated(workspace, issue, changed, actor)
     return changed
 
 
@@ -97,17 +97,17 @@ def relabel(issue: Issue, added: list[str], removed: list[str]) -> tuple[str, ..
     return tuple(dict.fromkeys([*kept, *added]))
 
 
-def archive_issue(world: World, issue: Issue, actor: User | None, *, trash: bool) -> Issue:
+def archive_issue(workspace: Workspace, issue: Issue, actor: User | None, *, trash: bool) -> Issue:
     """Put an issue away, or into the trash."""
-    now = world.clock.stamp()
+    now = workspace.clock.stamp()
     gone = dataclasses.replace(
         issue, archived_at=now, updated_at=now, trashed=True if trash else issue.trashed
     )
-    world.store.put(gone)
+    workspace.store.put(gone)
     if trash:
-        news.issue_removed(world, gone, actor)
+        webhook_events.issue_removed(workspace, gone, actor)
     else:
-        news.issue_updated(world, issue, gone, actor)
+        webhook_events.issue_updated(workspace, issue, gone, actor)
     return gone
 
 
@@ -122,17 +122,17 @@ class NewComment:
     artificial: bool = False
 
 
-def add_comment(world: World, new: NewComment, actor: User | None) -> Comment:
+def add_comment(workspace: Workspace, new: NewComment, actor: User | None) -> Comment:
     """Write a comment, on the issue or as a reply, and tell of it."""
     if not new.body.strip():
         raise InvalidInputError("body", "body must not be empty.")
-    store = world.store
+    store = workspace.store
     issue = store.get(Issue, new.issue_id)
     parent = store.get(Comment, new.parent_id) if new.parent_id else None
     comment_id = store.claim_id(Comment, new.id)
     comment = Comment(
         id=comment_id,
-        **world.stamps(),
+        **workspace.stamps(),
         body=new.body,
         issue_id=issue.id,
         parent_id=(parent.parent_id or parent.id) if parent else None,
@@ -141,7 +141,7 @@ def add_comment(world: World, new: NewComment, actor: User | None) -> Comment:
         is_artificial_agent_session_root=new.artificial,
     )
     store.put(comment)
-    news.comment_created(world, comment, actor)
+    webhook_events.comment_created(workspace, comment, actor)
     return comment
 
 
@@ -159,9 +159,9 @@ class NewAttachment:
     id: str | None = None
 
 
-def attach(world: World, new: NewAttachment, actor: User | None) -> Attachment:
+def attach(workspace: Workspace, new: NewAttachment, actor: User | None) -> Attachment:
     """Link an address to an issue; the same address again updates the link."""
-    store = world.store
+    store = workspace.store
     fields: dict[str, Any] = {
         "title": new.title,
         "subtitle": new.subtitle,
@@ -171,11 +171,11 @@ def attach(world: World, new: NewAttachment, actor: User | None) -> Attachment:
     }
     for known in store.all(Attachment):
         if (known.issue_id, known.url) == (new.issue_id, new.url):
-            now = world.clock.stamp()
+            now = workspace.clock.stamp()
             return store.put(dataclasses.replace(known, updated_at=now, **fields))
     attachment = Attachment(
         id=store.claim_id(Attachment, new.id),
-        **world.stamps(),
+        **workspace.stamps(),
         url=new.url,
         issue_id=new.issue_id,
         creator_id=actor.id if actor else None,
@@ -184,17 +184,17 @@ def attach(world: World, new: NewAttachment, actor: User | None) -> Attachment:
     return store.put(attachment)
 
 
-def react(world: World, target: Issue | Comment, emoji: str, actor: User) -> Reaction:
+def react(workspace: Workspace, target: Issue | Comment, emoji: str, actor: User) -> Reaction:
     """Put an emoji on an issue or a comment."""
     reaction = Reaction(
-        id=world.store.new_id(),
-        **world.stamps(),
+        id=workspace.store.new_id(),
+        **workspace.stamps(),
         emoji=emoji,
         user_id=actor.id,
         issue_id=target.id if isinstance(target, Issue) else None,
         comment_id=target.id if isinstance(target, Comment) else None,
     )
-    return world.store.put(reaction)
+    return workspace.store.put(reaction)
 
 
 def _priority(value: int) -> int:
@@ -203,8 +203,8 @@ def _priority(value: int) -> int:
     return value
 
 
-def _check(world: World, issue: Issue, changes: Json) -> None:
-    store = world.store
+def _check(workspace: Workspace, issue: Issue, changes: Json) -> None:
+    store = workspace.store
     if "state_id" in changes:
         store.state(issue.team_id, changes["state_id"])
     for field in ("assignee_id", "delegate_id"):

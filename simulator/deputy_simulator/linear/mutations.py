@@ -61,7 +61,7 @@ _IGNORED = frozenset(
 
 
 def _done(call: Call, **entity: Any) -> Json:
-    return {"success": True, "lastSyncId": float(call.world.store.sync_id), **entity}
+    return {"success": True, "lastSyncId": float(call.workspace.store.sync_id), **entity}
 
 
 def _deleted(call: Call, entity_id: str) -> Json:
@@ -78,27 +78,27 @@ def _activity_create(call: Call, _root: Any, given: Json) -> Json:
         signal=told.get("signal"),
         signal_metadata=told.get("signalMetadata"),
     )
-    return _done(call, agentActivity=agent.create_activity(call.world, new, call.caller))
+    return _done(call, agentActivity=agent.create_activity(call.workspace, new, call.caller))
 
 
 def _activity_create_prompt(call: Call, _root: Any, given: Json) -> Json:
     told = given["input"]
     if call.caller.app:
         raise ForbiddenError("Agents cannot create prompt activities.")
-    session = call.world.store.get(AgentSession, told["agentSessionId"])
+    session = call.workspace.store.get(AgentSession, told["agentSessionId"])
     if told.get("signal") == "stop":
-        activity = people.stop(call.world, session, call.caller)
+        activity = people.stop(call.workspace, session, call.caller)
     else:
         body = told["content"].get("body") or ""
-        activity = people.reply(call.world, session, call.caller, body)
+        activity = people.reply(call.workspace, session, call.caller, body)
     return _done(call, agentActivity=activity)
 
 
 def _session_update(call: Call, _root: Any, given: Json) -> Json:
-    session = agent.own_session(call.world, given["id"], call.caller)
+    session = agent.own_session(call.workspace, given["id"], call.caller)
     if {"dismissedAt", "userState"} & set(given["input"]):
         raise ForbiddenError("Only updatable by internal clients.")
-    changed = agent.update_session(call.world, session, given["input"])
+    changed = agent.update_session(call.workspace, session, given["input"])
     return _done(call, agentSession=changed)
 
 
@@ -109,7 +109,7 @@ def _session_on_issue(call: Call, _root: Any, given: Json) -> Json:
 
 def _session_on_comment(call: Call, _root: Any, given: Json) -> Json:
     told = given["input"]
-    comment = call.world.store.get(Comment, told["commentId"])
+    comment = call.workspace.store.get(Comment, told["commentId"])
     if comment.parent_id is not None:
         raise InvalidInputError("commentId", "commentId must name a root comment.")
     return _opened(call, call.issue(comment.issue_id), comment, told)
@@ -119,9 +119,11 @@ def _opened(call: Call, issue: Issue, comment: Comment | None, told: Json) -> Js
     if not call.caller.app:
         raise ForbiddenError("Only OAuth applications can create agent sessions.")
     links = check_links(told.get("externalUrls"))
-    session = people.open_session_by_app(call.world, issue, call.caller, comment)
+    session = people.open_session_by_app(call.workspace, issue, call.caller, comment)
     if links:
-        session = agent.update_session(call.world, session, {"externalUrls": told["externalUrls"]})
+        session = agent.update_session(
+            call.workspace, session, {"externalUrls": told["externalUrls"]}
+        )
     return _done(call, agentSession=session)
 
 
@@ -138,10 +140,10 @@ def _issue_create(call: Call, _root: Any, given: Json) -> Json:
         assignee_id=told.get("assigneeId"),
         id=told.get("id"),
     )
-    issue = create_issue(call.world, new, call.caller)
+    issue = create_issue(call.workspace, new, call.caller)
     if told.get("delegateId"):
         changes = {"delegate_id": told["delegateId"]}
-        issue = people.change_issue(call.world, issue, changes, call.caller)
+        issue = people.change_issue(call.workspace, issue, changes, call.caller)
     return _done(call, issue=issue)
 
 
@@ -157,35 +159,35 @@ def _issue_update(call: Call, _root: Any, given: Json) -> Json:
         changes["label_ids"] = relabel(issue, added, removed)
     elif "label_ids" in changes:
         changes["label_ids"] = tuple(changes["label_ids"] or ())
-    issue = people.change_issue(call.world, issue, changes, call.caller)
+    issue = people.change_issue(call.workspace, issue, changes, call.caller)
     if told.get("trashed"):
-        issue = archive_issue(call.world, issue, call.caller, trash=True)
+        issue = archive_issue(call.workspace, issue, call.caller, trash=True)
     return _done(call, issue=issue)
 
 
 def _issue_add_label(call: Call, _root: Any, given: Json) -> Json:
     issue = call.issue(given["id"])
     labels = relabel(issue, [given["labelId"]], [])
-    changed = people.change_issue(call.world, issue, {"label_ids": labels}, call.caller)
+    changed = people.change_issue(call.workspace, issue, {"label_ids": labels}, call.caller)
     return _done(call, issue=changed)
 
 
 def _issue_remove_label(call: Call, _root: Any, given: Json) -> Json:
     issue = call.issue(given["id"])
     labels = relabel(issue, [], [given["labelId"]])
-    changed = people.change_issue(call.world, issue, {"label_ids": labels}, call.caller)
+    changed = people.change_issue(call.workspace, issue, {"label_ids": labels}, call.caller)
     return _done(call, issue=changed)
 
 
 def _issue_archive(call: Call, _root: Any, given: Json) -> Json:
     issue = call.issue(given["id"])
     trash = bool(given.get("trash"))
-    return _done(call, entity=archive_issue(call.world, issue, call.caller, trash=trash))
+    return _done(call, entity=archive_issue(call.workspace, issue, call.caller, trash=trash))
 
 
 def _issue_delete(call: Call, _root: Any, given: Json) -> Json:
     issue = call.issue(given["id"])
-    return _done(call, entity=archive_issue(call.world, issue, call.caller, trash=True))
+    return _done(call, entity=archive_issue(call.workspace, issue, call.caller, trash=True))
 
 
 def _issue_subscribe(call: Call, _root: Any, given: Json) -> Json:
@@ -194,13 +196,13 @@ def _issue_subscribe(call: Call, _root: Any, given: Json) -> Json:
 
 def _label_create(call: Call, _root: Any, given: Json) -> Json:
     told = given["input"]
-    store = call.world.store
+    store = call.workspace.store
     team_id = store.get(Team, told["teamId"]).id if told.get("teamId") else None
     if any(k.name == told["name"] and k.team_id == team_id for k in store.all(IssueLabel)):
         raise InvalidInputError("name", "A label with this name exists already.")
     label = IssueLabel(
         id=store.claim_id(IssueLabel, told.get("id")),
-        **call.world.stamps(),
+        **call.workspace.stamps(),
         name=told["name"],
         color=told.get("color") or "#95a2b3",
         team_id=team_id,
@@ -211,7 +213,7 @@ def _label_create(call: Call, _root: Any, given: Json) -> Json:
 
 def _comment_create(call: Call, _root: Any, given: Json) -> Json:
     told = given["input"]
-    store = call.world.store
+    store = call.workspace.store
     parent = store.get(Comment, told["parentId"]) if told.get("parentId") else None
     key = told.get("issueId") or (parent.issue_id if parent else None)
     if key is None:
@@ -223,51 +225,51 @@ def _comment_create(call: Call, _root: Any, given: Json) -> Json:
         id=told.get("id"),
     )
     if call.caller.app:
-        return _done(call, comment=add_comment(call.world, new, call.caller))
-    return _done(call, comment=people.comment(call.world, new, call.caller))
+        return _done(call, comment=add_comment(call.workspace, new, call.caller))
+    return _done(call, comment=people.comment(call.workspace, new, call.caller))
 
 
 def _comment_update(call: Call, _root: Any, given: Json) -> Json:
-    comment = call.world.store.get(Comment, given["id"])
+    comment = call.workspace.store.get(Comment, given["id"])
     if comment.user_id != call.caller.id:
         raise ForbiddenError("Only the author can edit a comment.")
-    now = call.world.clock.stamp()
+    now = call.workspace.clock.stamp()
     body = given["input"].get("body") or comment.body
     edited = None if given.get("skipEditedAt") else now
     changed = dataclasses.replace(comment, body=body, edited_at=edited, updated_at=now)
-    return _done(call, comment=call.world.store.put(changed))
+    return _done(call, comment=call.workspace.store.put(changed))
 
 
 def _comment_delete(call: Call, _root: Any, given: Json) -> Json:
-    comment = call.world.store.get(Comment, given["id"])
+    comment = call.workspace.store.get(Comment, given["id"])
     if comment.user_id != call.caller.id:
         raise ForbiddenError("Only the author can delete a comment.")
-    call.world.store.remove(comment)
+    call.workspace.store.remove(comment)
     return _deleted(call, comment.id)
 
 
 def _comment_resolve(call: Call, _root: Any, given: Json) -> Json:
-    comment = call.world.store.get(Comment, given["id"])
-    now = call.world.clock.stamp()
+    comment = call.workspace.store.get(Comment, given["id"])
+    now = call.workspace.clock.stamp()
     changed = dataclasses.replace(comment, resolved_at=now, updated_at=now)
-    return _done(call, comment=call.world.store.put(changed))
+    return _done(call, comment=call.workspace.store.put(changed))
 
 
 def _reaction_create(call: Call, _root: Any, given: Json) -> Json:
     told = given["input"]
     target: Issue | Comment
     if told.get("commentId"):
-        target = call.world.store.get(Comment, told["commentId"])
+        target = call.workspace.store.get(Comment, told["commentId"])
     elif told.get("issueId"):
         target = call.issue(told["issueId"])
     else:
         raise NotSupportedError("reactions to anything but issues and comments")
-    return _done(call, reaction=react(call.world, target, told["emoji"], call.caller))
+    return _done(call, reaction=react(call.workspace, target, told["emoji"], call.caller))
 
 
 def _reaction_delete(call: Call, _root: Any, given: Json) -> Json:
-    reaction = call.world.store.get(Reaction, given["id"])
-    call.world.store.remove(reaction)
+    reaction = call.workspace.store.get(Reaction, given["id"])
+    call.workspace.store.remove(reaction)
     return _deleted(call, reaction.id)
 
 
@@ -298,21 +300,21 @@ def _attached(call: Call, told: Json, metadata: Json, source_type: str | None) -
         source_type=source_type,
         id=told.get("id"),
     )
-    return _done(call, attachment=attach(call.world, new, call.caller))
+    return _done(call, attachment=attach(call.workspace, new, call.caller))
 
 
 def _attachment_update(call: Call, _root: Any, given: Json) -> Json:
-    attachment = call.world.store.get(Attachment, given["id"])
+    attachment = call.workspace.store.get(Attachment, given["id"])
     told = given["input"]
     kept = {name: told[name] for name in ("title", "subtitle", "metadata") if name in told}
-    now = call.world.clock.stamp()
+    now = call.workspace.clock.stamp()
     changed = dataclasses.replace(attachment, updated_at=now, **kept)
-    return _done(call, attachment=call.world.store.put(changed))
+    return _done(call, attachment=call.workspace.store.put(changed))
 
 
 def _attachment_delete(call: Call, _root: Any, given: Json) -> Json:
-    attachment = call.world.store.get(Attachment, given["id"])
-    call.world.store.remove(attachment)
+    attachment = call.workspace.store.get(Attachment, given["id"])
+    call.workspace.store.remove(attachment)
     return _deleted(call, attachment.id)
 
 

@@ -48,7 +48,7 @@ async def authorize(request: web.Request) -> web.Response:
     scopes = "".join(f"<li>{html.escape(s)}</li>" for s in asked.get("scope", "").split(","))
     page = _CONSENT.format(
         name=html.escape(client.name),
-        organization=html.escape(simulator.world.store.organization().name),
+        organization=html.escape(simulator.workspace.store.organization().name),
         scopes=scopes,
     )
     return web.Response(text=page, content_type="text/html")

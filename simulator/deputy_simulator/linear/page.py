@@ -40,11 +40,11 @@ async def part(request: web.Request) -> web.Response:
 
 async def events(request: web.Request) -> web.StreamResponse:
     """Stream changes as server-sent events, until the caller or the simulator ends it."""
-    feed = request.app[SIMULATOR].feed
+    changes = request.app[SIMULATOR].changes
     response = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
     )
-    queue = feed.subscribe()
+    queue = changes.subscribe()
     try:
         await response.prepare(request)
         await response.write(b"retry: 1000\n\n")
@@ -53,7 +53,7 @@ async def events(request: web.Request) -> web.StreamResponse:
     except ConnectionResetError:
         pass
     finally:
-        feed.unsubscribe(queue)
+        changes.unsubscribe(queue)
     with contextlib.suppress(ConnectionResetError):
         await response.write_eof()
     return response

@@ -18,28 +18,31 @@ from deputy_simulator.linear.entities import (
 )
 
 if TYPE_CHECKING:
-    from deputy_simulator.linear.world import World
+    from deputy_simulator.linear.workspace import Workspace
 
 
-def prompt_context(world: World, session: AgentSession) -> str:
+def prompt_context(workspace: Workspace, session: AgentSession) -> str:
     """Return the issue, the session's thread, other threads and the guidance as one text."""
-    issue = world.store.get(Issue, session.issue_id)
-    comments = world.store.comments(issue)
-    root = world.store.get(Comment, session.comment_id)
+    issue = workspace.store.get(Issue, session.issue_id)
+    comments = workspace.store.comments(issue)
+    root = workspace.store.get(Comment, session.comment_id)
     threads = [c for c in comments if c.parent_id is None and c.id != root.id]
-    parts = [_issue(world, issue), _thread(world, "primary-directive-thread", root, comments)]
+    parts = [
+        _issue(workspace, issue),
+        _thread(workspace, "primary-directive-thread", root, comments),
+    ]
     parts += [
-        _thread(world, "other-thread", thread, comments)
+        _thread(workspace, "other-thread", thread, comments)
         for thread in threads
         if not thread.is_artificial_agent_session_root
     ]
-    rules = _rules(world, session)
+    rules = _rules(workspace, session)
     return "\n\n".join([*parts, rules] if rules else parts)
 
 
-def guidance(world: World, session: AgentSession) -> list[Json]:
+def guidance(workspace: Workspace, session: AgentSession) -> list[Json]:
     """Return the organisation's words to all agents, the nearest team's first."""
-    team = _team(world, session)
+    team = _team(workspace, session)
     if not team.guidance:
         return []
     origin = {
@@ -52,8 +55,8 @@ def guidance(world: World, session: AgentSession) -> list[Json]:
     return [{"body": team.guidance, "origin": {"type": "Team", "team": origin}}]
 
 
-def _issue(world: World, issue: Issue) -> str:
-    store = world.store
+def _issue(workspace: Workspace, issue: Issue) -> str:
+    store = workspace.store
     team = store.get(Team, issue.team_id)
     lines = [f'<issue identifier="{issue.identifier}">', f"<title>{issue.title}</title>"]
     if issue.description:
@@ -69,16 +72,16 @@ def _issue(world: World, issue: Issue) -> str:
     return "\n".join([*lines, "</issue>"])
 
 
-def _thread(world: World, tag: str, root: Comment, comments: list[Comment]) -> str:
+def _thread(workspace: Workspace, tag: str, root: Comment, comments: list[Comment]) -> str:
     replies = [comment for comment in comments if comment.parent_id == root.id]
-    inside = "".join(_comment(world, comment) for comment in [root, *replies])
+    inside = "".join(_comment(workspace, comment) for comment in [root, *replies])
     return f'<{tag} comment-id="{root.id}">{inside}</{tag}>'
 
 
-def _comment(world: World, comment: Comment) -> str:
-    author = world.store.find(User, comment.user_id)
-    name = author.name if author else world.app_user.name
-    app = world.app_user
+def _comment(workspace: Workspace, comment: Comment) -> str:
+    author = workspace.store.find(User, comment.user_id)
+    name = author.name if author else workspace.app_user.name
+    app = workspace.app_user
     body = comment.body.replace(
         f"@{app.display_name}", f'<user id="{app.id}">{app.display_name}</user>'
     )
@@ -86,8 +89,8 @@ def _comment(world: World, comment: Comment) -> str:
     return f'<comment author="{name}" created-at="{at}">{body}</comment>'
 
 
-def _rules(world: World, session: AgentSession) -> str:
-    team = _team(world, session)
+def _rules(workspace: Workspace, session: AgentSession) -> str:
+    team = _team(workspace, session)
     if not team.guidance:
         return ""
     return (
@@ -96,5 +99,5 @@ def _rules(world: World, session: AgentSession) -> str:
     )
 
 
-def _team(world: World, session: AgentSession) -> Team:
-    return world.store.get(Team, world.store.get(Issue, session.issue_id).team_id)
+def _team(workspace: Workspace, session: AgentSession) -> Team:
+    return workspace.store.get(Team, workspace.store.get(Issue, session.issue_id).team_id)

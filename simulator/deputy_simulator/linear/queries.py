@@ -30,11 +30,11 @@ N = TypeVar("N", bound=Node)
 
 
 def _one(kind: type[N]) -> Field:
-    return lambda call, _root, given: call.world.store.get(kind, given["id"])
+    return lambda call, _root, given: call.workspace.store.get(kind, given["id"])
 
 
 def _many(kind: type[N]) -> Field:
-    return lambda call, _root, given: connection(call, call.world.store.all(kind), given)
+    return lambda call, _root, given: connection(call, call.workspace.store.all(kind), given)
 
 
 def _issues(call: Call, _root: Any, given: Json) -> Json:
@@ -60,7 +60,7 @@ def _branch(call: Call, _root: Any, given: Json) -> Issue | None:
 
 
 def _attachments(call: Call, _root: Any, given: Json) -> Json:
-    linked = [a for a in call.world.store.all(Attachment) if a.url == given["url"]]
+    linked = [a for a in call.workspace.store.all(Attachment) if a.url == given["url"]]
     return connection(call, linked, given)
 
 
@@ -72,8 +72,8 @@ def _application(call: Call, _root: Any, given: Json) -> Json:
         "id": client.id,
         "clientId": client.id,
         "name": client.name,
-        "developer": call.world.store.organization().name,
-        "developerUrl": call.world.settings.site_url,
+        "developer": call.workspace.store.organization().name,
+        "developerUrl": call.workspace.settings.site_url,
     }
 
 
@@ -106,7 +106,7 @@ def _rate_limit(call: Call, _root: Any, _given: Json) -> Json:
 
 
 def _limit(call: Call, name: str, bucket: LeakyBucket) -> Json:
-    now = call.world.clock.stamp().timestamp()
+    now = call.workspace.clock.stamp().timestamp()
     return {
         "type": name,
         "allowedAmount": float(bucket.capacity),
@@ -126,20 +126,20 @@ def _admin_only(_call: Call, _root: Any, _given: Json) -> Any:
 
 
 def _comment(call: Call, _root: Any, given: Json) -> Comment:
-    return call.world.store.get(Comment, given.get("id"))
+    return call.workspace.store.get(Comment, given.get("id"))
 
 
 #: Root queries by name; what is missing here finds nothing.
 QUERIES: dict[str, Field] = {
     "viewer": lambda call, _root, _given: call.caller,
-    "organization": lambda call, _root, _given: call.world.store.organization(),
+    "organization": lambda call, _root, _given: call.workspace.store.organization(),
     "issue": lambda call, _root, given: call.issue(given["id"]),
     "issues": _issues,
     "issueSearch": _issue_search,
     "searchIssues": _search_issues,
     "issueVcsBranchSearch": _branch,
     "issueRepositorySuggestions": _suggestions,
-    "team": lambda call, _root, given: call.world.store.team(given["id"]),
+    "team": lambda call, _root, given: call.workspace.store.team(given["id"]),
     "teams": _many(Team),
     "workflowState": _one(WorkflowState),
     "workflowStates": _many(WorkflowState),

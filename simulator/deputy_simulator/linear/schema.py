@@ -169,7 +169,7 @@ def _of_entities(name: str, field: Field) -> Field:
     def find(call: Call, source: Any, given: Json) -> Any:
         if isinstance(source, Node):
             return field(call, source, given)
-        return read(call.world.store, source, name)
+        return read(call.workspace.store, source, name)
 
     return find
 
@@ -212,7 +212,7 @@ def _unmodelled_mutation(name: str) -> Field:
 
 
 def _by_name(source: Any, info: Info, **_given: Any) -> Any:
-    value = read(call_of(info).world.store, source, info.field_name)
+    value = read(call_of(info).workspace.store, source, info.field_name)
     return empty(info.schema, info.return_type) if value is None else value
 
 
@@ -229,7 +229,7 @@ def field_value(call: Call, node: Any, name: str) -> Any:
     if field is None:
         raise NotSupportedError(f"filtering or sorting by {name} of {kind}")
     resolver = FIELDS.get(kind, {}).get(name)
-    value = resolver(call, node, _WHOLE) if resolver else read(call.world.store, node, name)
+    value = resolver(call, node, _WHOLE) if resolver else read(call.workspace.store, node, name)
     value = empty(schema(), field.type) if value is None else value
     return value.get("nodes", value) if isinstance(value, Mapping) else value
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from deputy_simulator.linear.entities import IssueLabel, Organization, Team, User, WorkflowState
 from deputy_simulator.linear.issues import NewIssue, create_issue
-from deputy_simulator.linear.world import World, slug
+from deputy_simulator.linear.workspace import Workspace, slug
 
 #: Name, type and colour of each team's states, in board order.
 STATES = (
@@ -83,58 +83,60 @@ DEFAULT: dict[str, Any] = {
 }
 
 
-def plant(world: World) -> None:
-    """Fill an empty world as its settings say; nothing is told to the webhook.
+def populate(workspace: Workspace) -> None:
+    """Fill an empty workspace as its settings say; nothing is told to the webhook.
 
     Raises:
         ValueError: the settings' seed is not JSON.
         KeyError: an entry of the seed lacks its name.
         NotFoundError: an issue of the seed names a team, state or person that is not there.
     """
-    told = {**DEFAULT, **(json.loads(world.settings.seed) if world.settings.seed else {})}
-    organization = _organization(world, told["organization"])
+    told = {**DEFAULT, **(json.loads(workspace.settings.seed) if workspace.settings.seed else {})}
+    organization = _organization(workspace, told["organization"])
     for label, color in LABELS.items():
-        _label(world, label, color)
+        _label(workspace, label, color)
     for team in told["teams"]:
-        plant_team(world, team)
+        seed_team(workspace, team)
     for user in told["users"]:
-        _user(world, user, organization)
-    world.app_user_id = _app_user(world, world.settings.app_name, organization).id
-    _app_user(world, "otherbot", organization)
-    outbox, world.outbox = world.outbox, lambda _event: None
+        _user(workspace, user, organization)
+    workspace.app_user_id = _app_user(workspace, workspace.settings.app_name, organization).id
+    _app_user(workspace, "otherbot", organization)
+    outbox, workspace.outbox = workspace.outbox, lambda _event: None
     for issue in told["issues"]:
-        plant_issue(world, issue)
-    world.outbox = outbox
+        seed_issue(workspace, issue)
+    workspace.outbox = outbox
 
 
-def plant_issue(world: World, told: dict[str, Any]) -> None:
+def seed_issue(workspace: Workspace, told: dict[str, Any]) -> None:
     """Make an issue as a seed or a person describes it: team, state and labels by name."""
-    create_issue(world, new_issue(world, told), world.store.user(told.get("creator") or "jane"))
+    create_issue(
+        workspace, new_issue(workspace, told), workspace.store.user(told.get("creator") or "jane")
+    )
 
 
-def new_issue(world: World, told: dict[str, Any]) -> NewIssue:
+def new_issue(workspace: Workspace, told: dict[str, Any]) -> NewIssue:
     """Read the description of an issue.
 
     Raises:
         KeyError: it has no title.
         NotFoundError: its team, state or a label is not there.
     """
-    team = world.store.team(told.get("team") or "ENG")
-    state = world.store.state(team.id, told.get("state") or "Todo")
+    team = workspace.store.team(told.get("team") or "ENG")
+    state = workspace.store.state(team.id, told.get("state") or "Todo")
     return NewIssue(
         title=told["title"],
         team_id=team.id,
         description=told.get("description"),
         priority=int(told.get("priority") or 0),
         state_id=state.id,
-        label_ids=tuple(label_id(world, name) for name in told.get("labels") or ()),
+        label_ids=tuple(label_id(workspace, name) for name in told.get("labels") or ()),
     )
 
 
-def label_id(world: World, name: str) -> str:
+def label_id(workspace: Workspace, name: str) -> str:
     """Return the id of the label with this id or name, which is made where it is missing."""
-    known = (k for k in world.store.all(IssueLabel) if name in (k.id, k.name))
-    label = next(known, None) or _label(world, name, "#95a2b3")
+    known = (k for k in workspace.store.all(IssueLabel) if name in (k.id, k.name))
+    label = next(known, None) or _label(workspace, name, "#95a2b3")
     return label.id
 
 
@@ -146,21 +148,21 @@ def seeded_id(*parts: str) -> str:
     return str(uuid.UUID(bytes=bytes(digest)))
 
 
-def _organization(world: World, told: dict[str, Any]) -> Organization:
+def _organization(workspace: Workspace, told: dict[str, Any]) -> Organization:
     key = str(told["urlKey"])
     organization = Organization(
-        id=seeded_id("organization", key), **world.stamps(), name=str(told["name"]), url_key=key
+        id=seeded_id("organization", key), **workspace.stamps(), name=str(told["name"]), url_key=key
     )
-    return world.store.put(organization)
+    return workspace.store.put(organization)
 
 
-def _label(world: World, name: str, color: str) -> IssueLabel:
-    return world.store.put(
-        IssueLabel(id=seeded_id("label", name), **world.stamps(), name=name, color=color)
+def _label(workspace: Workspace, name: str, color: str) -> IssueLabel:
+    return workspace.store.put(
+        IssueLabel(id=seeded_id("label", name), **workspace.stamps(), name=name, color=color)
     )
 
 
-def plant_team(world: World, told: dict[str, Any]) -> Team:
+def seed_team(workspace: Workspace, told: dict[str, Any]) -> Team:
     """Make a team, with the states that every team has, or make it anew under the same ids.
 
     Raises:
@@ -169,44 +171,44 @@ def plant_team(world: World, told: dict[str, Any]) -> Team:
     key = str(told["key"])
     team = Team(
         id=seeded_id("team", key),
-        **world.stamps(),
+        **workspace.stamps(),
         key=key,
         name=str(told.get("name") or key),
-        organization_id=world.store.organization().id,
+        organization_id=workspace.store.organization().id,
         guidance=str(told.get("guidance", "")),
     )
-    world.store.put(team)
+    workspace.store.put(team)
     for position, (name, kind, color) in enumerate(STATES):
         state = WorkflowState(
             id=seeded_id("state", key, name),
-            **world.stamps(),
+            **workspace.stamps(),
             name=name,
             type=kind,
             position=float(position),
             color=color,
             team_id=team.id,
         )
-        world.store.put(state)
+        workspace.store.put(state)
     return team
 
 
-def _user(world: World, told: dict[str, Any], organization: Organization) -> User:
+def _user(workspace: Workspace, told: dict[str, Any], organization: Organization) -> User:
     name = str(told.get("displayName") or slug(str(told["name"])))
     user = User(
         id=seeded_id("user", name),
-        **world.stamps(),
+        **workspace.stamps(),
         name=str(told["name"]),
         display_name=name,
         email=str(told["email"]),
         organization_id=organization.id,
-        url=f"{world.settings.site_url}/{organization.url_key}/profiles/{name}",
+        url=f"{workspace.settings.site_url}/{organization.url_key}/profiles/{name}",
         app=bool(told.get("app")),
         admin=bool(told.get("admin")),
     )
-    return world.store.put(user)
+    return workspace.store.put(user)
 
 
-def _app_user(world: World, name: str, organization: Organization) -> User:
+def _app_user(workspace: Workspace, name: str, organization: Organization) -> User:
     email = f"{seeded_id('user', name)}@oauthapp.linear.app"
     told = {"name": name, "displayName": name, "email": email, "app": True}
-    return _user(world, told, organization)
+    return _user(workspace, told, organization)

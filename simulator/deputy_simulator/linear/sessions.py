@@ -20,7 +20,7 @@ class Status(enum.StrEnum):
     STALE = "stale"
 
 
-class Happening(enum.StrEnum):
+class SessionEvent(enum.StrEnum):
     """What may move a session."""
 
     THOUGHT = "thought"
@@ -52,37 +52,37 @@ _AT_WORK: dict[Status, Status] = {
 _ASKING: dict[Status, Status] = dict.fromkeys(_AT_WORK, Status.AWAITING_INPUT)
 
 #: What follows, by what happens and where the session stands.
-TRANSITIONS: dict[Happening, dict[Status, Status]] = {
-    Happening.THOUGHT: _AT_WORK,
-    Happening.ACTION: _AT_WORK,
-    Happening.CONTINUED: _AT_WORK,
-    Happening.ACKNOWLEDGED: {Status.PENDING: Status.ACTIVE, Status.STALE: Status.ACTIVE},
-    Happening.ELICITATION: _ASKING,
-    Happening.RESPONSE: dict.fromkeys(Status, Status.COMPLETE),
-    Happening.ERROR: dict.fromkeys(Status, Status.ERROR),
-    Happening.PROMPTED: {
+TRANSITIONS: dict[SessionEvent, dict[Status, Status]] = {
+    SessionEvent.THOUGHT: _AT_WORK,
+    SessionEvent.ACTION: _AT_WORK,
+    SessionEvent.CONTINUED: _AT_WORK,
+    SessionEvent.ACKNOWLEDGED: {Status.PENDING: Status.ACTIVE, Status.STALE: Status.ACTIVE},
+    SessionEvent.ELICITATION: _ASKING,
+    SessionEvent.RESPONSE: dict.fromkeys(Status, Status.COMPLETE),
+    SessionEvent.ERROR: dict.fromkeys(Status, Status.ERROR),
+    SessionEvent.PROMPTED: {
         Status.AWAITING_INPUT: Status.ACTIVE,
         Status.COMPLETE: Status.PENDING,
         Status.ERROR: Status.PENDING,
         Status.STALE: Status.PENDING,
     },
-    Happening.STOPPED: {
+    SessionEvent.STOPPED: {
         Status.PENDING: Status.STOPPING,
         Status.ACTIVE: Status.STOPPING,
         Status.AWAITING_INPUT: Status.STOPPING,
         Status.STALE: Status.STOPPING,
     },
-    Happening.SILENT: dict.fromkeys(WORKING, Status.STALE),
+    SessionEvent.SILENT: dict.fromkeys(WORKING, Status.STALE),
 }
 
 
-def after(status: Status, happening: Happening) -> Status:
-    """Return the status of a session that stood at `status` when `happening` came."""
-    return TRANSITIONS[happening].get(status, status)
+def after(status: Status, event: SessionEvent) -> Status:
+    """Return the status of a session that stood at `status` when `event` came."""
+    return TRANSITIONS[event].get(status, status)
 
 
-def of_activity(activity_type: str, signal: str | None) -> Happening:
+def of_activity(activity_type: str, signal: str | None) -> SessionEvent:
     """Return what an agent's activity means for its session."""
     if activity_type == "response" and signal == "continue":
-        return Happening.CONTINUED
-    return Happening(activity_type)
+        return SessionEvent.CONTINUED
+    return SessionEvent(activity_type)

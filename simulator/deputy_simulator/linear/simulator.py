@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 from deputy_simulator.linear import views
 from deputy_simulator.linear.agent import silence
+from deputy_simulator.linear.change_stream import ChangeStream
 from deputy_simulator.linear.clock import Clock, iso
 from deputy_simulator.linear.entities import Json, Node, User
 from deputy_simulator.linear.faults import Faults
-from deputy_simulator.linear.feed import Feed
 from deputy_simulator.linear.oauth import Authority, Client
 from deputy_simulator.linear.ratelimit import RateLimiter
-from deputy_simulator.linear.seed import plant
+from deputy_simulator.linear.seed import populate
 from deputy_simulator.linear.sessions import SILENCE
 from deputy_simulator.linear.webhooks import Delivery, WebhookSender
-from deputy_simulator.linear.world import WebhookEvent, World
+from deputy_simulator.linear.workspace import WebhookEvent, Workspace
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -60,18 +60,18 @@ class RecordedRequest:
 
 
 class Simulator:
-    """Everything that lives as long as the process, and the world, which `reset` replaces."""
+    """Everything that lives as long as the process, and the workspace, which `reset` replaces."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.clock = Clock()
         self.faults = Faults()
-        self.feed = Feed()
+        self.changes = ChangeStream()
         self.authority = Authority()
         self.limiter = RateLimiter(settings.requests_per_hour, settings.complexity_per_hour)
         self.requests: collections.deque[RecordedRequest] = collections.deque(maxlen=MEMORY)
         self.sender = self._new_sender(settings.webhook_url, settings.webhook_secret)
-        self.world = self._new_world()
+        self.workspace = self._new_world()
         self._grant_seeded()
 
     @property
@@ -87,9 +87,9 @@ class Simulator:
         self.requests.clear()
         self.limiter.set_limits(self.settings.requests_per_hour, self.settings.complexity_per_hour)
         self.sender = self._new_sender(sender.url, sender.secret)
-        self.world = self._new_world()
-        self.feed.publish("reset", {})
-        self.feed.wake()
+        self.workspace = self._new_world()
+        self.changes.publish("reset", {})
+        self.changes.notify()
 
     def advance(self, seconds: float) -> None:
         """Skip time, with everything that becomes due by it."""
@@ -98,7 +98,7 @@ class Simulator:
 
     def sweep(self) -> None:
         """Mark sessions stale whose agent fell silent."""
-        silence(self.world, SILENCE)
+        silence(self.workspace, SILENCE)
 
     async def run(self) -> None:
         """Look after sessions until cancelled."""
@@ -108,13 +108,13 @@ class Simulator:
 
     async def close(self) -> None:
         """End deliveries and watching."""
-        self.feed.close()
+        self.changes.close()
         await self.sender.close()
 
     def record(self, request: RecordedRequest) -> None:
         """Remember a GraphQL request."""
         self.requests.append(request)
-        self.feed.wake()
+        self.changes.notify()
 
     def _new_sender(self, url: str | None, secret: str) -> WebhookSender:
         settings = dataclasses.replace(self.settings, webhook_url=url, webhook_secret=secret)
@@ -122,36 +122,36 @@ class Simulator:
         sender.changed = self._delivery_changed
         return sender
 
-    def _new_world(self) -> World:
-        world = World(self.settings, self.clock, self._outbox)
-        plant(world)
-        world.store.watch(functools.partial(self._node_changed, world))
-        return world
+    def _new_world(self) -> Workspace:
+        workspace = Workspace(self.settings, self.clock, self._outbox)
+        populate(workspace)
+        workspace.store.watch(functools.partial(self._node_changed, workspace))
+        return workspace
 
     def _outbox(self, event: WebhookEvent) -> None:
         self.sender.send(event)
 
-    def _node_changed(self, world: World, node: Node) -> None:
-        self.feed.wake()
-        if self.feed.watched() and (shown := views.node(world, node)) is not None:
-            self.feed.publish(*shown)
+    def _node_changed(self, workspace: Workspace, node: Node) -> None:
+        self.changes.notify()
+        if self.changes.has_subscribers() and (shown := views.node(workspace, node)) is not None:
+            self.changes.publish(*shown)
 
     def _delivery_changed(self, delivery: Delivery) -> None:
-        self.feed.wake()
-        if self.feed.watched():
-            self.feed.publish("delivery", views.delivery(delivery))
+        self.changes.notify()
+        if self.changes.has_subscribers():
+            self.changes.publish("delivery", views.delivery(delivery))
 
     def _grant_seeded(self) -> None:
-        settings, store = self.settings, self.world.store
+        settings, store = self.settings, self.workspace.store
         self.authority.clients[settings.client_id] = Client(
             id=settings.client_id,
             secret=settings.client_secret,
             name=settings.app_name,
-            user_id=self.world.app_user_id,
+            user_id=self.workspace.app_user_id,
             redirect_uris=settings.redirect_uris,
         )
         if settings.access_token:
-            app = self.world.app_user_id
+            app = self.workspace.app_user_id
             self.authority.seed(settings.access_token, app, settings.client_id, APP_SCOPE)
         self.authority.seed(OTHER_APP_TOKEN, store.user("otherbot").id, "otherbot", APP_SCOPE)
         for user in store.all(User):

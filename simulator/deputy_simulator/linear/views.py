@@ -24,7 +24,7 @@ from deputy_simulator.linear.sessions import ANSWER_DUE
 
 if TYPE_CHECKING:
     from deputy_simulator.linear.webhooks import Attempt, Delivery
-    from deputy_simulator.linear.world import World
+    from deputy_simulator.linear.workspace import Workspace
 
 
 def person(user: User | None) -> Json | None:
@@ -57,9 +57,9 @@ def state(seen: WorkflowState) -> Json:
     }
 
 
-def issue(world: World, seen: Issue) -> Json:
+def issue(workspace: Workspace, seen: Issue) -> Json:
     """Show an issue, without its comments."""
-    store = world.store
+    store = workspace.store
     labels = [store.get(IssueLabel, known) for known in seen.label_ids]
     return stamps(seen) | {
         "identifier": seen.identifier,
@@ -80,33 +80,33 @@ def issue(world: World, seen: Issue) -> Json:
         "completedAt": moment(seen.completed_at),
         "canceledAt": moment(seen.canceled_at),
         "trashed": bool(seen.trashed),
-        "sessionIds": [session.id for session in world.sessions_of(seen)],
+        "sessionIds": [session.id for session in workspace.sessions_of(seen)],
     }
 
 
-def whole_issue(world: World, seen: Issue) -> Json:
+def whole_issue(workspace: Workspace, seen: Issue) -> Json:
     """Show an issue with its comments, attachments and sessions."""
-    store = world.store
+    store = workspace.store
     linked = [a for a in store.all(Attachment) if a.issue_id == seen.id]
-    return issue(world, seen) | {
-        "comments": [comment(world, known) for known in store.comments(seen)],
-        "attachments": [attachment(world, known) for known in linked],
-        "sessions": [session(world, known) for known in world.sessions_of(seen)],
+    return issue(workspace, seen) | {
+        "comments": [comment(workspace, known) for known in store.comments(seen)],
+        "attachments": [attachment(workspace, known) for known in linked],
+        "sessions": [session(workspace, known) for known in workspace.sessions_of(seen)],
     }
 
 
-def comment(world: World, seen: Comment) -> Json:
+def comment(workspace: Workspace, seen: Comment) -> Json:
     """Show a comment."""
     return stamps(seen) | {
         "body": seen.body,
         "issueId": seen.issue_id,
         "parentId": seen.parent_id,
-        "user": person(world.store.find(User, seen.user_id)),
+        "user": person(workspace.store.find(User, seen.user_id)),
         "artificial": seen.is_artificial_agent_session_root,
     }
 
 
-def attachment(world: World, seen: Attachment) -> Json:
+def attachment(workspace: Workspace, seen: Attachment) -> Json:
     """Show a link on an issue."""
     return stamps(seen) | {
         "title": seen.title,
@@ -115,13 +115,13 @@ def attachment(world: World, seen: Attachment) -> Json:
         "issueId": seen.issue_id,
         "metadata": seen.metadata,
         "sourceType": seen.source_type,
-        "creator": person(world.store.find(User, seen.creator_id)),
+        "creator": person(workspace.store.find(User, seen.creator_id)),
     }
 
 
-def session(world: World, seen: AgentSession) -> Json:
+def session(workspace: Workspace, seen: AgentSession) -> Json:
     """Show a session, without its activities."""
-    store = world.store
+    store = workspace.store
     subject = store.get(Issue, seen.issue_id)
     return stamps(seen) | {
         "slugId": seen.slug_id,
@@ -137,7 +137,7 @@ def session(world: World, seen: AgentSession) -> Json:
         "sourceMetadata": seen.source_metadata,
         "acknowledgedAt": moment(seen.acknowledged_at),
         "acknowledgedAfterMs": _answer_ms(seen),
-        "answeredInTime": _in_time(world, seen),
+        "answeredInTime": _in_time(workspace, seen),
         "startedAt": moment(seen.started_at),
         "endedAt": moment(seen.ended_at),
         "dismissedAt": moment(seen.dismissed_at),
@@ -147,17 +147,19 @@ def session(world: World, seen: AgentSession) -> Json:
     }
 
 
-def whole_session(world: World, seen: AgentSession) -> Json:
+def whole_session(workspace: Workspace, seen: AgentSession) -> Json:
     """Show a session with what it shows a person (`activities`) and all it ever held."""
-    history = [activity(world, known) for known in world.store.activities(seen, vanished=True)]
-    return session(world, seen) | {
+    history = [
+        activity(workspace, known) for known in workspace.store.activities(seen, vanished=True)
+    ]
+    return session(workspace, seen) | {
         "activities": [known for known in history if known["vanishedAt"] is None],
         "history": history,
         "plans": list(seen.plans),
     }
 
 
-def activity(world: World, seen: AgentActivity) -> Json:
+def activity(workspace: Workspace, seen: AgentActivity) -> Json:
     """Show an activity."""
     return stamps(seen) | {
         "sessionId": seen.agent_session_id,
@@ -167,7 +169,7 @@ def activity(world: World, seen: AgentActivity) -> Json:
         "vanishedAt": moment(seen.vanished_at),
         "signal": seen.signal,
         "signalMetadata": seen.signal_metadata,
-        "user": person(world.store.find(User, seen.user_id)),
+        "user": person(workspace.store.find(User, seen.user_id)),
         "sourceCommentId": seen.source_comment_id,
     }
 
@@ -191,26 +193,26 @@ def delivery(seen: Delivery) -> Json:
     }
 
 
-def node(world: World, seen: Node) -> tuple[str, Json] | None:
+def node(workspace: Workspace, seen: Node) -> tuple[str, Json] | None:
     """Show an entity with the name of its kind; None for what the page does not show."""
     match seen:
         case Issue():
-            return "issue", issue(world, seen)
+            return "issue", issue(workspace, seen)
         case AgentSession():
-            return "session", session(world, seen)
+            return "session", session(workspace, seen)
         case AgentActivity():
-            return "activity", activity(world, seen)
+            return "activity", activity(workspace, seen)
         case Comment():
-            return "comment", comment(world, seen)
+            return "comment", comment(workspace, seen)
         case Attachment():
-            return "attachment", attachment(world, seen)
+            return "attachment", attachment(workspace, seen)
         case _:
             return None
 
 
-def everything(world: World) -> Json:
+def everything(workspace: Workspace) -> Json:
     """Show what the page begins with."""
-    store = world.store
+    store = workspace.store
     organization = store.organization()
     return {
         "organization": {
@@ -218,17 +220,17 @@ def everything(world: World) -> Json:
             "name": organization.name,
             "urlKey": organization.url_key,
         },
-        "app": person(world.app_user),
+        "app": person(workspace.app_user),
         "teams": [team(known) for known in store.all(Team)],
         "states": [state(known) for known in store.all(WorkflowState)],
         "labels": [{"id": k.id, "name": k.name, "color": k.color} for k in store.all(IssueLabel)],
         "users": [person(known) for known in store.all(User)],
-        "issues": [issue(world, known) for known in store.all(Issue)],
-        "sessions": [session(world, known) for known in store.all(AgentSession)],
-        "activities": [activity(world, known) for known in store.all(AgentActivity)],
-        "comments": [comment(world, known) for known in store.all(Comment)],
-        "attachments": [attachment(world, known) for known in store.all(Attachment)],
-        "now": iso(world.clock.stamp()),
+        "issues": [issue(workspace, known) for known in store.all(Issue)],
+        "sessions": [session(workspace, known) for known in store.all(AgentSession)],
+        "activities": [activity(workspace, known) for known in store.all(AgentActivity)],
+        "comments": [comment(workspace, known) for known in store.all(Comment)],
+        "attachments": [attachment(workspace, known) for known in store.all(Attachment)],
+        "now": iso(workspace.clock.stamp()),
     }
 
 
@@ -248,10 +250,10 @@ def _answer_ms(seen: AgentSession) -> int | None:
     return epoch_ms(seen.acknowledged_at) - epoch_ms(seen.created_at)
 
 
-def _in_time(world: World, seen: AgentSession) -> bool | None:
+def _in_time(workspace: Workspace, seen: AgentSession) -> bool | None:
     """Say whether the agent answered when it was due; None while there is time left."""
     taken = _answer_ms(seen)
     if taken is not None:
         return taken <= ANSWER_DUE * 1000
-    left = world.clock.elapsed() - seen.heard_at < ANSWER_DUE
+    left = workspace.clock.elapsed() - seen.heard_at < ANSWER_DUE
     return None if left else False

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from deputy_simulator.linear.faults import Faults
     from deputy_simulator.linear.settings import Settings
-    from deputy_simulator.linear.world import WebhookEvent
+    from deputy_simulator.linear.workspace import WebhookEvent
 
 #: Most deliveries that are remembered.
 MEMORY = 20_000

@@ -4,7 +4,7 @@ import json
 
 from aiohttp import web
 
-from deputy_simulator.model.conversation import Answer, Conversation, Entry, conversation, spoken
+from deputy_simulator.model.conversation import Answer, Conversation, Entry, conversation, prompt_of
 from deputy_simulator.model.reply import INPUT_TOKENS, OUTPUT_TOKENS, Reply
 from deputy_simulator.model.wire import Events, Json, objects, texts, words
 
@@ -16,7 +16,7 @@ def read(body: Json) -> Conversation:
         if message.get("role") == "assistant":
             entries.append(Answer())
         else:
-            entries += spoken(texts(message.get("content")))
+            entries += prompt_of(texts(message.get("content")))
     offered = (str(tool.get("name")) for tool in objects(body.get("tools")))
     return conversation(entries, offered)
 

@@ -5,7 +5,7 @@ import time
 
 from aiohttp import web
 
-from deputy_simulator.model.conversation import Answer, Conversation, Entry, conversation, spoken
+from deputy_simulator.model.conversation import Answer, Conversation, Entry, conversation, prompt_of
 from deputy_simulator.model.reply import INPUT_TOKENS, OUTPUT_TOKENS, Reply
 from deputy_simulator.model.wire import Events, Json, objects, texts, words
 
@@ -17,7 +17,7 @@ def read(body: Json) -> Conversation:
         if message.get("role") == "assistant":
             entries.append(Answer())
         elif message.get("role") == "user":
-            entries += spoken(texts(message.get("content")))
+            entries += prompt_of(texts(message.get("content")))
     offered = (str((tool.get("function") or {}).get("name")) for tool in objects(body.get("tools")))
     return conversation(entries, offered)
 

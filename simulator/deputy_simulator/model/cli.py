@@ -13,23 +13,23 @@ from deputy_simulator.model.app import make_app
 from deputy_simulator.model.scenarios import follow_up, names
 from deputy_simulator.model.script import Scenario, parse
 
-log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 
 def run(argv: list[str]) -> int:
-    """Serve until the process is told to end; return its exit status."""
-    told = _parser().parse_args(argv)
+    """Serve until the process is options to end; return its exit status."""
+    options = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
-        scenarios = _scenarios(told.script)
+        scenarios = _scenarios(options.script)
     except (OSError, ValueError) as error:
         sys.stderr.write(f"deputy-simulate model: {error}\n")
         return 2
-    log.info("scripted model listens on %s:%d", told.host, told.port)
+    _LOG.info("scripted model listens on %s:%d", options.host, options.port)
     web.run_app(
         make_app(scenarios),
-        host=told.host,
-        port=told.port,
+        host=options.host,
+        port=options.port,
         print=None,
         access_log=None,
         shutdown_timeout=2,

@@ -73,7 +73,7 @@ def conversation(
     return Conversation(tuple(prompts), answers, frozenset(offered), wants_json)
 
 
-def spoken(texts: Iterable[str]) -> list[Prompt]:
+def prompt_of(texts: Iterable[str]) -> list[Prompt]:
     """Return the prompt that the texts of one message make, without the agent's own context."""
     words = [text for text in texts if text.strip() and not _CONTEXT.match(text)]
     return [Prompt("\n".join(words))] if words else []

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from deputy_simulator.model.conversation import Answer, Conversation, Entry, conversation, spoken
+from deputy_simulator.model.conversation import Answer, Conversation, Entry, conversation, prompt_of
 from deputy_simulator.model.reply import INPUT_TOKENS, OUTPUT_TOKENS, Reply
 from deputy_simulator.model.wire import Events, Json, objects
 
@@ -15,7 +15,7 @@ def read(body: Json) -> Conversation:
             entries.append(Answer())
         else:
             parts = objects(content.get("parts"))
-            entries += spoken(str(part["text"]) for part in parts if "text" in part)
+            entries += prompt_of(str(part["text"]) for part in parts if "text" in part)
     declared = [
         declaration
         for tool in objects(body.get("tools"))

@@ -11,7 +11,7 @@ from deputy_simulator.model.conversation import (
     Entry,
     Prompt,
     conversation,
-    spoken,
+    prompt_of,
 )
 from deputy_simulator.model.reply import INPUT_TOKENS, OUTPUT_TOKENS, Reply
 from deputy_simulator.model.wire import Events, Json, objects, texts, words
@@ -46,7 +46,7 @@ def _is_own(item: Json) -> bool:
 
 
 def _prompt(item: Json) -> list[Prompt]:
-    return spoken(texts(item.get("content"), kinds=("input_text", "text")))
+    return prompt_of(texts(item.get("content"), kinds=("input_text", "text")))
 
 
 async def write(request: web.Request, body: Json, reply: Reply) -> web.StreamResponse:

@@ -21,7 +21,7 @@ from deputy_simulator.linear.entities import (
     User,
 )
 from deputy_simulator.linear.prompt import guidance, prompt_context
-from deputy_simulator.linear.world import WebhookEvent, World
+from deputy_simulator.linear.workspace import WebhookEvent, Workspace
 
 #: Fields of an issue whose former value `updatedFrom` carries.
 _TRACKED = {
@@ -42,98 +42,100 @@ _TRACKED = {
 }
 
 
-def session_created(world: World, session: AgentSession, mention: Comment | None = None) -> None:
+def session_created(
+    workspace: Workspace, session: AgentSession, mention: Comment | None = None
+) -> None:
     """Tell of a new session; `mention` is the comment that called the agent, if one did."""
-    if session.app_user_id != world.app_user_id:
+    if session.app_user_id != workspace.app_user_id:
         return
-    previous = _previous_comments(world, mention)
+    previous = _previous_comments(workspace, mention)
     body = {
-        "agentSession": payloads.session(world.store, session),
-        "promptContext": prompt_context(world, session),
-        "guidance": guidance(world, session),
+        "agentSession": payloads.session(workspace.store, session),
+        "promptContext": prompt_context(workspace, session),
+        "guidance": guidance(workspace, session),
         "previousComments": [payloads.comment_child(c) for c in previous] or None,
         "agentActivity": None,
     }
-    _tell(world, "AgentSessionEvent", "created", body, app=True)
+    _tell(workspace, "AgentSessionEvent", "created", body, app=True)
 
 
-def session_prompted(world: World, session: AgentSession, activity: AgentActivity) -> None:
+def session_prompted(workspace: Workspace, session: AgentSession, activity: AgentActivity) -> None:
     """Tell of a person's words in a session, or of the wish that it stop."""
-    if session.app_user_id != world.app_user_id:
+    if session.app_user_id != workspace.app_user_id:
         return
     body = {
-        "agentSession": payloads.session(world.store, session),
-        "agentActivity": payloads.activity(world.store, activity),
+        "agentSession": payloads.session(workspace.store, session),
+        "agentActivity": payloads.activity(workspace.store, activity),
     }
-    _tell(world, "AgentSessionEvent", "prompted", body, app=True)
+    _tell(workspace, "AgentSessionEvent", "prompted", body, app=True)
 
 
-def notified(world: World, kind: str, issue: Issue, actor: User | None) -> None:
+def notified(workspace: Workspace, kind: str, issue: Issue, actor: User | None) -> None:
     """Tell the application what its user would find in its inbox."""
-    now = iso(world.clock.stamp())
+    now = iso(workspace.clock.stamp())
     notification = {
-        "id": world.store.new_id(),
+        "id": workspace.store.new_id(),
         "createdAt": now,
         "updatedAt": now,
         "archivedAt": None,
         "type": kind,
         "actorId": actor.id if actor else None,
         "externalUserActorId": None,
-        "userId": world.app_user_id,
+        "userId": workspace.app_user_id,
         "issueId": issue.id,
-        "issue": payloads.issue_child(world.store, issue),
+        "issue": payloads.issue_child(workspace.store, issue),
         "actor": payloads.user_child(actor),
     }
-    _tell(world, "AppUserNotification", kind, {"notification": notification}, app=True)
+    _tell(workspace, "AppUserNotification", kind, {"notification": notification}, app=True)
 
 
-def issue_created(world: World, issue: Issue, actor: User | None) -> None:
+def issue_created(workspace: Workspace, issue: Issue, actor: User | None) -> None:
     """Tell of a new issue."""
-    _tell_data(world, "create", payloads.issue(world.store, issue), issue.url, actor)
+    _tell_data(workspace, "create", payloads.issue(workspace.store, issue), issue.url, actor)
 
 
-def issue_updated(world: World, old: Issue, new: Issue, actor: User | None) -> None:
+def issue_updated(workspace: Workspace, old: Issue, new: Issue, actor: User | None) -> None:
     """Tell what changed in an issue, if anything did."""
     former = _former(old, new)
     if former:
         former["updatedAt"] = iso(old.updated_at)
-        data = payloads.issue(world.store, new)
-        _tell_data(world, "update", data, new.url, actor, updated_from=former)
+        data = payloads.issue(workspace.store, new)
+        _tell_data(workspace, "update", data, new.url, actor, updated_from=former)
 
 
-def issue_removed(world: World, issue: Issue, actor: User | None) -> None:
+def issue_removed(workspace: Workspace, issue: Issue, actor: User | None) -> None:
     """Tell that an issue was put into the trash."""
-    _tell_data(world, "remove", payloads.issue(world.store, issue), issue.url, actor)
+    _tell_data(workspace, "remove", payloads.issue(workspace.store, issue), issue.url, actor)
 
 
-def comment_created(world: World, comment: Comment, actor: User | None) -> None:
+def comment_created(workspace: Workspace, comment: Comment, actor: User | None) -> None:
     """Tell of a new comment."""
     body = {
         "actor": payloads.actor(actor),
-        "data": payloads.comment(world.store, comment),
+        "data": payloads.comment(workspace.store, comment),
         "url": comment.url,
     }
-    _tell(world, "Comment", "create", body)
+    _tell(workspace, "Comment", "create", body)
 
 
-def team_access_changed(world: World, added: list[Team], removed: list[Team]) -> None:
+def team_access_changed(workspace: Workspace, added: list[Team], removed: list[Team]) -> None:
     """Tell that the application may see other teams than before."""
     body = {
-        "canAccessAllPublicTeams": not world.hidden_team_ids,
+        "canAccessAllPublicTeams": not workspace.hidden_team_ids,
         "addedTeamIds": [team.id for team in added],
         "removedTeamIds": [team.id for team in removed],
     }
-    _tell(world, "PermissionChange", "teamAccessChanged", body, app=True)
+    _tell(workspace, "PermissionChange", "teamAccessChanged", body, app=True)
 
 
-def app_revoked(world: World) -> None:
+def app_revoked(workspace: Workspace) -> None:
     """Tell that the organisation took the application's access away."""
-    body = {"oauthClientId": world.settings.client_id}
-    _tell(world, "OAuthApp", "revoked", body)
+    body = {"oauthClientId": workspace.settings.client_id}
+    _tell(workspace, "OAuthApp", "revoked", body)
 
 
 def _tell_data(
-    world: World,
+    workspace: Workspace,
     action: str,
     data: Json,
     url: str,
@@ -144,20 +146,20 @@ def _tell_data(
     body: Json = {"actor": payloads.actor(actor), "data": data, "url": url}
     if updated_from is not None:
         body["updatedFrom"] = updated_from
-    _tell(world, "Issue", action, body)
+    _tell(workspace, "Issue", action, body)
 
 
-def _tell(world: World, kind: str, action: str, body: Json, *, app: bool = False) -> None:
+def _tell(workspace: Workspace, kind: str, action: str, body: Json, *, app: bool = False) -> None:
     envelope: Json = {
         "type": kind,
         "action": action,
-        "createdAt": iso(world.clock.stamp()),
-        "organizationId": world.store.organization().id,
+        "createdAt": iso(workspace.clock.stamp()),
+        "organizationId": workspace.store.organization().id,
     }
     if app:
-        envelope["oauthClientId"] = world.settings.client_id
-        envelope["appUserId"] = world.app_user_id
-    world.outbox(WebhookEvent(kind, action, envelope | body))
+        envelope["oauthClientId"] = workspace.settings.client_id
+        envelope["appUserId"] = workspace.app_user_id
+    workspace.outbox(WebhookEvent(kind, action, envelope | body))
 
 
 def _former(old: Issue, new: Issue) -> Json:
@@ -172,13 +174,13 @@ def _plain(value: Any) -> Any:
     return iso(value) if isinstance(value, dt.datetime) else value
 
 
-def _previous_comments(world: World, mention: Comment | None) -> list[Comment]:
+def _previous_comments(workspace: Workspace, mention: Comment | None) -> list[Comment]:
     if mention is None or mention.parent_id is None:
         return []
-    issue = world.store.get(Issue, mention.issue_id)
+    issue = workspace.store.get(Issue, mention.issue_id)
     thread = (mention.parent_id,)
     return [
         comment
-        for comment in world.store.comments(issue)
+        for comment in workspace.store.comments(issue)
         if comment.id != mention.id and (comment.id in thread or comment.parent_id in thread)
     ]

@@ -19,7 +19,7 @@ LAG = 2_000
 _RELOAD = json.dumps({"kind": "reset", "data": {}})
 
 
-class Feed:
+class ChangeStream:
     """Tells watchers of changes, and wakes whoever waits for a condition."""
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Feed:
         self._changed = asyncio.Event()
         self.closing = asyncio.Event()
 
-    def watched(self) -> bool:
+    def has_subscribers(self) -> bool:
         """Say whether anybody listens: if not, there is no need to describe a change."""
         return bool(self._queues)
 
@@ -51,7 +51,7 @@ class Feed:
             else:
                 queue.put_nowait(message)
 
-    def wake(self) -> None:
+    def notify(self) -> None:
         """Let everybody who waits look again."""
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
@@ -70,7 +70,7 @@ class Feed:
     def close(self) -> None:
         """End all watching."""
         self.closing.set()
-        self.wake()
+        self.notify()
         for queue in self._queues:
             _empty(queue)
             queue.put_nowait(None)

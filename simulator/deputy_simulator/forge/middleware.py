@@ -15,7 +15,7 @@ _OWN = ("/control", "/healthz")
 
 
 @web.middleware
-async def traffic(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def faults_and_log(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Log a request, and let it meet the fault that waits for it."""
     if request.path.startswith(_OWN):
         return await refusals(request, handler)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from deputy_simulator.linear.entities import AgentSession, Comment, Issue, Json, User
 from deputy_simulator.linear.errors import NotFoundError
-from deputy_simulator.linear.sessions import Happening, after
+from deputy_simulator.linear.sessions import SessionEvent, after
 from deputy_simulator.linear.store import Store
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class WebhookEvent:
 Outbox: TypeAlias = Callable[[WebhookEvent], None]
 
 
-class World:
+class Workspace:
     """An organisation, the application under test in it, and the clock both live by."""
 
     def __init__(self, settings: Settings, clock: Clock, outbox: Outbox) -> None:
@@ -67,9 +67,9 @@ class World:
         name = re.escape(self.app_user.display_name)
         return re.search(rf"(?<![\w@])@{name}(?![\w-])", body, re.IGNORECASE) is not None
 
-    def move(self, session: AgentSession, happening: Happening, **changes: Any) -> AgentSession:
-        """Let `happening` move the session, and record `changes` with it."""
-        status = after(session.status, happening)
+    def move(self, session: AgentSession, event: SessionEvent, **changes: Any) -> AgentSession:
+        """Let `event` move the session, and record `changes` with it."""
+        status = after(session.status, event)
         now = self.clock.stamp()
         return self.store.put(
             dataclasses.replace(session, status=status, updated_at=now, **changes)
