@@ -14,7 +14,6 @@ import sys
 from aiohttp import web
 
 from deputy_simulator.linear.app import make_app
-from deputy_simulator.linear.schema import schema
 from deputy_simulator.linear.settings import RESOURCE_TYPES, RETRY_DELAYS, Settings
 
 _LOG = logging.getLogger(__name__)
@@ -29,7 +28,6 @@ def run(argv: list[str]) -> int:
     try:
         settings = _settings(options)
         app = make_app(settings)
-        schema()  # here, and not while the first request waits
     except (OSError, ValueError) as wrong:
         sys.stderr.write(f"deputy-simulate linear: {wrong}\n")
         return 2
