@@ -12,7 +12,8 @@ FROM base AS base-with-git
 RUN command -v git >/dev/null || { \
         apt-get update \
         && apt-get install -y --no-install-recommends git ca-certificates \
-        && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/*; \
+        && apt-get clean \
+        && rm -rf /var/lib/apt/lists/* /var/log/*; \
     }
 
 # One lock file for everything; each image gets its own part of it.
