@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 BIN := .venv/bin
-export PYTHONPATH := operator:sidecar:.
+export PYTHONPATH := operator:sidecar:simulator:.
 export PYTHONDONTWRITEBYTECODE := 1
 
 help: ## say what there is
@@ -23,7 +23,7 @@ venv: .venv/.ready ## make the virtual environment
 
 check: venv ## format, lint, types, import contracts, generated files (seconds)
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && echo "format and lint: ok"
-	@$(BIN)/mypy operator/deputy sidecar/deputy_sidecar dev tests
+	@$(BIN)/mypy operator/deputy sidecar/deputy_sidecar simulator/deputy_simulator dev tests
 	@$(BIN)/lint-imports --no-cache | tail -n 3
 	@$(BIN)/pytest -q tests/unit/test_crds.py
 

@@ -20,7 +20,7 @@ def test_the_import_contracts_are_kept() -> None:
     found = subprocess.run(
         [program, "--no-cache"],
         cwd=PROJECT,
-        env=os.environ | {"PYTHONPATH": "operator:sidecar"},
+        env=os.environ | {"PYTHONPATH": "operator:sidecar:simulator"},
         capture_output=True,
         text=True,
         check=False,

@@ -1,4 +1,4 @@
-"""`python3 -m dev.images build | load [operator] [sidecar] [agent-shell] [agent-gemini]`."""
+"""`python3 -m dev.images build | load [image …]`."""
 
 from __future__ import annotations
 

@@ -51,6 +51,13 @@ ALL = (
         "PYTHON_IMAGE",
         "sidecar",
     ),
+    Image(
+        "simulator",
+        places.PROJECT,
+        (*_LOCKED, "dev/images/locked.py", "simulator/deputy_simulator"),
+        "PYTHON_IMAGE",
+        "simulator",
+    ),
     Image("agent-shell", HERE / "agent-shell", (".",), "BASE_IMAGE"),
     Image("agent-gemini", HERE / "agent-gemini", (".",), "BASE_IMAGE"),
 )

@@ -8,16 +8,10 @@ from collections.abc import Sequence
 
 from deputy.settings import InvalidSetting, OperatorSettings, WebhookSettings
 
-_SIMULATORS = ("linear", "forge", "model")
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments name; return the exit status."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] == ["simulate"] and len(given) > 1 and given[1] in _SIMULATORS:
-        # The simulator reads its own flags, `--help` among them.
-        return _simulate(given[1], given[2:])
-    chosen = _parser().parse_args(given)
+    chosen = _parser().parse_args(arguments)
     try:
         return _run(chosen)
     except InvalidSetting as error:
@@ -30,8 +24,6 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("operator", help="run the controller and the relay")
     commands.add_parser("webhook", help="receive the tracker's webhooks")
-    simulate = commands.add_parser("simulate", help="play a tracker, a forge or a model")
-    simulate.add_argument("what", choices=_SIMULATORS)
     crds = commands.add_parser("crds", help="write the CustomResourceDefinitions")
     crds.add_argument("folder", nargs="*", type=pathlib.Path, default=[pathlib.Path("crds")])
     return parser
@@ -53,22 +45,6 @@ def _run(chosen: argparse.Namespace) -> int:
 
             crd.write(*chosen.folder)
             return 0
-
-
-def _simulate(what: str, arguments: list[str]) -> int:
-    match what:
-        case "linear":
-            from deputy.simulator.linear.cli import run as linear  # noqa: PLC0415  see `_run`
-
-            return linear(arguments)
-        case "forge":
-            from deputy.simulator.forge.cli import run as forge  # noqa: PLC0415  see `_run`
-
-            return forge(arguments)
-        case _:
-            from deputy.simulator.model.cli import run as model  # noqa: PLC0415  see `_run`
-
-            return model(arguments)
 
 
 if __name__ == "__main__":

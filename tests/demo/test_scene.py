@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from deputy.api.blueprint import Blueprint
-from deputy.simulator.forge.seed import FILES
+from deputy_simulator.forge.seed import FILES
 from dev.demo import reach, scene, stage, trouble
 from dev.demo.reach import Simulators
 from dev.demo.stage import Tools

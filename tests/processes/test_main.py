@@ -36,7 +36,7 @@ def test_crds_are_written_where_they_are_wanted(tmp_path: pathlib.Path) -> None:
         assert written == dict(crd.files())
 
 
-@pytest.mark.parametrize("arguments", [[], ["fly"], ["simulate"], ["simulate", "weather"]])
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["simulate", "linear"]])
 def test_what_it_does_not_know_it_refuses(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -45,11 +45,3 @@ def test_what_it_does_not_know_it_refuses(
 
     assert caught.value.code == 2
     assert "usage: deputy" in capsys.readouterr().err
-
-
-def test_a_simulator_reads_its_own_flags(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["simulate", "linear", "--help"])
-
-    assert caught.value.code == 0
-    assert "--webhook-url" in capsys.readouterr().out

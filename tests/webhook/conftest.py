@@ -22,9 +22,9 @@ from deputy.kube import resources
 from deputy.kube.client import Kube
 from deputy.processes.webhook import assemble, follow
 from deputy.settings import WebhookSettings
-from deputy.simulator.linear.app import make_app as make_linear
-from deputy.simulator.linear.settings import Settings as LinearSettings
 from deputy.webhook.app import make_app
+from deputy_simulator.linear.app import make_app as make_linear
+from deputy_simulator.linear.settings import Settings as LinearSettings
 
 SECRET = "webhook-secret"
 

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deputy.core.prompt import follow_up
-from deputy.simulator.model.conversation import (
+from deputy.trackers.models import Issue, Team
+from deputy_simulator.model.conversation import (
     Answer,
     Choice,
     Conversation,
@@ -12,11 +13,10 @@ from deputy.simulator.model.conversation import (
     Prompt,
     choose,
     conversation,
-    spoken,
+    prompt_of,
 )
-from deputy.simulator.model.scenarios import built_in, names
-from deputy.simulator.model.script import Scenario, Turn, shell, write
-from deputy.trackers.models import Issue, Team
+from deputy_simulator.model.scenarios import built_in, names
+from deputy_simulator.model.script import Scenario, Turn, shell, write
 
 TOOLS = frozenset({"run_shell_command"})
 
@@ -104,8 +104,8 @@ def test_what_was_asked_is_filled_into_files_but_never_into_commands() -> None:
 def test_context_that_an_agent_adds_by_itself_is_no_prompt() -> None:
     context = "<session_context>\nThis is the Gemini CLI.\n</session_context>"
 
-    assert spoken([context, "Fix it"]) == [Prompt("Fix it")]
-    assert spoken([context, " "]) == []
+    assert prompt_of([context, "Fix it"]) == [Prompt("Fix it")]
+    assert prompt_of([context, " "]) == []
 
 
 @given(st.lists(st.text(max_size=40), max_size=4), st.integers(min_value=0, max_value=50))

@@ -6,8 +6,8 @@ import httpx
 import pytest
 from aiohttp.test_utils import TestServer
 
-from deputy.simulator.linear.app import SIMULATOR, make_app
-from deputy.simulator.linear.settings import Settings
+from deputy_simulator.linear.app import SIMULATOR, make_app
+from deputy_simulator.linear.settings import Settings
 from tests.trackers.linear.simulated import TOKEN, Linear
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import httpx
 
-from deputy.simulator.linear import people, views
-from deputy.simulator.linear.entities import Issue
-from deputy.simulator.linear.faults import fault_from
-from deputy.simulator.linear.simulator import Simulator
 from deputy.trackers.linear.client import LinearClient
+from deputy_simulator.linear import people, views
+from deputy_simulator.linear.entities import Issue
+from deputy_simulator.linear.faults import fault_from
+from deputy_simulator.linear.simulator import Simulator
 
 TOKEN = "lin_oauth_of_a_test"
 
@@ -41,18 +41,18 @@ class Linear:
         return LinearClient(self.http, self.url, FixedToken(token))
 
     def issue(self, identifier: str = "ENG-1") -> Issue:
-        return self.simulator.world.store.issue(identifier)
+        return self.simulator.workspace.store.issue(identifier)
 
     def session(self, identifier: str = "ENG-1") -> str:
         """Delegate an issue to us; return the session's id."""
-        world = self.simulator.world
+        world = self.simulator.workspace
         session = people.delegate(world, self.issue(identifier), world.store.user("jane"))
         assert session is not None
         return session.id
 
     def shown(self, session_id: str) -> dict[str, Any]:
         """Return a session as Linear shows it."""
-        world = self.simulator.world
+        world = self.simulator.workspace
         node = world.store.any(session_id)
         return views.whole_session(world, node)  # type: ignore[arg-type]
 

@@ -32,7 +32,7 @@ def thought(session: str, words: str) -> PostActivity:
 
 
 async def test_the_viewer_is_the_app_in_its_organisation(linear: Linear) -> None:
-    world = linear.simulator.world
+    world = linear.simulator.workspace
     home = world.store.organization()
 
     seen = await linear.client().viewer()
@@ -47,7 +47,7 @@ async def test_an_issue_is_read_by_id_and_by_identifier(linear: Linear, by_id: b
 
     seen = await linear.client().issue(issue.id if by_id else "ENG-1")
 
-    world = linear.simulator.world
+    world = linear.simulator.workspace
     team, state = world.store.team("ENG"), world.store.state(issue.team_id, "Todo")
     assert seen == Issue(
         id=issue.id,
@@ -80,7 +80,7 @@ async def test_a_team_is_found_by_key_and_name(linear: Linear, name: str) -> Non
 
 
 async def test_a_team_is_found_by_id_with_its_states(linear: Linear) -> None:
-    known = linear.simulator.world.store.team("OPS")
+    known = linear.simulator.workspace.store.team("OPS")
 
     team = await linear.client().team(known.id)
 
@@ -95,7 +95,7 @@ async def test_a_team_that_is_not_there_is_named(linear: Linear) -> None:
 
 async def test_every_kind_of_update_travels_in_one_request(linear: Linear) -> None:
     session, issue = linear.session(), linear.issue()
-    state = linear.simulator.world.store.state(issue.team_id, "In Progress")
+    state = linear.simulator.workspace.store.state(issue.team_id, "In Progress")
     comment = stable_id("test", "comment")
     before = len(linear.requests())
 
@@ -121,7 +121,7 @@ async def test_every_kind_of_update_travels_in_one_request(linear: Linear) -> No
     assert shown["externalUrls"] == [{"label": "Pull request", "url": "https://example.com/1"}]
     assert shown["status"] == "awaitingInput"
     assert linear.issue().state_id == state.id
-    assert linear.simulator.world.store.any(comment) is not None
+    assert linear.simulator.workspace.store.any(comment) is not None
 
 
 async def test_an_activity_that_is_there_already_counts_as_sent(linear: Linear) -> None:

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deputy.simulator.linear.validation import check_activity
 from deputy.trackers.linear import content
 from deputy.trackers.updates import (
     AddLinks,
@@ -21,6 +20,7 @@ from deputy.trackers.updates import (
     Update,
 )
 from deputy.wire import Asked, Step, StepStatus, Thought, ToolFinished
+from deputy_simulator.linear.validation import check_activity
 
 
 @pytest.mark.parametrize(

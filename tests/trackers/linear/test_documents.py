@@ -1,7 +1,6 @@
 """Every document that Deputy sends, against the whole of Linear's schema."""
 
 import functools
-import pathlib
 
 import graphql
 import pytest
@@ -22,8 +21,7 @@ from deputy.trackers.updates import (
     Update,
 )
 from deputy.wire import Asked, Step, StepStatus, Thought, ToolFinished
-
-SDL = pathlib.Path(__file__).parents[2] / "data/linear/schema.graphql"
+from deputy_simulator.linear.schema import published
 
 UPDATES: tuple[Update, ...] = (
     PostActivity("s", "a1", Thought("t", ephemeral=True), Priority.EPHEMERAL),
@@ -40,7 +38,7 @@ UPDATES: tuple[Update, ...] = (
 
 @functools.cache
 def schema() -> graphql.GraphQLSchema:
-    return graphql.build_schema(SDL.read_text(), assume_valid=True)
+    return graphql.build_schema(published(), assume_valid=True)
 
 
 def faults(document: str) -> list[str]:

@@ -7,8 +7,6 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from deputy.simulator.linear import news, people
-from deputy.simulator.linear.issues import NewComment, archive_issue
 from deputy.trackers.events import (
     AppRevoked,
     Event,
@@ -20,6 +18,8 @@ from deputy.trackers.events import (
     Unassigned,
 )
 from deputy.trackers.linear.webhooks import from_http
+from deputy_simulator.linear import people, webhook_events
+from deputy_simulator.linear.issues import NewComment, archive_issue
 from tests.trackers.linear.simulated import Linear, eventually
 
 SECRET = "lin_wh_of_a_test"
@@ -55,13 +55,13 @@ async def test_a_delegation_is_a_session_without_words(linear: Linear, received:
 
     event = await received.first(SessionCreated)
 
-    jane = linear.simulator.world.store.user("jane")
+    jane = linear.simulator.workspace.store.user("jane")
     assert isinstance(event, SessionCreated)
     assert event.delegator is not None
     assert (event.session_id, event.is_mention, event.text) == (session, False, "")
     assert (event.delegator.id, event.delegator.email) == (jane.id, jane.email)
     assert (event.issue.id, event.issue.team.key) == (linear.issue().id, "ENG")
-    assert event.app_user_id == linear.simulator.world.app_user_id
+    assert event.app_user_id == linear.simulator.workspace.app_user_id
     assert event.guidance == ("Keep pull requests small, with a test.",)
 
 
@@ -69,7 +69,7 @@ async def test_a_delegation_is_a_session_without_words(linear: Linear, received:
 async def test_a_mention_is_a_session_with_its_words(
     linear: Linear, received: Received, *, nested: bool
 ) -> None:
-    world, issue = linear.simulator.world, linear.issue()
+    world, issue = linear.simulator.workspace, linear.issue()
     jane, sam = world.store.user("jane"), world.store.user("sam")
     root = people.comment(world, NewComment(issue_id=issue.id, body="It is red."), sam)
     parent = root.id if nested else None
@@ -83,7 +83,7 @@ async def test_a_mention_is_a_session_with_its_words(
 
 
 async def test_a_reply_and_a_stop_are_prompts(linear: Linear, received: Received) -> None:
-    world = linear.simulator.world
+    world = linear.simulator.workspace
     session = world.store.any(linear.session())
     jane = world.store.user("jane")
     said = people.reply(world, session, jane, "Please also log it.")  # type: ignore[arg-type]
@@ -103,7 +103,7 @@ async def test_a_reply_and_a_stop_are_prompts(linear: Linear, received: Received
 
 
 async def test_taking_the_issue_away_is_told_twice(linear: Linear, received: Received) -> None:
-    world = linear.simulator.world
+    world = linear.simulator.workspace
     linear.session()
     people.change_issue(world, linear.issue(), {"delegate_id": None}, world.store.user("jane"))
 
@@ -117,7 +117,7 @@ async def test_taking_the_issue_away_is_told_twice(linear: Linear, received: Rec
 
 
 async def test_canceling_an_issue_is_a_change(linear: Linear, received: Received) -> None:
-    world, issue = linear.simulator.world, linear.issue()
+    world, issue = linear.simulator.workspace, linear.issue()
     canceled = world.store.state(issue.team_id, "Canceled")
     people.change_issue(world, issue, {"state_id": canceled.id}, world.store.user("jane"))
 
@@ -131,7 +131,7 @@ async def test_canceling_an_issue_is_a_change(linear: Linear, received: Received
 async def test_putting_an_issue_away_is_its_removal(
     linear: Linear, received: Received, *, trash: bool
 ) -> None:
-    world = linear.simulator.world
+    world = linear.simulator.workspace
     archive_issue(world, linear.issue(), world.store.user("jane"), trash=trash)
 
     event = await received.first(IssueChanged)
@@ -143,24 +143,24 @@ async def test_putting_an_issue_away_is_its_removal(
 async def test_a_change_that_takes_nothing_away_is_ignored(
     linear: Linear, received: Received
 ) -> None:
-    world = linear.simulator.world
+    world = linear.simulator.workspace
     people.change_issue(world, linear.issue(), {"priority": 1}, world.store.user("jane"))
 
     assert await received.first(Ignored) == Ignored("Issue/update")
 
 
 async def test_a_comment_need_not_be_known(linear: Linear, received: Received) -> None:
-    world, issue = linear.simulator.world, linear.issue()
+    world, issue = linear.simulator.workspace, linear.issue()
     people.comment(world, NewComment(issue_id=issue.id, body="/why"), world.store.user("sam"))
 
     assert await received.first(Ignored) == Ignored("Comment/create")
 
 
 async def test_other_teams_and_a_revoked_app_are_told(linear: Linear, received: Received) -> None:
-    world = linear.simulator.world
+    world = linear.simulator.workspace
     team = world.store.team("OPS")
     people.change_team_access(world, hide=[team], show=[])
-    news.app_revoked(world)
+    webhook_events.app_revoked(world)
 
     changed, revoked = [await received.first(kind) for kind in (TeamAccessChanged, AppRevoked)]
 

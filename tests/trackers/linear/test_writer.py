@@ -338,7 +338,7 @@ async def test_with_the_reserve_only_the_urgent_is_sent_and_ephemerals_go(
     one, two = linear.session("ENG-1"), linear.session("ENG-2")
     client = linear.client()
     simulator = linear.simulator
-    simulator.limiter.drain(simulator.world.app_user_id, 600, simulator.clock.elapsed())
+    simulator.limiter.drain(simulator.workspace.app_user_id, 600, simulator.clock.elapsed())
     await client.viewer()
 
     async with writing(client) as writer:
