@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 
 from dev.cluster import packages
-from dev.cluster.refusal import Refusal
+from dev.cluster.errors import CommandError
 
 
 def main() -> int:
     """Install what is missing, or name the one command that does."""
     try:
         packages.ensure(packages.FOR_TESTS)
-    except Refusal as refusal:
-        print(f"error: {refusal}", file=sys.stderr)
+    except CommandError as error:
+        print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
 
