@@ -8,15 +8,15 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
-from dev.cluster import packages, places
-from dev.cluster.refusal import Refusal
-from dev.cluster.steps import run_long, step
+from dev.cluster import packages, paths
+from dev.cluster.commands import run_long, step
+from dev.cluster.errors import CommandError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 #: Linear's own client, as npm has it.
-SDK = places.PROJECT / "tests" / "simulator" / "linear" / "linear-sdk"
+SDK = paths.PROJECT / "tests" / "simulator" / "linear" / "linear-sdk"
 
 
 def main() -> int:
@@ -24,8 +24,8 @@ def main() -> int:
     try:
         packages.ensure(packages.FOR_TESTS)
         npm_packages(SDK)
-    except Refusal as refusal:
-        print(f"error: {refusal}", file=sys.stderr)
+    except CommandError as error:
+        print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
 
@@ -36,13 +36,13 @@ def npm_packages(project: Path) -> Path:
     An installation is kept in the cache, by the content of the lock file.
 
     Raises:
-        Refusal: Node.js or npm is not installed, or npm failed.
+        CommandError: Node.js or npm is not installed, or npm failed.
     """
     packages.path_of("node")
     npm = packages.path_of("npm")
     files = [project / "package.json", project / "package-lock.json"]
     digest = hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:16]
-    folder = places.cache() / "npm" / f"{project.name}-{digest}"
+    folder = paths.cache() / "npm" / f"{project.name}-{digest}"
     folder.mkdir(parents=True, exist_ok=True)
     installed = folder / ".installed"
     with (folder / ".lock").open("w") as lock:

@@ -14,7 +14,7 @@ from typing import Any
 from deputy.kube.client import Kube
 from deputy.kube.errors import NotFound
 from deputy.kube.kubeconfig import from_kubeconfig
-from dev.bench.watching import Following
+from dev.bench.informer import Informer
 
 _LABEL = "deputy-bench-bare"
 _SECONDS = 60.0
@@ -25,10 +25,10 @@ _NOT_OURS = ("nodeName", "priority", "tolerations", "preemptionPolicy")
 class Pods:
     """Bare pods in a namespace."""
 
-    def __init__(self, kube: Kube, folder: str, following: Following) -> None:
+    def __init__(self, kube: Kube, folder: str, informer: Informer) -> None:
         self._kube = kube
         self._folder = folder
-        self._following = following
+        self._informer = informer
 
     async def create(self, manifest: dict[str, Any]) -> None:
         """Create a pod."""
@@ -36,7 +36,7 @@ class Pods:
 
     def first_seen(self, name: str) -> float:
         """Return when the watch first showed a pod."""
-        return self._following.first_seen[name]
+        return self._informer.first_seen[name]
 
     async def running(self, name: str) -> dict[str, Any]:
         """Return a pod once its agent runs."""
@@ -54,7 +54,7 @@ class Pods:
 
     async def gone(self, name: str) -> None:
         """Return once a pod is gone."""
-        await self._following.until(lambda there: name not in there, _SECONDS)
+        await self._informer.until(lambda objects: name not in objects, _SECONDS)
 
     async def remove(self, name: str) -> None:
         """Delete a pod, and return once it is gone."""
@@ -62,23 +62,23 @@ class Pods:
         await self.gone(name)
 
     async def _until(self, name: str, state: str) -> dict[str, Any]:
-        there = await self._following.until(
-            lambda there: name in there and state in _state(there[name]), _SECONDS
+        objects = await self._informer.until(
+            lambda objects: name in objects and state in _state(objects[name]), _SECONDS
         )
-        return there[name]
+        return objects[name]
 
 
 @contextlib.asynccontextmanager
 async def pods(kube: Kube, namespace: str) -> AsyncIterator[Pods]:
     """Follow the bare pods of a namespace; those that are left in the end are deleted."""
     folder = f"/api/v1/namespaces/{namespace}/pods"
-    async with Following(kube, folder, labelSelector=f"app={_LABEL}").running() as following:
-        found = Pods(kube, folder, following)
+    async with Informer(kube, folder, labelSelector=f"app={_LABEL}").running() as informer:
+        bare_pods = Pods(kube, folder, informer)
         try:
-            yield found
+            yield bare_pods
         finally:
-            for name in list(following.there):
-                await found.delete(name, gracePeriodSeconds=1)
+            for name in list(informer.objects):
+                await bare_pods.delete(name, gracePeriodSeconds=1)
 
 
 def pod(workspace: dict[str, Any], name: str, command: Sequence[str]) -> dict[str, Any]:
@@ -101,15 +101,15 @@ async def follow(kubeconfig: Path, folders: Sequence[str]) -> None:
     """Follow folders for ever, keeping what is there."""
     async with Kube(from_kubeconfig(kubeconfig)) as kube, contextlib.AsyncExitStack() as stack:
         for folder in folders:
-            await stack.enter_async_context(Following(kube, folder).running())
+            await stack.enter_async_context(Informer(kube, folder).running())
         print("following", flush=True)
         await asyncio.Event().wait()
 
 
 def _state(pod: dict[str, Any]) -> dict[str, Any]:
     statuses = pod.get("status", {}).get("containerStatuses", ())
-    found: dict[str, Any] = next((one["state"] for one in statuses if one["name"] == "agent"), {})
-    return found
+    state: dict[str, Any] = next((one["state"] for one in statuses if one["name"] == "agent"), {})
+    return state
 
 
 if __name__ == "__main__":

@@ -8,60 +8,60 @@ from typing import Any
 
 from deputy.kube import resources
 from dev.bench import bare, processes
+from dev.bench.environment import Environment, acp_agent, exec_agent, selector
 from dev.bench.figures import Figure, Group, Unit
+from dev.bench.informer import until
 from dev.bench.linear import session_of
-from dev.bench.place import Place, program, selector, talker
 from dev.bench.prompt import begin
 from dev.bench.sizes import Sizes
-from dev.bench.watching import until
-from dev.cluster import places
-from dev.cluster.steps import step
+from dev.cluster import paths
+from dev.cluster.commands import step
 
 _SECONDS = 120.0
 _AT_ONCE = 16
 _IDLE = "import asyncio, ssl; asyncio.run(asyncio.sleep(3600))"
 
 
-async def measure(place: Place, sizes: Sizes) -> Group:
+async def measure(environment: Environment, sizes: Sizes) -> Group:
     """Measure processes that only wait, with many runs on the API server."""
     with step(f"{sizes.finished} finished runs, {sizes.live} that wait for a node"):
-        await _finished(place, sizes.finished)
-        await _live(place, sizes.live)
+        await _finished(environment, sizes.finished)
+        await _live(environment, sizes.live)
     with step(f"{sizes.talking} agents that wait for an answer"):
-        team = await place.blueprint("idle", **talker(), maxConcurrentRuns=sizes.talking)
+        team = await environment.blueprint("idle", **acp_agent(), maxConcurrentRuns=sizes.talking)
         for _ in range(sizes.talking):
-            await begin(place, team)
-    async with _bare_sidecar(place), _bare_watch(place) as watch:
+            await begin(environment, team)
+    async with _bare_sidecar(environment), _bare_watch(environment) as watch:
         with step(f"{sizes.idle_seconds} seconds in which nothing happens"):
             await asyncio.sleep(sizes.settle_seconds)
-            groups = await _processes(place) | {"watch": [watch]}
+            groups = await _processes(environment) | {"watch": [watch]}
             before = {name: processes.usage(pids) for name, pids in groups.items()}
             await asyncio.sleep(sizes.idle_seconds)
             after = {name: processes.usage(pids) for name, pids in groups.items()}
     return _group(sizes, groups, before, after)
 
 
-async def _finished(place: Place, count: int) -> None:
+async def _finished(environment: Environment, count: int) -> None:
     """Have finished runs, each as one that was really there."""
-    team = await place.blueprint("finished", **program("echo done"))
-    (body,) = await place.linear.delegations(team, 1)
-    await place.sender.taken(body)
-    await place.linear.until(session_of(body), over=True)
-    folder = resources.agentruns(place.namespace)
-    there = await until(
-        place.kube, folder, lambda there: any(map(_succeeded, there.values())), _SECONDS
+    team = await environment.blueprint("finished", **exec_agent("echo done"))
+    (body,) = await environment.linear.delegations(team, 1)
+    await environment.sender.taken(body)
+    await environment.linear.until(session_of(body), over=True)
+    folder = resources.agentruns(environment.namespace)
+    runs = await until(
+        environment.kube, folder, lambda runs: any(map(_succeeded, runs.values())), _SECONDS
     )
-    run = next(filter(_succeeded, there.values()))
+    run = next(filter(_succeeded, runs.values()))
     # Nobody shall look at the copies before they are finished.
-    await place.scale("operator", 0)
+    await environment.scale("operator", 0)
     numbers = iter(range(count))
 
     async def work() -> None:
         for number in numbers:
-            await _copy(place, run, number)
+            await _copy(environment, run, number)
 
     await asyncio.gather(*(work() for _ in range(_AT_ONCE)))
-    await place.scale("operator", 2)
+    await environment.scale("operator", 2)
 
 
 def _succeeded(run: Mapping[str, Any]) -> bool:
@@ -69,7 +69,7 @@ def _succeeded(run: Mapping[str, Any]) -> bool:
     return phase == "Succeeded"
 
 
-async def _copy(place: Place, run: Mapping[str, Any], number: int) -> None:
+async def _copy(environment: Environment, run: Mapping[str, Any], number: int) -> None:
     name = f"finished-{number}"
     labels = run["metadata"]["labels"] | {"deputy.dev/issue": name}
     linear = run["spec"]["linear"] | {"issueId": name, "sessionId": name}
@@ -79,59 +79,59 @@ async def _copy(place: Place, run: Mapping[str, Any], number: int) -> None:
         "metadata": {"name": name, "labels": labels},
         "spec": run["spec"] | {"linear": linear},
     }
-    folder = resources.agentruns(place.namespace)
-    await place.kube.create(folder, body)
-    await place.kube.patch(f"{folder}/{name}/status", {"status": run["status"]})
+    folder = resources.agentruns(environment.namespace)
+    await environment.kube.create(folder, body)
+    await environment.kube.patch(f"{folder}/{name}/status", {"status": run["status"]})
 
 
-async def _live(place: Place, count: int) -> None:
+async def _live(environment: Environment, count: int) -> None:
     """Have runs whose pods no node ever takes."""
     template = {"spec": {"nodeSelector": {"deputy.dev/nobody": "has-this"}}}
-    spec = program("true") | {"workspace": {"podTemplate": template}}
-    team = await place.blueprint("live", **spec, maxConcurrentRuns=count)
-    for body in await place.linear.delegations(team, count):
-        await place.sender.taken(body)
+    spec = exec_agent("true") | {"workspace": {"podTemplate": template}}
+    team = await environment.blueprint("live", **spec, maxConcurrentRuns=count)
+    for body in await environment.linear.delegations(team, count):
+        await environment.sender.taken(body)
     await until(
-        place.kube,
-        resources.pods(place.namespace),
-        lambda there: len(there) >= count,
+        environment.kube,
+        resources.pods(environment.namespace),
+        lambda pods: len(pods) >= count,
         _SECONDS,
         labelSelector=selector("workspace"),
     )
 
 
-async def _processes(place: Place) -> dict[str, list[int]]:
+async def _processes(environment: Environment) -> dict[str, list[int]]:
     """Return processes by name; none where the cluster's are not on this machine."""
-    leader = await place.leader()
-    operators = await place.pods_of("operator")
+    leader = await environment.leader()
+    operators = await environment.pods_of("operator")
     leads = [pod for pod in operators if pod["metadata"]["name"] == leader]
     stands_by = [pod for pod in operators if pod not in leads]
-    every = (await place.kube.get(resources.pods(place.namespace)))["items"]
+    every = (await environment.kube.get(resources.pods(environment.namespace)))["items"]
     bares = [pod for pod in every if pod["metadata"]["name"] == "bare-sidecar"]
     return {
         "leader": _pids(leads, "operator"),
         "standby": _pids(stands_by, "operator"),
-        "webhook": _pids(await place.pods_of("webhook"), "webhook"),
-        "sidecar": _pids(await place.pods_of("workspace"), "status-sync"),
+        "webhook": _pids(await environment.pods_of("webhook"), "webhook"),
+        "sidecar": _pids(await environment.pods_of("workspace"), "status-sync"),
         "python": _pids(bares, "agent"),
     }
 
 
 def _pids(pods: list[dict[str, Any]], container: str) -> list[int]:
-    found = (processes.pids_of(processes.container_of(pod, container)) for pod in pods)
-    return [pid for pids in found for pid in pids]
+    pids_by_pod = (processes.pids_of(processes.container_of(pod, container)) for pod in pods)
+    return [pid for pids in pids_by_pod for pid in pids]
 
 
 @contextlib.asynccontextmanager
-async def _bare_sidecar(place: Place) -> AsyncIterator[None]:
+async def _bare_sidecar(environment: Environment) -> AsyncIterator[None]:
     """Run Python, waiting, in the sidecar's image."""
-    (workspace, *_) = await place.pods_of("workspace")
+    (workspace, *_) = await environment.pods_of("workspace")
     manifest = bare.pod(workspace, "bare-sidecar", ["python3", "-c", _IDLE])
     for field in ("initContainers", "nodeSelector"):
         manifest["spec"].pop(field, None)
     image = workspace["spec"]["initContainers"][0]["image"]
     manifest["spec"]["containers"][0] |= {"image": image}
-    async with bare.pods(place.kube, place.namespace) as bares:
+    async with bare.pods(environment.kube, environment.namespace) as bares:
         await bares.create(manifest)
         await bares.running("bare-sidecar")
         yield
@@ -140,12 +140,12 @@ async def _bare_sidecar(place: Place) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def _bare_watch(place: Place) -> AsyncIterator[int]:
+async def _bare_watch(environment: Environment) -> AsyncIterator[int]:
     """Follow what the operator follows, in a process of its own; give its id."""
-    folders = (resources.agentruns(place.namespace), resources.pods(place.namespace))
+    folders = (resources.agentruns(environment.namespace), resources.pods(environment.namespace))
     child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "dev.bench.bare", str(place.tools.kubeconfig), *folders),
-        cwd=places.PROJECT,
+        *(sys.executable, "-m", "dev.bench.bare", str(environment.tools.kubeconfig), *folders),
+        cwd=paths.PROJECT,
         stdout=asyncio.subprocess.PIPE,
     )
     try:

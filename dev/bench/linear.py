@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import aiohttp
 import httpx
 
-from dev.cluster.refusal import Refusal
+from dev.cluster.errors import CommandError
 
 #: A webhook's body, but for the time that is inside it.
 Body: TypeAlias = Mapping[str, Any]
@@ -51,14 +51,14 @@ class Sender:
         stamp = round(sent * 1000)
         data = json.dumps({**body, "webhookTimestamp": stamp}).encode()
         async with self._http.post(self._url, data=data, headers=self._headers(data)) as answer:
-            found = await answer.json()
-            return Answer(sent, time.time(), answer.status, found.get("result", ""))
+            reply = await answer.json()
+            return Answer(sent, time.time(), answer.status, reply.get("result", ""))
 
     async def taken(self, body: Body) -> Answer:
-        """Send a webhook that has to be taken; raise `Refusal` where it is not."""
+        """Send a webhook that has to be taken; raise `CommandError` where it is not."""
         answer = await self.send(body)
         if answer.status != 200 or answer.result == "refused":
-            raise Refusal(f"the webhook answers {answer.status} {answer.result}; see its log.")
+            raise CommandError(f"the webhook answers {answer.status} {answer.result}; see its log.")
         return answer
 
     def _headers(self, data: bytes) -> dict[str, str]:
@@ -77,11 +77,11 @@ class Linear:
         self._http = http
 
     async def do(self, what: str, **told: Any) -> Any:
-        """Do something; raise `Refusal` where the simulator refuses."""
+        """Do something; raise `CommandError` where the simulator refuses."""
         return _json(what, await self._http.post(f"/control/{what}", json=told))
 
     async def see(self, what: str, **query: str) -> Any:
-        """Look at something; raise `Refusal` where the simulator refuses."""
+        """Look at something; raise `CommandError` where the simulator refuses."""
         return _json(what, await self._http.get(f"/control/{what}", params=query))
 
     async def hold_webhooks(self) -> None:
@@ -101,38 +101,42 @@ class Linear:
                 await self.do("issues", title=title, description=text, team=team, delegate=True)
 
         await asyncio.gather(*(work() for _ in range(_AT_ONCE)))
-        found = await self.see("deliveries", type="AgentSessionEvent", body="1")
-        if len(found) != known + count:
-            raise Refusal(f"the simulated Linear made {len(found) - known} of {count} webhooks.")
-        return [delivery["body"] for delivery in found[known:]]
+        deliveries = await self.see("deliveries", type="AgentSessionEvent", body="1")
+        if len(deliveries) != known + count:
+            raise CommandError(
+                f"the simulated Linear made {len(deliveries) - known} of {count} webhooks."
+            )
+        return [delivery["body"] for delivery in deliveries[known:]]
 
     async def said(self, session: str, what: str, **told: Any) -> Body:
         """Reply in a session, or stop it; return the webhook about it."""
         await self.do(what, session=session, **told)
-        found = await self.see("deliveries", session=session, action="prompted", body="1")
-        body: Body = found[-1]["body"]
+        deliveries = await self.see("deliveries", session=session, action="prompted", body="1")
+        body: Body = deliveries[-1]["body"]
         return body
 
     async def until(
         self, session: str, *, over: bool = False, activities: int = 0, within: float = 60.0
     ) -> dict[str, Any]:
-        """Return a session once it is over, or has so many activities; raise `Refusal` if never."""
+        """Return a session once it is over, or has enough activities; else raise `CommandError`."""
         deadline = time.monotonic() + within
         while (left := deadline - time.monotonic()) > 0:
             wanted = {"activities": str(activities), "wait": str(min(left, _LONGEST_POLL))}
             if over:
                 wanted["status"] = "complete,error"
-            found: dict[str, Any] = await self.see(f"sessions/{session}", **wanted)
-            is_over = found["status"] in ("complete", "error")
-            if (is_over or not over) and len(found["activities"]) >= activities:
-                return found
-        raise Refusal(f"session {session} is not as expected after {within:.0f} s; see its page.")
+            view: dict[str, Any] = await self.see(f"sessions/{session}", **wanted)
+            is_over = view["status"] in ("complete", "error")
+            if (is_over or not over) and len(view["activities"]) >= activities:
+                return view
+        raise CommandError(
+            f"session {session} is not as expected after {within:.0f} s; see its page."
+        )
 
 
 def session_of(body: Body) -> str:
     """Return the session that a webhook is about."""
-    found: str = body["agentSession"]["id"]
-    return found
+    session: str = body["agentSession"]["id"]
+    return session
 
 
 def bodies_of(session: Mapping[str, Any], *types: str) -> list[str]:
@@ -151,5 +155,5 @@ def _of(session: Mapping[str, Any], types: Sequence[str]) -> list[Mapping[str, A
 
 def _json(what: str, answer: httpx.Response) -> Any:
     if answer.is_error:
-        raise Refusal(f"the simulated Linear refuses {what}: {answer.text[:300]}")
+        raise CommandError(f"the simulated Linear refuses {what}: {answer.text[:300]}")
     return answer.json()

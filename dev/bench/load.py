@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
-Thing = TypeVar("Thing")
+Item = TypeVar("Item")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -25,48 +25,48 @@ class Load:
 
 
 async def open_loop(
-    things: Sequence[Thing], rate: float, send: Callable[[Thing], Awaitable[bool]]
+    items: Sequence[Item], rate: float, send: Callable[[Item], Awaitable[bool]]
 ) -> Load:
-    """Send things at a fixed rate.
+    """Send items at a fixed rate.
 
-    A latency counts from the moment when a thing was due: what waits behind something slow
+    A latency counts from the moment when an item was due: what waits behind something slow
     counts as slow too.
     """
     began = time.perf_counter()
 
-    async def one(number: int, thing: Thing) -> float | None:
+    async def one(number: int, item: Item) -> float | None:
         due = began + number / rate
-        accepted = await send(thing)
+        accepted = await send(item)
         return time.perf_counter() - due if accepted else None
 
     tasks = []
-    for number, thing in enumerate(things):
+    for number, item in enumerate(items):
         await asyncio.sleep(began + number / rate - time.perf_counter())
-        tasks.append(asyncio.create_task(one(number, thing)))
+        tasks.append(asyncio.create_task(one(number, item)))
     return _load(await asyncio.gather(*tasks), time.perf_counter() - began)
 
 
 async def closed_loop(
-    things: Iterable[Thing],
+    items: Iterable[Item],
     at_once: int,
     seconds: float,
-    send: Callable[[Thing], Awaitable[bool]],
+    send: Callable[[Item], Awaitable[bool]],
 ) -> Load:
-    """Keep `at_once` things under way until the time, or the things, are over."""
+    """Keep `at_once` items under way until the time, or the items, are over."""
     began = time.perf_counter()
-    waiting, found = iter(things), list[float | None]()
+    waiting, latencies = iter(items), list[float | None]()
 
     async def work() -> None:
-        for thing in waiting:
+        for item in waiting:
             start = time.perf_counter()
-            found.append(time.perf_counter() - start if await send(thing) else None)
+            latencies.append(time.perf_counter() - start if await send(item) else None)
             if time.perf_counter() - began > seconds:
                 return
 
     await asyncio.gather(*(work() for _ in range(at_once)))
-    return _load(found, time.perf_counter() - began)
+    return _load(latencies, time.perf_counter() - began)
 
 
-def _load(found: Sequence[float | None], seconds: float) -> Load:
-    good = tuple(one for one in found if one is not None)
-    return Load(good, len(found) - len(good), seconds)
+def _load(latencies: Sequence[float | None], seconds: float) -> Load:
+    good = tuple(one for one in latencies if one is not None)
+    return Load(good, len(latencies) - len(good), seconds)

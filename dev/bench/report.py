@@ -17,7 +17,7 @@ def as_table(groups: Iterable[Group]) -> str:
     for group in groups:
         rows.append((f"**{group.title}**", "", "", ""))
         rows += [_row(figure) for figure in group.figures]
-    widths = [max(len(row[place]) for row in rows) for place in range(len(_HEAD))]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
     rows.insert(1, ("-" * widths[0], *(f"{'-' * (width - 1)}:" for width in widths[1:])))
     return "\n".join(_line(row, widths) for row in rows)
 
@@ -29,10 +29,10 @@ def as_notes(groups: Iterable[Group]) -> str:
     )
 
 
-def as_json(facts: Mapping[str, str], groups: Sequence[Group]) -> dict[str, Any]:
+def as_json(system: Mapping[str, str], groups: Sequence[Group]) -> dict[str, Any]:
     """Return everything for a program."""
     return {
-        "facts": dict(facts),
+        "facts": dict(system),
         "groups": [
             {
                 "name": group.name,
@@ -76,7 +76,7 @@ def _row(figure: Figure) -> tuple[str, ...]:
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     cells = [
-        text.ljust(width) if place == 0 or set(text) <= {"-", ":"} else text.rjust(width)
-        for place, (text, width) in enumerate(zip(row, widths, strict=True))
+        text.ljust(width) if column == 0 or set(text) <= {"-", ":"} else text.rjust(width)
+        for column, (text, width) in enumerate(zip(row, widths, strict=True))
     ]
     return f"| {' | '.join(cells)} |"

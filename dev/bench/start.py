@@ -11,21 +11,21 @@ from typing import Any, TypeVar
 from deputy.api.names import issue_hash, pod_name, run_name
 from deputy.kube import resources
 from dev.bench import bare
-from dev.bench.accounts import Counts
+from dev.bench.environment import Environment, exec_agent, selector
 from dev.bench.figures import Figure, Group, Unit, latencies
+from dev.bench.flow_schemas import Counts
+from dev.bench.informer import Informer
 from dev.bench.linear import Body, bodies_of, session_of, times_of
-from dev.bench.place import Place, program, selector
 from dev.bench.sizes import Sizes
-from dev.bench.watching import Following
-from dev.cluster.refusal import Refusal
-from dev.cluster.steps import step
+from dev.cluster.commands import step
+from dev.cluster.errors import CommandError
 
 #: The agent says what time it is and ends.
 SCRIPT = "date +%s%N"
 _STAMP = re.compile(r"\b\d{19}\b")
 _GONE_SECONDS = 60.0
 
-Thing = TypeVar("Thing")
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -39,27 +39,29 @@ class Start:
     over: float = 0.0
 
 
-async def measure(place: Place, sizes: Sizes) -> Group:
+async def measure(environment: Environment, sizes: Sizes) -> Group:
     """Measure real workspaces, one after the other and many at once."""
-    team = await place.blueprint("start", **program(SCRIPT), maxConcurrentRuns=sizes.together)
-    bodies = await place.linear.delegations(team, 1 + sizes.in_turn + sizes.together)
-    pods = Following(
-        place.kube, resources.pods(place.namespace), labelSelector=selector("workspace")
+    team = await environment.blueprint(
+        "start", **exec_agent(SCRIPT), maxConcurrentRuns=sizes.together
     )
-    async with pods.running(), bare.pods(place.kube, place.namespace) as bares:
-        template = await _template(place, pods, bodies[0])
+    bodies = await environment.linear.delegations(team, 1 + sizes.in_turn + sizes.together)
+    pods = Informer(
+        environment.kube, resources.pods(environment.namespace), labelSelector=selector("workspace")
+    )
+    async with pods.running(), bare.pods(environment.kube, environment.namespace) as bares:
+        template = await _template(environment, pods, bodies[0])
 
         async def run(body: Body) -> Start:
-            return await _run(place, pods, body)
+            return await _run(environment, pods, body)
 
         async def pod(number: int) -> Start:
             return await _pod(bares, template, f"bare-{number}")
 
         numbers = range(sizes.in_turn + sizes.together)
         with step(f"{sizes.in_turn} runs, and as many bare pods, one after the other"):
-            alone, written = await _counted(place, _in_turn, run, bodies[1:][: sizes.in_turn])
+            alone, written = await _counted(environment, _in_turn, run, bodies[1:][: sizes.in_turn])
             bare_alone, bare_written = await _counted(
-                place, _in_turn, pod, numbers[: sizes.in_turn]
+                environment, _in_turn, pod, numbers[: sizes.in_turn]
             )
         with step(f"{sizes.together} runs, and as many bare pods, at once"):
             at_once = await _at_once(run, bodies[-sizes.together :])
@@ -72,22 +74,22 @@ async def measure(place: Place, sizes: Sizes) -> Group:
     return _group(figures, sizes.in_turn, written)
 
 
-async def _template(place: Place, pods: Following, body: Body) -> dict[str, Any]:
+async def _template(environment: Environment, pods: Informer, body: Body) -> dict[str, Any]:
     """Return a workspace pod as the operator makes it."""
-    await place.sender.taken(body)
-    found = await pods.until(bool, _GONE_SECONDS)
-    template = next(iter(found.values()))
-    await place.linear.until(session_of(body), over=True)
-    await pods.until(lambda there: not there, _GONE_SECONDS)
+    await environment.sender.taken(body)
+    objects = await pods.until(bool, _GONE_SECONDS)
+    template = next(iter(objects.values()))
+    await environment.linear.until(session_of(body), over=True)
+    await pods.until(lambda objects: not objects, _GONE_SECONDS)
     return template
 
 
-async def _run(place: Place, pods: Following, body: Body) -> Start:
+async def _run(environment: Environment, pods: Informer, body: Body) -> Start:
     """Delegate; return once the run is over and its pod is gone."""
-    answer = await place.sender.taken(body)
-    session = await place.linear.until(session_of(body), over=True)
+    answer = await environment.sender.taken(body)
+    session = await environment.linear.until(session_of(body), over=True)
     name = _pod_of(body)
-    await pods.until(lambda there: name not in there, _GONE_SECONDS)
+    await pods.until(lambda objects: name not in objects, _GONE_SECONDS)
     claimed = answer.answered
     over = _seconds(times_of(session, "response", "error")[0])
     return Start(
@@ -115,34 +117,34 @@ def _pod_of(body: Body) -> str:
 
 
 async def _in_turn(
-    do: Callable[[Thing], Coroutine[Any, Any, Result]], things: Iterable[Thing]
+    do: Callable[[Item], Coroutine[Any, Any, Result]], items: Iterable[Item]
 ) -> list[Result]:
-    return [await do(thing) for thing in things]
+    return [await do(item) for item in items]
 
 
 async def _at_once(
-    do: Callable[[Thing], Coroutine[Any, Any, Result]], things: Iterable[Thing]
+    do: Callable[[Item], Coroutine[Any, Any, Result]], items: Iterable[Item]
 ) -> list[Result]:
-    return list(await asyncio.gather(*(do(thing) for thing in things)))
+    return list(await asyncio.gather(*(do(item) for item in items)))
 
 
 async def _counted(
-    place: Place,
+    environment: Environment,
     how: Callable[..., Coroutine[Any, Any, list[Start]]],
     do: Callable[[Any], Coroutine[Any, Any, Start]],
-    things: Iterable[Any],
+    items: Iterable[Any],
 ) -> tuple[list[Start], Counts]:
-    before = await place.accounts.written()
-    done = await how(do, things)
-    return done, (await place.accounts.written()).since(before)
+    before = await environment.flow_schemas.written()
+    done = await how(do, items)
+    return done, (await environment.flow_schemas.written()).since(before)
 
 
 def stamp_in(text: str) -> float:
-    """Return the seconds since 1970 that an agent has told; raise `Refusal` if it has not."""
-    found = _STAMP.search(text)
-    if found is None:
-        raise Refusal(f"the agent was to say the time, but there is only: {text[:300]}")
-    return int(found[0]) / 1e9
+    """Return the seconds since 1970 that an agent has told; raise `CommandError` if it has not."""
+    stamp = _STAMP.search(text)
+    if stamp is None:
+        raise CommandError(f"the agent was to say the time, but there is only: {text[:300]}")
+    return int(stamp[0]) / 1e9
 
 
 def _seconds(text: str) -> float:

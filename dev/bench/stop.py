@@ -7,30 +7,30 @@ from typing import Any
 
 from deputy.kube import resources
 from dev.bench import bare, processes
+from dev.bench.environment import Environment, acp_agent, selector
 from dev.bench.figures import Group, latencies
+from dev.bench.informer import Informer, Objects
 from dev.bench.linear import times_of
-from dev.bench.place import Place, selector, talker
 from dev.bench.prompt import begin
 from dev.bench.sizes import Sizes
-from dev.bench.watching import Following, There
-from dev.cluster.steps import step
+from dev.cluster.commands import step
 
 _SECONDS = 60.0
 _COMMAND = ("python3", "/bench/agent.py")
 
 
-async def measure(place: Place, sizes: Sizes) -> Group:
+async def measure(environment: Environment, sizes: Sizes) -> Group:
     """Measure stops of an agent that waits for an answer, one after the other."""
-    team = await place.blueprint("stop", **talker())
-    folder = resources.pods(place.namespace)
-    pods = Following(place.kube, folder, labelSelector=selector("workspace"))
+    team = await environment.blueprint("stop", **acp_agent())
+    folder = resources.pods(environment.namespace)
+    pods = Informer(environment.kube, folder, labelSelector=selector("workspace"))
     gone, told, bare_gone = list[float](), list[float](), list[float]()
     with step(f"{sizes.stops} stops, and as many bare deletes"):
-        async with pods.running(), bare.pods(place.kube, place.namespace) as bares:
+        async with pods.running(), bare.pods(environment.kube, environment.namespace) as bares:
             for number in range(sizes.stops):
-                session = await begin(place, team)
-                template = next(iter(pods.there.values()))
-                seconds, closing = await _stop(place, pods, session)
+                session = await begin(environment, team)
+                template = next(iter(pods.objects.values()))
+                seconds, closing = await _stop(environment, pods, session)
                 gone.append(seconds)
                 told.append(closing)
                 bare_gone.append(await _delete(bares, template, f"bare-{number}"))
@@ -47,14 +47,14 @@ async def measure(place: Place, sizes: Sizes) -> Group:
     )
 
 
-async def _stop(place: Place, pods: Following, session: str) -> tuple[float, float]:
+async def _stop(environment: Environment, pods: Informer, session: str) -> tuple[float, float]:
     """Stop a run; return when its agent was gone and its session told, in seconds."""
-    over = _over(pods, next(iter(pods.there.values())))
-    answer = await place.sender.taken(await place.linear.said(session, "stop"))
+    over = _over(pods, next(iter(pods.objects.values())))
+    answer = await environment.sender.taken(await environment.linear.said(session, "stop"))
     gone = await over()
-    seen = await place.linear.until(session, over=True)
+    seen = await environment.linear.until(session, over=True)
     told = dt.datetime.fromisoformat(times_of(seen, "response", "error")[-1]).timestamp()
-    await pods.until(lambda there: not there, _SECONDS)
+    await pods.until(lambda objects: not objects, _SECONDS)
     return gone - answer.sent, told - answer.sent
 
 
@@ -72,7 +72,7 @@ async def _delete(bares: bare.Pods, template: dict[str, Any], name: str) -> floa
     return time.time() - began
 
 
-def _over(pods: Following, pod: dict[str, Any]) -> Callable[[], Any]:
+def _over(pods: Informer, pod: dict[str, Any]) -> Callable[[], Any]:
     """Return what waits until a pod's agent is over.
 
     Where the process is on this machine it is seen itself, elsewhere the pod's status tells.
@@ -84,11 +84,11 @@ def _over(pods: Following, pod: dict[str, Any]) -> Callable[[], Any]:
         return await processes.gone(pids[0])
 
     async def by_status() -> float:
-        await pods.until(lambda there: _has_ended(there, name), _SECONDS)
+        await pods.until(lambda objects: _has_ended(objects, name), _SECONDS)
         return time.time()
 
     return by_process if pids else by_status
 
 
-def _has_ended(there: There, name: str) -> bool:
-    return name not in there or not processes.container_of(there[name], "agent")
+def _has_ended(objects: Objects, name: str) -> bool:
+    return name not in objects or not processes.container_of(objects[name], "agent")

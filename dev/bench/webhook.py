@@ -9,12 +9,12 @@ from typing import Any, TypeAlias
 from deputy.kube import resources
 from deputy.kube.errors import KubeError
 from dev.bench import processes
+from dev.bench.environment import Environment, exec_agent
 from dev.bench.figures import Figure, Group, Unit, latencies
 from dev.bench.linear import Body
 from dev.bench.load import Load, closed_loop, open_loop
-from dev.bench.place import Place, program
 from dev.bench.sizes import Sizes
-from dev.cluster.steps import step
+from dev.cluster.commands import step
 
 #: Before anything is measured, so that nobody pays for first connections.
 _WARM_UP = 40
@@ -35,79 +35,87 @@ class _Arms:
     bare_seconds: float | None = None
 
 
-async def measure(place: Place, sizes: Sizes) -> Group:
+async def measure(environment: Environment, sizes: Sizes) -> Group:
     """Measure webhooks with distinct issues, on two replicas, without an operator.
 
     The operator rests so that no workspace starts: what is measured ends with the claim.
     """
     offered = sizes.rate * sizes.open_seconds
     count = _WARM_UP + offered + sizes.closed_most
-    team = await place.blueprint("webhook", **program("true"))
+    team = await environment.blueprint("webhook", **exec_agent("true"))
     with step(f"delegate {count} issues, sending no webhook"):
-        bodies = await place.linear.delegations(team, count)
-    await place.scale("operator", 0)
+        bodies = await environment.linear.delegations(team, count)
+    await environment.scale("operator", 0)
     try:
-        template = await _warm_up(place, sizes, bodies[:_WARM_UP])
-        at_rate = await _at_rate(place, sizes, bodies[_WARM_UP:][:offered], template)
-        at_once = await _at_once(place, sizes, bodies[-sizes.closed_most :], template)
+        template = await _warm_up(environment, sizes, bodies[:_WARM_UP])
+        at_rate = await _at_rate(environment, sizes, bodies[_WARM_UP:][:offered], template)
+        at_once = await _at_once(environment, sizes, bodies[-sizes.closed_most :], template)
     finally:
-        await place.clear()
-        await place.scale("operator", 2)
+        await environment.clear()
+        await environment.scale("operator", 2)
     return _group(sizes, at_rate, at_once)
 
 
-async def _warm_up(place: Place, sizes: Sizes, bodies: list[Body]) -> Manifest:
+async def _warm_up(environment: Environment, sizes: Sizes, bodies: list[Body]) -> Manifest:
     """Have every connection made; return a run as the webhook writes it."""
-    await open_loop(bodies, sizes.rate / 4, _webhook(place))
-    template = (await place.kube.get(resources.agentruns(place.namespace), limit="1"))["items"][0]
-    await open_loop(_copies(template, "warm", len(bodies)), sizes.rate / 4, _bare(place))
-    await place.clear()
+    await open_loop(bodies, sizes.rate / 4, _webhook(environment))
+    template = (await environment.kube.get(resources.agentruns(environment.namespace), limit="1"))[
+        "items"
+    ][0]
+    await open_loop(_copies(template, "warm", len(bodies)), sizes.rate / 4, _bare(environment))
+    await environment.clear()
     return dict(template)
 
 
-async def _at_rate(place: Place, sizes: Sizes, bodies: list[Body], template: Manifest) -> _Arms:
+async def _at_rate(
+    environment: Environment, sizes: Sizes, bodies: list[Body], template: Manifest
+) -> _Arms:
     pids = [
         pid
-        for pod in await place.pods_of("webhook")
+        for pod in await environment.pods_of("webhook")
         for pid in processes.pids_of(processes.container_of(pod, "webhook"))
     ]
     with step(f"bare client: {len(bodies)} claims at {sizes.rate}/s"):
         began = time.process_time()
         manifests = _copies(template, "open", len(bodies))
-        bare = await open_loop(manifests, sizes.rate, _bare(place))
+        bare = await open_loop(manifests, sizes.rate, _bare(environment))
         bare_seconds = time.process_time() - began
-        await place.clear()
+        await environment.clear()
     with step(f"webhooks: {len(bodies)} at {sizes.rate}/s"):
         before = processes.usage(pids).cpu_seconds
-        deputy = await open_loop(bodies, sizes.rate, _webhook(place))
+        deputy = await open_loop(bodies, sizes.rate, _webhook(environment))
         await asyncio.sleep(_FIRST_WORDS_SECONDS)
         used = processes.usage(pids).cpu_seconds - before if pids else None
-        await place.clear()
+        await environment.clear()
     return _Arms(deputy, bare, used, bare_seconds)
 
 
-async def _at_once(place: Place, sizes: Sizes, bodies: list[Body], template: Manifest) -> _Arms:
+async def _at_once(
+    environment: Environment, sizes: Sizes, bodies: list[Body], template: Manifest
+) -> _Arms:
     with step(f"bare client: {sizes.at_once} at once"):
         manifests = _copies(template, "closed", sizes.closed_most)
-        bare = await closed_loop(manifests, sizes.at_once, sizes.closed_seconds, _bare(place))
-        await place.clear()
+        bare = await closed_loop(manifests, sizes.at_once, sizes.closed_seconds, _bare(environment))
+        await environment.clear()
     with step(f"webhooks: {sizes.at_once} at once"):
-        deputy = await closed_loop(bodies, sizes.at_once, sizes.closed_seconds, _webhook(place))
+        deputy = await closed_loop(
+            bodies, sizes.at_once, sizes.closed_seconds, _webhook(environment)
+        )
     return _Arms(deputy, bare)
 
 
-def _webhook(place: Place) -> Send:
+def _webhook(environment: Environment) -> Send:
     async def send(body: Body) -> bool:
-        answer = await place.sender.send(body)
+        answer = await environment.sender.send(body)
         return answer.status == 200 and answer.result == "created"
 
     return send
 
 
-def _bare(place: Place) -> Send:
+def _bare(environment: Environment) -> Send:
     async def send(manifest: Manifest) -> bool:
         try:
-            await place.kube.create(resources.agentruns(place.namespace), manifest)
+            await environment.kube.create(resources.agentruns(environment.namespace), manifest)
         except KubeError:
             return False
         return True

@@ -13,25 +13,25 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dev.cluster import build, choice, kind, local, places
-from dev.cluster.choice import Choice, Kind
-from dev.cluster.refusal import Refusal
-from dev.cluster.steps import run, say
+from dev.cluster import build, choice, kind, local, paths
+from dev.cluster.choice import Choice, Provider
+from dev.cluster.commands import run, say
+from dev.cluster.errors import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 def main() -> int:
-    """Do what the command line asks for; a refusal is one message and status 1."""
+    """Do what the command line asks for; an error is one message and status 1."""
     parser = argparse.ArgumentParser(prog="python3 -m dev.cluster", description=__doc__)
     parser.add_argument("what", choices=["up", "down", "status"])
     what = parser.parse_args().what
     try:
         with _alone():
             return {"up": _up, "down": _down, "status": _status}[what]()
-    except Refusal as refusal:
-        print(f"error: {refusal}", file=sys.stderr)
+    except CommandError as error:
+        print(f"error: {error}", file=sys.stderr)
     except PermissionError as error:
         print(
             f"error: {error.filename} may not be written; run this as the user whose it is.",
@@ -45,31 +45,31 @@ def _up() -> int:
     chosen = _choose()
     _record(chosen)  # first, so that `down` knows what an interrupted start has begun
     match chosen.kind:
-        case Kind.LOCAL:
+        case Provider.LOCAL:
             local.up()
-        case Kind.KIND:
+        case Provider.KIND:
             kind.up()
-        case Kind.GIVEN:
+        case Provider.GIVEN:
             _use(chosen)
     _record(chosen)  # and again, because a start clears what an earlier cluster left
     _link_programs()
     say(f"The cluster is up ({time.monotonic() - began:.1f} s). To use it:")
-    say(f'export KUBECONFIG={places.KUBECONFIG} PATH={places.PROGRAMS}:"$PATH"')
+    say(f'export KUBECONFIG={paths.KUBECONFIG} PATH={paths.PROGRAMS}:"$PATH"')
     return 0
 
 
 def _down() -> int:
     chosen = _recorded()
     match None if chosen is None else chosen.kind:
-        case Kind.KIND:
+        case Provider.KIND:
             kind.down()
             say("The cluster is gone.")
-        case Kind.GIVEN:
+        case Provider.GIVEN:
             say("Your own cluster stays as it is; only what points to it here is removed.")
-        case Kind.LOCAL | None:
+        case Provider.LOCAL | None:
             local.down()
             say("The cluster is gone.")
-    shutil.rmtree(places.STATE, ignore_errors=True)
+    shutil.rmtree(paths.STATE, ignore_errors=True)
     return 0
 
 
@@ -79,9 +79,9 @@ def _status() -> int:
         say("No cluster is up; `python3 -m dev.cluster up` starts one.")
         return 1
     say(f"The cluster is of the kind {chosen.kind.value!r}.")
-    if chosen.kind is Kind.LOCAL:
+    if chosen.kind is Provider.LOCAL:
         return 0 if local.is_up() else 1
-    say(run([places.PROGRAMS / "kubectl", "--kubeconfig", places.KUBECONFIG, "get", "nodes"]))
+    say(run([paths.PROGRAMS / "kubectl", "--kubeconfig", paths.KUBECONFIG, "get", "nodes"]))
     return 0
 
 
@@ -90,7 +90,7 @@ def _choose() -> Choice:
     chosen = choice.choose(os.environ, docker_answers=not named and kind.docker_answers())
     recorded = _recorded()
     if recorded is not None and recorded != chosen:
-        raise Refusal(
+        raise CommandError(
             f"A cluster of the kind {recorded.kind.value!r} is up already and "
             f"{chosen.kind.value!r} is asked for now; run `python3 -m dev.cluster down` first."
         )
@@ -98,12 +98,12 @@ def _choose() -> Choice:
 
 
 def _record(chosen: Choice) -> None:
-    places.STATE.mkdir(exist_ok=True)
-    places.CHOSEN.write_text(choice.to_json(chosen))
+    paths.STATE.mkdir(exist_ok=True)
+    paths.CHOSEN.write_text(choice.to_json(chosen))
 
 
 def _recorded() -> Choice | None:
-    return choice.from_json(places.CHOSEN.read_text()) if places.CHOSEN.exists() else None
+    return choice.from_json(paths.CHOSEN.read_text()) if paths.CHOSEN.exists() else None
 
 
 def _use(chosen: Choice) -> None:
@@ -111,13 +111,13 @@ def _use(chosen: Choice) -> None:
     build.ensure([build.KUBERNETES, build.HELM])
     kubectl = build.program(build.KUBERNETES, "kubectl")
     run([kubectl, "--kubeconfig", str(chosen.kubeconfig), "get", "--raw", "/readyz"])
-    _link(places.KUBECONFIG, Path(str(chosen.kubeconfig)))
+    _link(paths.KUBECONFIG, Path(str(chosen.kubeconfig)))
 
 
 def _link_programs() -> None:
-    places.PROGRAMS.mkdir(exist_ok=True)
+    paths.PROGRAMS.mkdir(exist_ok=True)
     for tool, name in ((build.KUBERNETES, "kubectl"), (build.HELM, "helm")):
-        _link(places.PROGRAMS / name, build.program(tool, name))
+        _link(paths.PROGRAMS / name, build.program(tool, name))
 
 
 def _link(link: Path, target: Path) -> None:

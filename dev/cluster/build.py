@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dev.cluster import places
-from dev.cluster.refusal import Refusal
-from dev.cluster.steps import run_long, step
+from dev.cluster import paths
+from dev.cluster.commands import run_long, step
+from dev.cluster.errors import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,8 +85,8 @@ LOCAL_CLUSTER = (KUBERNETES, ETCD, CONTAINERD, CNI, COREDNS, PAUSE, HELM)
 
 def version(go_mod: str) -> str:
     """Give the version of the module that a go.mod is about: the first one that it requires."""
-    found = re.search(r"^require \S+ v(\S+)$", go_mod, re.MULTILINE)
-    return found.group(1) if found else "0"
+    required = re.search(r"^require \S+ v(\S+)$", go_mod, re.MULTILINE)
+    return required.group(1) if required else "0"
 
 
 def cache_key(tool: Tool, sources: Iterable[tuple[str, bytes]], machine: str) -> str:
@@ -105,9 +105,9 @@ def cache_key(tool: Tool, sources: Iterable[tuple[str, bytes]], machine: str) ->
 
 def folder(tool: Tool) -> Path:
     """Give the folder in which a tool's binaries are, or will be."""
-    module = places.TOOLS / tool.name
+    module = paths.TOOLS / tool.name
     sources = [(path.name, path.read_bytes()) for path in module.iterdir() if path.is_file()]
-    return places.cache() / "bin" / cache_key(tool, sources, platform.machine())
+    return paths.cache() / "bin" / cache_key(tool, sources, platform.machine())
 
 
 def program(tool: Tool, name: str) -> Path:
@@ -119,12 +119,12 @@ def ensure(tools: Iterable[Tool]) -> None:
     """Build what is not in the cache yet; safe to run twice at once and to interrupt.
 
     Raises:
-        Refusal: Go is missing, or a build failed.
+        CommandError: Go is missing, or a build failed.
     """
     if not (missing := [tool for tool in tools if not folder(tool).is_dir()]):
         return
     if shutil.which("go") is None:
-        raise Refusal(
+        raise CommandError(
             "go is not installed, and the cluster's programs are built from their Go modules; "
             "install Go 1.26.3 or newer from https://go.dev/dl/ and run this again."
         )
@@ -141,7 +141,7 @@ def _build(tool: Tool) -> None:
             return  # somebody else built it while we waited
         half = Path(f"{target}.{os.getpid()}.tmp")
         with step(f"Build {target.name.rsplit('-', 1)[0]} (once; it is kept in {target.parent})"):
-            run_long(_command(tool, half), cwd=places.TOOLS / tool.name, environment=GO_ENVIRONMENT)
+            run_long(_command(tool, half), cwd=paths.TOOLS / tool.name, environment=GO_ENVIRONMENT)
         half.rename(target)
 
 
@@ -167,7 +167,7 @@ def _command(tool: Tool, into: Path) -> list[str]:
 
 
 def _stamps(tool: Tool) -> list[str]:
-    release = version((places.TOOLS / tool.name / "go.mod").read_text())
+    release = version((paths.TOOLS / tool.name / "go.mod").read_text())
     major, minor, *_ = [*release.split("."), "0"]
     values = {
         "gitVersion": f"v{release}",

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dev.cluster import packages
+from dev.cluster.commands import run
 from dev.cluster.network import API_SERVICE_ADDRESS, NODE_ADDRESS
-from dev.cluster.steps import run
 
 if TYPE_CHECKING:
     from pathlib import Path

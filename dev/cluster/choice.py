@@ -1,4 +1,4 @@
-"""Which cluster to use. Pure: the facts come in, the choice comes out."""
+"""Which cluster to use. Pure: the circumstances come in, the choice comes out."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dev.cluster.refusal import Refusal
+from dev.cluster.errors import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Kind(Enum):
+class Provider(Enum):
     """The three kinds of cluster, in the order of choice."""
 
     GIVEN = "given"
@@ -26,7 +26,7 @@ class Kind(Enum):
 class Choice:
     """A kind of cluster and, where it is somebody else's, its kubeconfig."""
 
-    kind: Kind
+    kind: Provider
     kubeconfig: Path | None = None
 
 
@@ -37,18 +37,18 @@ def choose(environment: Mapping[str, str], *, docker_answers: bool) -> Choice:
     not land there. Only DEPUTY_CLUSTER, which nobody sets by accident, names a cluster.
 
     Raises:
-        Refusal: DEPUTY_CLUSTER names a file that does not exist.
+        CommandError: DEPUTY_CLUSTER names a file that does not exist.
     """
     named = environment.get("DEPUTY_CLUSTER", "")
     if not named:
-        return Choice(Kind.KIND if docker_answers else Kind.LOCAL)
+        return Choice(Provider.KIND if docker_answers else Provider.LOCAL)
     kubeconfig = Path(named).expanduser().absolute()
     if not kubeconfig.is_file():
-        raise Refusal(
+        raise CommandError(
             f"DEPUTY_CLUSTER names {kubeconfig}, which is not a file; "
             "name a kubeconfig, or unset it to have a cluster made here."
         )
-    return Choice(Kind.GIVEN, kubeconfig)
+    return Choice(Provider.GIVEN, kubeconfig)
 
 
 def to_json(choice: Choice) -> str:
@@ -66,6 +66,6 @@ def from_json(text: str) -> Choice | None:
     try:
         read = json.loads(text)
         named = read["kubeconfig"]
-        return Choice(Kind(read["kind"]), None if named is None else Path(named))
+        return Choice(Provider(read["kind"]), None if named is None else Path(named))
     except (ValueError, KeyError, TypeError):
         return None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dev.cluster import build, configuration, machine, packages, places
+from dev.cluster import build, configuration, packages, paths, requirements
 from dev.cluster.certificates import (
     ACCOUNT_KEY,
     ACCOUNT_PUBLIC_KEY,
@@ -22,12 +22,12 @@ from dev.cluster.network import NODE_ADDRESS, SERVICE_RANGE, inside
 from dev.cluster.processes import Program
 
 if TYPE_CHECKING:
-    from dev.cluster.steps import Words
+    from dev.cluster.commands import Argv
 
 Flags = Mapping[str, str | int | Path]
 
-CERTIFICATES = places.STATE / "certificates"
-SETTINGS = places.STATE / "settings"
+CERTIFICATES = paths.STATE / "certificates"
+SETTINGS = paths.STATE / "settings"
 
 _SYSTEM_CLIENTS = (CONTROLLER_MANAGER, SCHEDULER, PROXY, DNS, KUBELET)
 
@@ -43,7 +43,7 @@ def files() -> dict[Path, str]:
             runc=packages.path_of("runc"),
             plugins=build.folder(build.CNI),
             cni=SETTINGS / "cni",
-            snapshotter="overlayfs" if machine.can_overlay(places.STATE) else "native",
+            snapshotter="overlayfs" if requirements.can_overlay(paths.STATE) else "native",
         ),
         SETTINGS / "cni" / "10-pods.conflist": configuration.pod_network(),
         SETTINGS / "kubelet.json": configuration.kubelet(),
@@ -53,12 +53,12 @@ def files() -> dict[Path, str]:
     }
 
 
-def foundation(texts: dict[Path, str]) -> tuple[Program, ...]:
+def base_programs(texts: dict[Path, str]) -> tuple[Program, ...]:
     """Give the programs that the others need to be ready when they start."""
     return (_containerd(texts), _etcd(), _api_server())
 
 
-def upon(texts: dict[Path, str]) -> tuple[Program, ...]:
+def dependent_programs(texts: dict[Path, str]) -> tuple[Program, ...]:
     """Give the programs that need those: without containerd the kubelet ends at once."""
     return (
         _controller_manager(),
@@ -83,13 +83,13 @@ def _containerd(texts: dict[Path, str]) -> Program:
 
 def _etcd() -> Program:
     flags: Flags = {
-        "data-dir": places.STATE / "etcd",
+        "data-dir": paths.STATE / "etcd",
         "listen-client-urls": "http://127.0.0.1:2379",
         "advertise-client-urls": "http://127.0.0.1:2379",
         "listen-peer-urls": "http://127.0.0.1:2380",
         "log-level": "warn",
     }
-    command: Words = [build.program(build.ETCD, "etcd"), *_flags(flags), "--unsafe-no-fsync"]
+    command: Argv = [build.program(build.ETCD, "etcd"), *_flags(flags), "--unsafe-no-fsync"]
     return Program("etcd", tuple(inside(command)), environment={"PATH": packages.SYSTEM_PATH})
 
 
@@ -136,14 +136,14 @@ def _kubelet(texts: dict[Path, str]) -> Program:
         "hostname-override": NODE_NAME,
         "kubeconfig": _credentials(KUBELET.file),
         "node-ip": NODE_ADDRESS,
-        "root-dir": places.STATE / "kubelet",
+        "root-dir": paths.STATE / "kubelet",
     }
     return _kubernetes("kubelet", flags, texts)
 
 
 def _dns(texts: dict[Path, str]) -> Program:
     settings = SETTINGS / "Corefile"
-    command: Words = [build.program(build.COREDNS, "coredns"), "-conf", settings]
+    command: Argv = [build.program(build.COREDNS, "coredns"), "-conf", settings]
     return Program(
         "coredns", tuple(inside(command)), (texts[settings],), {"PATH": packages.SYSTEM_PATH}
     )
@@ -152,7 +152,7 @@ def _dns(texts: dict[Path, str]) -> Program:
 def _kubernetes(name: str, flags: Flags, texts: dict[Path, str] | None = None) -> Program:
     settings = flags.get("config")
     read = (texts[settings],) if texts and isinstance(settings, Path) else ()
-    command: Words = [build.program(build.KUBERNETES, name), *_flags(flags)]
+    command: Argv = [build.program(build.KUBERNETES, name), *_flags(flags)]
     return Program(name, tuple(inside(command)), read, {"PATH": packages.SYSTEM_PATH})
 
 

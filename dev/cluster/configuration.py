@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from dev.cluster import places
+from dev.cluster import paths
 from dev.cluster.certificates import AUTHORITY, DNS, NODE_NAME, Identity
 from dev.cluster.network import NAMESPACE, NODE_ADDRESS, POD_RANGE
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SERVER = f"https://{NODE_ADDRESS}:6443"
-CONTAINERD_SOCKET = places.RUNTIME / "containerd.sock"
+CONTAINERD_SOCKET = paths.RUNTIME / "containerd.sock"
 DNS_READY_URL = f"http://{NODE_ADDRESS}:8181/ready"
 PAUSE_IMAGE = "localhost/pause:1"
 CGROUP = NAMESPACE
 
-_CERTIFICATES = places.STATE / "certificates"
+_CERTIFICATES = paths.STATE / "certificates"
 
 
 def dump(value: Mapping[str, object]) -> str:
@@ -66,8 +66,8 @@ def containerd(*, runc: Path, plugins: Path, cni: Path, snapshotter: str) -> str
     socket = CONTAINERD_SOCKET
     return f"""\
 version = 3
-root = "{places.STATE}/containerd"
-state = "{places.RUNTIME}/containerd"
+root = "{paths.STATE}/containerd"
+state = "{paths.RUNTIME}/containerd"
 
 [grpc]
 address = "{socket}"
@@ -113,7 +113,7 @@ def pod_network() -> str:
         "type": "host-local",
         "ranges": [[{"subnet": POD_RANGE}]],
         "routes": [{"dst": "0.0.0.0/0"}],
-        "dataDir": str(places.RUNTIME / "addresses"),
+        "dataDir": str(paths.RUNTIME / "addresses"),
     }
     links = {"type": "ptp", "ipMasq": False, "ipam": addresses}
     ports = {"type": "portmap", "capabilities": {"portMappings": True}}
@@ -143,8 +143,8 @@ def kubelet() -> str:
             "clusterDNS": [NODE_ADDRESS],
             "clusterDomain": "cluster.local",
             "resolvConf": "",
-            "podLogsDir": str(places.STATE / "logs" / "pods"),
-            "volumePluginDir": str(places.STATE / "volume-plugins"),
+            "podLogsDir": str(paths.STATE / "logs" / "pods"),
+            "volumePluginDir": str(paths.STATE / "volume-plugins"),
             "serializeImagePulls": False,
             "kubeAPIQPS": 500,
             "kubeAPIBurst": 1000,

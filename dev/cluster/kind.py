@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dev.cluster import build, places
-from dev.cluster.steps import Words, run, run_long, step, succeeds
+from dev.cluster import build, paths
+from dev.cluster.commands import Argv, run, run_long, step, succeeds
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,15 +23,15 @@ def docker_answers() -> bool:
 def up() -> None:
     """Create the cluster where it does not exist; its kubeconfig is written every time."""
     build.ensure([build.KUBERNETES, build.HELM, build.KIND])
-    places.STATE.mkdir(exist_ok=True)
+    paths.STATE.mkdir(exist_ok=True)
     if NAME in run(_kind("get", "clusters")).split():
-        run(_kind("export", "kubeconfig", "--name", NAME, "--kubeconfig", places.KUBECONFIG))
+        run(_kind("export", "kubeconfig", "--name", NAME, "--kubeconfig", paths.KUBECONFIG))
         return
     with step("Create a cluster with kind"):
         run_long(
             _kind(
                 *("create", "cluster", "--name", NAME, "--wait", "180s"),
-                *("--kubeconfig", places.KUBECONFIG),
+                *("--kubeconfig", paths.KUBECONFIG),
             )
         )
 
@@ -39,7 +39,7 @@ def up() -> None:
 def down() -> None:
     """Delete the cluster; nothing happens where there is none."""
     build.ensure([build.KIND])
-    run_long(_kind("delete", "cluster", "--name", NAME, "--kubeconfig", places.KUBECONFIG))
+    run_long(_kind("delete", "cluster", "--name", NAME, "--kubeconfig", paths.KUBECONFIG))
 
 
 def import_image(path: Path) -> None:
@@ -47,5 +47,5 @@ def import_image(path: Path) -> None:
     run_long(_kind("load", "image-archive", "--name", NAME, path))
 
 
-def _kind(*words: str | Path) -> Words:
+def _kind(*words: str | Path) -> Argv:
     return [build.program(build.KIND, "kind"), *words]

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 from dev.cluster import (
     build,
     certificates,
+    cleanup,
     components,
     configuration,
-    leftovers,
-    machine,
     network,
     node,
     packages,
-    places,
+    paths,
     processes,
+    requirements,
     slot,
 )
 from dev.cluster.certificates import ADMIN, AUTHORITY
-from dev.cluster.refusal import Refusal
-from dev.cluster.steps import say, step
+from dev.cluster.commands import say, step
+from dev.cluster.errors import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,50 +29,50 @@ if TYPE_CHECKING:
 
     from dev.cluster.processes import Program
 
-RECORDS = places.RUNTIME / "processes"
-LOGS = places.STATE / "logs"
+RECORDS = paths.RUNTIME / "processes"
+LOGS = paths.STATE / "logs"
 
 
 def up() -> None:
     """Bring the cluster up; what runs as wanted is left alone, so a second time is quick.
 
     Raises:
-        Refusal: something that it needs is missing.
+        CommandError: something that it needs is missing.
     """
-    machine.check()
+    requirements.check()
     packages.ensure(packages.FOR_CLUSTER)
     build.ensure(build.LOCAL_CLUSTER)
-    _make_way()
+    _remove_stale()
     _make_network()
     texts = _configure()
-    _start(components.foundation(texts))
+    _start(components.base_programs(texts))
     with step("Wait until the API server is ready"):
         _wait(node.containerd_is_ready, "containerd")
         _wait(node.api_is_ready, "kube-apiserver")
-    _start(components.upon(texts))
+    _start(components.dependent_programs(texts))
     with step("Wait until the node is ready"):
-        _settle()
+        _finish()
 
 
 def down() -> None:
     """End the cluster and remove all that it put on the machine but the cache.
 
-    Another checkout's is left alone: our place is never one that belongs to somebody else.
+    Another checkout's is left alone: our slot is never one that belongs to somebody else.
     """
-    if places.SLOT is None:
+    if paths.SLOT is None:
         return
     records = processes.read(RECORDS)
     # These go before the pods, or they would start them again.
     makers = [records[name] for name in ("kubelet", "kube-controller-manager") if name in records]
     processes.end(makers, records=RECORDS)
-    processes.kill(leftovers.pod_processes())
+    processes.kill(cleanup.pod_processes())
     processes.end(list(records.values()), records=RECORDS)
-    processes.kill(leftovers.strays(leftovers.PROGRAMS))
-    leftovers.restore_tunables()
-    leftovers.unmount()
+    processes.kill(cleanup.strays(cleanup.PROGRAMS))
+    cleanup.restore_tunables()
+    cleanup.unmount()
     network.down()
-    leftovers.remove_cgroups()
-    leftovers.remove_folders()
+    cleanup.remove_cgroups()
+    cleanup.remove_folders()
 
 
 def is_up() -> bool:
@@ -89,10 +89,10 @@ def is_up() -> bool:
     return alive and network.is_up() and node.node_is_ready()
 
 
-def _make_way() -> None:
+def _remove_stale() -> None:
     """Remove what an earlier cluster left, unless it is this one and it lives."""
-    if places.SLOT is None:
-        raise Refusal(
+    if paths.SLOT is None:
+        raise CommandError(
             f"{len(slot.NUMBERS)} checkouts have a cluster on this machine, and there is room for "
             "no more; run `python3 -m dev.cluster down` in one of "
             f"{', '.join(str(owner.parent) for owner in slot.owners().values() if owner)}."
@@ -100,13 +100,13 @@ def _make_way() -> None:
     lives = any(map(processes.is_alive, processes.read(RECORDS).values()))
     if lives and _is_ours() and components.CERTIFICATES.exists():
         return
-    if network.HANDLE.exists() or places.RUNTIME.exists() or components.SETTINGS.exists():
+    if network.HANDLE.exists() or paths.RUNTIME.exists() or components.SETTINGS.exists():
         with step("Remove what an earlier cluster left"):
             down()
 
 
 def _is_ours() -> bool:
-    return places.OWNER.exists() and places.OWNER.read_text() == str(places.STATE)
+    return paths.OWNER.exists() and paths.OWNER.read_text() == str(paths.STATE)
 
 
 def _make_network() -> None:
@@ -121,13 +121,13 @@ def _make_network() -> None:
 def _configure() -> dict[Path, str]:
     """Make all that the programs read, and give the texts of their configuration files."""
     RECORDS.mkdir(parents=True, exist_ok=True)
-    places.STATE.mkdir(exist_ok=True)
-    places.OWNER.write_text(str(places.STATE))
-    leftovers.save_tunables()
-    leftovers.make_cgroups()
+    paths.STATE.mkdir(exist_ok=True)
+    paths.OWNER.write_text(str(paths.STATE))
+    cleanup.save_tunables()
+    cleanup.make_cgroups()
     certificates.ensure(components.CERTIFICATES)
     files = components.files()
-    for path, text in {**files, places.KUBECONFIG: _admin_kubeconfig()}.items():
+    for path, text in {**files, paths.KUBECONFIG: _admin_kubeconfig()}.items():
         _write(path, text)
     return files
 
@@ -159,12 +159,12 @@ def _start(programs: Iterable[Program]) -> None:
         stale = [records[program.name] for program in outdated if program.name in records]
         processes.end(stale, records=RECORDS)
         # A start that was interrupted may not have recorded the last program that it started.
-        processes.kill(leftovers.strays({program.name for program in outdated}))
+        processes.kill(cleanup.strays({program.name for program in outdated}))
         for program in outdated:
             processes.start(program, records=RECORDS, logs=LOGS)
 
 
-def _settle() -> None:
+def _finish() -> None:
     """Put into the cluster what it lacks, and wait until it is ready.
 
     All of it is checked every time: the start before may have been interrupted anywhere.
@@ -180,16 +180,16 @@ def _wait(condition: Callable[[], bool], name: str) -> None:
     """Wait until a program does its work, but not after it has ended.
 
     Raises:
-        Refusal: it ended, or two minutes were not enough.
+        CommandError: it ended, or two minutes were not enough.
     """
     record = processes.read(RECORDS)[name]
     processes.wait_until(lambda: condition() or not processes.is_alive(record), 120)
     if condition():
         return
-    fact = "is not ready after two minutes" if processes.is_alive(record) else "has ended"
+    state = "is not ready after two minutes" if processes.is_alive(record) else "has ended"
     log = LOGS / f"{name}.log"
-    raise Refusal(
-        f"{name} {fact}; its log is {log} and ends:\n{_end_of(log)}\n"
+    raise CommandError(
+        f"{name} {state}; its log is {log} and ends:\n{_end_of(log)}\n"
         "Running this again repairs what it can; `down` and then `up` start afresh."
     )
 

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dev.cluster import packages, places
-from dev.cluster.refusal import Refusal
-from dev.cluster.steps import run, succeeds
+from dev.cluster import packages, paths
+from dev.cluster.commands import run, succeeds
+from dev.cluster.errors import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_SLOT = places.SLOT or 0
+_SLOT = paths.SLOT or 0
 
 NAMESPACE = f"deputy-cluster-{_SLOT}"
 HANDLE = Path("/run/netns") / NAMESPACE
@@ -67,11 +67,11 @@ def up() -> None:
     """Make the namespace; what a half-finished or foreign start left of it is replaced.
 
     Raises:
-        Refusal: a kernel feature is missing, or something else on this host uses the addresses.
+        CommandError: a kernel feature is missing, or something else uses the addresses.
     """
     down()
     if clash := clashing(_host_routes()):
-        raise Refusal(clash)
+        raise CommandError(clash)
     _ip("netns", "add", NAMESPACE)
     _links()
     _routes()
@@ -108,8 +108,8 @@ def _links() -> None:
         )
         # A bridge, because `dummy` devices do not exist in every kernel.
         _node("link", "add", _SERVICE_LINK, "type", "bridge")
-    except Refusal as error:
-        raise Refusal(
+    except CommandError as error:
+        raise CommandError(
             "This kernel cannot make veth pairs or bridges; load its modules "
             f"(`modprobe -a veth bridge`) or use a machine with Docker. {error}"
         ) from error

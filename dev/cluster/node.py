@@ -7,10 +7,10 @@ import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING
 
-from dev.cluster import build, configuration, places
+from dev.cluster import build, configuration, paths
 from dev.cluster.certificates import NODE_NAME
+from dev.cluster.commands import Argv, run, succeeds
 from dev.cluster.configuration import DNS_READY_URL
-from dev.cluster.steps import Words, run, succeeds
 from dev.images import archive
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def has_pause() -> bool:
 
 def import_pause() -> None:
     """Make the image of the process that holds a pod's namespaces, and import it."""
-    path = places.STATE / f"pause-{platform.machine()}.tar"
+    path = paths.STATE / f"pause-{platform.machine()}.tar"
     content = build.program(build.PAUSE, "pause").read_bytes()
     config = {"Entrypoint": ["/pause"], "User": "65535:65535"}
     archive.write(path, configuration.PAUSE_IMAGE, {"pause": content}, config)
@@ -71,11 +71,11 @@ def import_image(path: Path) -> None:
     run(_ctr("images", "import", "--local", path))
 
 
-def _kubectl(*words: str) -> Words:
+def _kubectl(*words: str) -> Argv:
     program = build.program(build.KUBERNETES, "kubectl")
-    return [program, "--kubeconfig", places.KUBECONFIG, *words]
+    return [program, "--kubeconfig", paths.KUBECONFIG, *words]
 
 
-def _ctr(*words: str | Path) -> Words:
+def _ctr(*words: str | Path) -> Argv:
     socket = str(configuration.CONTAINERD_SOCKET)
     return [build.program(build.CONTAINERD, "ctr"), "--address", socket, "-n", "k8s.io", *words]

@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dev.cluster.refusal import Refusal
-from dev.cluster.steps import run_long, step
+from dev.cluster.commands import run_long, step
+from dev.cluster.errors import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -46,33 +46,33 @@ def path_of(name: str) -> Path:
     """Give where an installed program is.
 
     Raises:
-        Refusal: it is not installed.
+        CommandError: it is not installed.
     """
-    found = shutil.which(name, path=_SEARCHED)
-    if found is None:
-        raise Refusal(f"{name} is not installed; install it and run this again.")
-    return Path(found)
+    path = shutil.which(name, path=_SEARCHED)
+    if path is None:
+        raise CommandError(f"{name} is not installed; install it and run this again.")
+    return Path(path)
 
 
 def ensure(wanted: Mapping[str, str]) -> None:
     """Install the packages of those programs that are missing.
 
     Raises:
-        Refusal: this is no Debian, or we are not root; with the one command to run.
+        CommandError: this is no Debian, or we are not root; with the one command to run.
     """
     missing = [name for name in wanted if shutil.which(name, path=_SEARCHED) is None]
     if not missing:
         return
     packages = sorted({wanted[name] for name in missing})
-    if refusal := refused(missing, packages, root=os.geteuid() == 0, debian=_is_debian()):
-        raise Refusal(refusal)
+    if reason := not_installable(missing, packages, root=os.geteuid() == 0, debian=_is_debian()):
+        raise CommandError(reason)
     with step(f"Install {' '.join(packages)}"):
         quiet = {"DEBIAN_FRONTEND": "noninteractive"}
         run_long(["apt-get", "update", "-q"], environment=quiet)
         run_long(_install(packages), environment=quiet)
 
 
-def refused(
+def not_installable(
     missing: Iterable[str], packages: Iterable[str], *, root: bool, debian: bool
 ) -> str | None:
     """Say why we cannot install packages ourselves, and the way out; None where we can."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dev.cluster.refusal import Refusal
+from dev.cluster.errors import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -41,8 +41,8 @@ class Program:
 
     def fingerprint(self) -> str:
         """Hash what makes a running process outdated when it changes."""
-        facts = (self.argv, self.configuration, sorted(self.environment.items()))
-        return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+        parts = (self.argv, self.configuration, sorted(self.environment.items()))
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def start(program: Program, *, records: Path, logs: Path) -> Record:
     """Start a program in its own session and record it.
 
     Raises:
-        Refusal: it cannot be executed.
+        CommandError: it cannot be executed.
     """
     logs.mkdir(parents=True, exist_ok=True)
     with (logs / f"{program.name}.log").open("ab") as log:
@@ -106,11 +106,11 @@ def start(program: Program, *, records: Path, logs: Path) -> Record:
                 env=program.environment,
             )
         except OSError as error:
-            raise Refusal(f"{program.name} does not start: {error}") from error
-    found = identity(child.pid)
-    if found is None:
-        raise Refusal(f"{program.name} ended at once; its log is {log.name}.")
-    record = Record(program.name, child.pid, *found, program.fingerprint())
+            raise CommandError(f"{program.name} does not start: {error}") from error
+    started = identity(child.pid)
+    if started is None:
+        raise CommandError(f"{program.name} ended at once; its log is {log.name}.")
+    record = Record(program.name, child.pid, *started, program.fingerprint())
     _write(records / f"{program.name}.json", json.dumps(dataclasses.asdict(record)))
     # It shall live on: nobody waits for it, and that is no resource warning.
     child.returncode = 0

@@ -1,6 +1,6 @@
-"""Which of the machine's places for a cluster this checkout has.
+"""Which of the machine's slots for a cluster this checkout has.
 
-Several checkouts may each have a cluster on one machine: a place has its own network namespace,
+Several checkouts may each have a cluster on one machine: a slot has its own network namespace,
 addresses, cgroup and runtime folder, all told apart by its number.
 """
 
@@ -17,20 +17,20 @@ NUMBERS = range(8)
 
 
 def runtime(number: int) -> Path:
-    """Give the folder of one place for sockets and records."""
+    """Give the folder of one slot for sockets and records."""
     return Path(f"/run/deputy-cluster-{number}")
 
 
 def owner_file(number: int) -> Path:
-    """Give the file that says whose the place is: the path of a checkout's state folder."""
+    """Give the file that says whose the slot is: the path of a checkout's state folder."""
     return runtime(number) / "owner"
 
 
 def choose(owners: Mapping[int, Path | None], ours: Path) -> int | None:
-    """Choose a place: the one that is ours already, else the first that is free; None if none is.
+    """Choose a slot: the one that is ours already, else the first that is free; None if none is.
 
     Args:
-        owners: the state folder of each place's owner, None where it is free.
+        owners: the state folder of each slot's owner, None where it is free.
         ours: our own state folder.
     """
     free = [number for number, owner in sorted(owners.items()) if owner is None]
@@ -39,7 +39,7 @@ def choose(owners: Mapping[int, Path | None], ours: Path) -> int | None:
 
 
 def owners() -> dict[int, Path | None]:
-    """Read whose each place is; a checkout that was removed owns nothing any more."""
+    """Read whose each slot is; a checkout that was removed owns nothing any more."""
     return {number: _owner(number) for number in NUMBERS}
 
 

@@ -8,13 +8,13 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from dev.cluster.refusal import Refusal
-from dev.cluster.steps import say, step
-from dev.demo import closing, follow, scene, stage, trouble
+from dev.cluster.commands import say, step
+from dev.cluster.errors import CommandError
+from dev.demo import diagnostics, fixtures, follow, setup, summary
 from dev.demo.screen import Line, Screen
 
 if TYPE_CHECKING:
-    from dev.demo.reach import Simulators
+    from dev.demo.simulators import Simulators
 
 _ISSUE = {
     "title": "A ten percent discount makes the basket free",
@@ -27,15 +27,15 @@ _ISSUE = {
 
 
 def main() -> int:
-    """Do what the command line asks for; a refusal is one message and status 1."""
+    """Do what the command line asks for; an error is one message and status 1."""
     parser = argparse.ArgumentParser(prog="python3 -m dev.demo", description=__doc__)
     parser.add_argument("what", choices=["up", "down"])
     parser.add_argument("--namespace", default="deputy-demo", help="where all of it lives")
     asked = parser.parse_args()
     try:
         return up(asked.namespace) if asked.what == "up" else down(asked.namespace)
-    except Refusal as refusal:
-        print(f"error: {refusal}", file=sys.stderr)
+    except CommandError as error:
+        print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted; what was started goes on, `make demo-down` removes it", file=sys.stderr)
@@ -43,18 +43,18 @@ def main() -> int:
 
 
 def up(namespace: str) -> int:
-    """Set the stage, delegate an issue, show what happens; leave everything running."""
+    """Set everything up, delegate an issue, show what happens; leave everything running."""
     began, screen = time.monotonic(), Screen()
-    tools = stage.Tools(stage.kubeconfig())
+    tools = fixtures.Tools(fixtures.kubeconfig())
     before: frozenset[str] | None = None
     try:
-        simulators = scene.prepare(tools, namespace)
+        simulators = setup.prepare(tools, namespace)
         before = follow.runs(tools, namespace)
-        closing.show(simulators, _play(simulators, before, screen), scene.REPOSITORY, screen)
-    except Refusal:
-        with contextlib.suppress(Refusal):
+        summary.show(simulators, _play(simulators, before, screen), setup.REPOSITORY, screen)
+    except CommandError:
+        with contextlib.suppress(CommandError):
             run = None if before is None else follow.newest_run(tools, namespace, before)
-            trouble.show(tools, namespace, run, screen)
+            diagnostics.show(tools, namespace, run, screen)
         raise
     screen.say()
     screen.say(f"The demo took {time.monotonic() - began:.0f} s; everything goes on running.")
@@ -64,18 +64,18 @@ def up(namespace: str) -> int:
 def down(namespace: str) -> int:
     """Remove what the demo left running; what is not there is fine."""
     try:
-        tools = stage.Tools(stage.kubeconfig())
-    except Refusal:
+        tools = fixtures.Tools(fixtures.kubeconfig())
+    except CommandError:
         say("There is no cluster, so there is nothing to remove.")
         return 0
     with step(f"Remove Deputy and namespace {namespace}"):
-        scene.remove(tools, namespace)
+        setup.remove(tools, namespace)
     say("The cluster stays, with the CustomResourceDefinitions; `make cluster-down` ends it.")
     return 0
 
 
 def _play(simulators: Simulators, before: frozenset[str], screen: Screen) -> follow.End:
-    """Delegate an issue and show what comes of it; raise `Refusal` unless it went well."""
+    """Delegate an issue and show what comes of it; raise `CommandError` unless it went well."""
     say("==> Delegate an issue, and watch")
     with follow.Watch(simulators.tools, simulators.namespace, before) as watch:
         screen.start()
@@ -84,7 +84,9 @@ def _play(simulators: Simulators, before: frozenset[str], screen: Screen) -> fol
         screen.show(Line("person", "delegate", text, "magenta"))
         end = follow.follow(simulators, watch, screen, issue["identifier"])
     if end.phase != "Succeeded" or not end.pull_request:
-        raise Refusal(f"The run ended as {end.phase or 'nothing at all'}, without a pull request.")
+        raise CommandError(
+            f"The run ended as {end.phase or 'nothing at all'}, without a pull request."
+        )
     return end
 
 

@@ -10,21 +10,21 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
-from dev.cluster import places
-from dev.cluster.refusal import Refusal
-from dev.demo import news
+from dev.cluster import paths
+from dev.cluster.errors import CommandError
+from dev.demo import diff
 from dev.demo.screen import Line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import TracebackType
 
-    from dev.demo.reach import Simulators
+    from dev.demo.fixtures import Tools
     from dev.demo.screen import Screen
-    from dev.demo.stage import Tools
+    from dev.demo.simulators import Simulators
 
 #: A run with a scripted model takes seconds; on a machine that is busy, a few more.
-PATIENCE_SECONDS = 300.0
+TIMEOUT_SECONDS = 300.0
 
 _OVER = frozenset({"complete", "error"})
 _TERMINAL = frozenset({"Succeeded", "Failed", "TimedOut", "Stopped"})
@@ -49,8 +49,8 @@ class End:
     @property
     def pull_request(self) -> Mapping[str, Any]:
         """The pull request of the run's status, empty where there is none."""
-        found = (self.run or {}).get("status", {}).get("pullRequest")
-        return found if isinstance(found, dict) else {}
+        pull_request = (self.run or {}).get("status", {}).get("pullRequest")
+        return pull_request if isinstance(pull_request, dict) else {}
 
 
 class Watch:
@@ -61,7 +61,7 @@ class Watch:
 
     def __init__(self, tools: Tools, namespace: str, before: frozenset[str]) -> None:
         self.before = before
-        path = f"{places.PROGRAMS}{os.pathsep}{os.environ.get('PATH', '')}"
+        path = f"{paths.PROGRAMS}{os.pathsep}{os.environ.get('PATH', '')}"
         self._process = subprocess.Popen(
             ["kubectl", "get", "agentruns", "-n", namespace, "-w", "--no-headers"],
             env={**os.environ, "PATH": path, "KUBECONFIG": str(tools.kubeconfig)},
@@ -105,49 +105,49 @@ def follow(simulators: Simulators, watch: Watch, screen: Screen, identifier: str
     """Show everything about an issue until its session and its run are over.
 
     Raises:
-        Refusal: it took longer than `PATIENCE_SECONDS`.
+        CommandError: it took longer than `TIMEOUT_SECONDS`.
     """
-    seen, deadline = news.Seen(), time.monotonic() + PATIENCE_SECONDS
+    seen, deadline = diff.Seen(), time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         end, is_over = _look(simulators, identifier, seen, watch.before)
-        seen, lines = news.news(seen, end.issue, end.session)
+        seen, lines = diff.changes(seen, end.issue, end.session)
         for line in [*watch.rows_of(identifier), *lines]:
             screen.show(line)
         if is_over:
             return end
-    raise Refusal(f"{identifier} was not done within {PATIENCE_SECONDS:.0f} seconds.")
+    raise CommandError(f"{identifier} was not done within {TIMEOUT_SECONDS:.0f} seconds.")
 
 
 def runs(tools: Tools, namespace: str) -> frozenset[str]:
     """Return the names of all AgentRuns."""
-    found = tools.get("agentruns", "-n", namespace)["items"]
-    return frozenset(run["metadata"]["name"] for run in found)
+    agentruns = tools.get("agentruns", "-n", namespace)["items"]
+    return frozenset(run["metadata"]["name"] for run in agentruns)
 
 
 def newest_run(
     tools: Tools, namespace: str, before: frozenset[str], issue: str = ""
 ) -> Mapping[str, Any] | None:
     """Return the newest AgentRun that is not in `before`, of one issue if it is named."""
-    found = [
+    candidates = [
         run
         for run in tools.get("agentruns", "-n", namespace)["items"]
         if run["metadata"]["name"] not in before
         and issue in ("", run["spec"].get("linear", {}).get("issueIdentifier"))
     ]
     newest: Mapping[str, Any] | None = max(
-        found, key=lambda run: run["metadata"]["creationTimestamp"], default=None
+        candidates, key=lambda run: run["metadata"]["creationTimestamp"], default=None
     )
     return newest
 
 
 def _look(
-    simulators: Simulators, identifier: str, seen: news.Seen, before: frozenset[str]
+    simulators: Simulators, identifier: str, seen: diff.Seen, before: frozenset[str]
 ) -> tuple[End, bool]:
     """Return what there is, once there is something new or after a moment, and if that is all."""
     path = f"/control/issues/{identifier}"
     sessions = simulators.get("linear", path)["sessions"]
     if not sessions:
-        raise Refusal(f"{identifier} was delegated, and Linear began no session.")
+        raise CommandError(f"{identifier} was delegated, and Linear began no session.")
     session, more = sessions[-1]["id"], len(seen.activities) + 1
     simulators.get("linear", f"/control/sessions/{session}?activities={more}&wait=0.5")
     # The run first: what is read after it was over is all there is.

@@ -9,10 +9,10 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from dev.cluster import choice, kind, node, places
-from dev.cluster.choice import Kind
-from dev.cluster.refusal import Refusal
-from dev.cluster.steps import say, step
+from dev.cluster import choice, kind, node, paths
+from dev.cluster.choice import Provider
+from dev.cluster.commands import say, step
+from dev.cluster.errors import CommandError
 from dev.images import images
 from dev.images.builders import Buildah, Builder, Docker
 
@@ -27,7 +27,7 @@ _KEPT = 3
 
 
 def main() -> int:
-    """Do what the command line asks for; a refusal is one message and status 1."""
+    """Do what the command line asks for; an error is one message and status 1."""
     parser = argparse.ArgumentParser(prog="python3 -m dev.images", description=__doc__)
     parser.add_argument("what", choices=["build", "load"])
     parser.add_argument("names", nargs="*", metavar="image")
@@ -39,8 +39,8 @@ def main() -> int:
         archives = build(images.named(asked.names))
         if asked.what == "load":
             load(archives)
-    except Refusal as refusal:
-        print(f"error: {refusal}", file=sys.stderr)
+    except CommandError as error:
+        print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
 
@@ -48,7 +48,7 @@ def main() -> int:
 def build(wanted: tuple[Image, ...]) -> dict[Image, Path]:
     """Build what has changed; give the archive of each image, whose name holds its key."""
     builder: Builder = Docker() if kind.docker_answers() else Buildah()
-    folder = places.cache() / "images"
+    folder = paths.cache() / "images"
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
         archives = {
@@ -68,16 +68,16 @@ def load(archives: dict[Image, Path]) -> None:
     """Load images into the cluster, but for those that it has already.
 
     Raises:
-        Refusal: there is no cluster, or it is somebody else's.
+        CommandError: there is no cluster, or it is somebody else's.
     """
-    chosen = choice.from_json(places.CHOSEN.read_text()) if places.CHOSEN.exists() else None
+    chosen = choice.from_json(paths.CHOSEN.read_text()) if paths.CHOSEN.exists() else None
     if chosen is None:
-        raise Refusal("No cluster is up; run `python3 -m dev.cluster up` first.")
-    if chosen.kind is Kind.GIVEN:
-        raise Refusal(_how_to_push(archives))
-    import_image = kind.import_image if chosen.kind is Kind.KIND else node.import_image
+        raise CommandError("No cluster is up; run `python3 -m dev.cluster up` first.")
+    if chosen.kind is Provider.GIVEN:
+        raise CommandError(_how_to_push(archives))
+    import_image = kind.import_image if chosen.kind is Provider.KIND else node.import_image
     for image, archive in archives.items():
-        marker = places.STATE / "images" / image.name
+        marker = paths.STATE / "images" / image.name
         if marker.exists() and marker.read_text() == archive.name:
             continue
         with step(f"Load {image.reference}"):
@@ -96,8 +96,8 @@ def _build(builder: Builder, image: Image, archive: Path) -> None:
 
 def _forget_outdated(newest: Path, image: Image) -> None:
     """Bound the cache; a few stay, because somebody may be loading one just now."""
-    found = newest.parent.glob(f"{image.name}-*.tar")
-    for outdated in sorted(found, key=lambda each: each.stat().st_mtime)[:-_KEPT]:
+    archives = newest.parent.glob(f"{image.name}-*.tar")
+    for outdated in sorted(archives, key=lambda each: each.stat().st_mtime)[:-_KEPT]:
         outdated.unlink()
 
 

@@ -10,11 +10,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from dev.cluster import machine, packages, places
-from dev.cluster.steps import run, run_long, step, succeeds
+from dev.cluster import packages, paths, requirements
+from dev.cluster.commands import run, run_long, step, succeeds
 
 if TYPE_CHECKING:
-    from dev.cluster.steps import Words
+    from dev.cluster.commands import Argv
     from dev.images.images import Image
 
 #: Kept by the machine, and so trusted by builds on it; mounted, never copied into an image.
@@ -68,7 +68,7 @@ class Buildah:
     def __init__(self) -> None:
         digest = hashlib.sha256(repr(self.recipe).encode()).hexdigest()[:16]
         self.base = f"localhost/deputy-base:{digest}"
-        self._archive = places.cache() / "images" / f"base-{digest}.tar"
+        self._archive = paths.cache() / "images" / f"base-{digest}.tar"
 
     def prepare(self) -> None:
         """Make the base image where the cache has none."""
@@ -94,7 +94,7 @@ class Buildah:
             )
         )
         # Compressing costs more than writing: these archives travel to this machine only.
-        push: Words = self._buildah("push", "--quiet", *self._policy(), "--disable-compression")
+        push: Argv = self._buildah("push", "--quiet", *self._policy(), "--disable-compression")
         run_long([*push, image.reference, f"oci-archive:{archive}:{image.reference}"])
 
     def _bootstrap(self) -> None:
@@ -105,10 +105,10 @@ class Buildah:
             run_long([packages.path_of("mmdebstrap"), *options, suite, half])
         half.rename(self._archive)
 
-    def _buildah(self, *words: str | Path) -> Words:
-        storage = places.cache() / "buildah"
+    def _buildah(self, *words: str | Path) -> Argv:
+        storage = paths.cache() / "buildah"
         overlay = ("overlay", "--storage-opt", "overlay.skip_mount_home=true")
-        driver = overlay if machine.can_overlay(storage) else ("vfs",)
+        driver = overlay if requirements.can_overlay(storage) else ("vfs",)
         where = ("--root", storage, "--runroot", "/run/deputy-buildah")
         return [packages.path_of("buildah"), *where, "--storage-driver", *driver, *words]
 

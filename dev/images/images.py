@@ -6,13 +6,13 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dev.cluster import places
+from dev.cluster import paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-HERE = places.PROJECT / "dev" / "images"
+HERE = paths.PROJECT / "dev" / "images"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,14 @@ _LOCKED = ("Dockerfile", ".dockerignore", "pyproject.toml", "requirements.lock")
 ALL = (
     Image(
         "operator",
-        places.PROJECT,
+        paths.PROJECT,
         (*_LOCKED, "dev/images/locked.py", "operator/deputy"),
         "PYTHON_IMAGE",
         "operator",
     ),
     Image(
         "sidecar",
-        places.PROJECT,
+        paths.PROJECT,
         (
             *(*_LOCKED, "dev/images/locked.py", "sidecar/deputy_sidecar"),
             *("operator/deputy/__init__.py", "operator/deputy/wire.py"),
@@ -53,7 +53,7 @@ ALL = (
     ),
     Image(
         "simulator",
-        places.PROJECT,
+        paths.PROJECT,
         (*_LOCKED, "dev/images/locked.py", "simulator/deputy_simulator"),
         "PYTHON_IMAGE",
         "simulator",
@@ -87,5 +87,5 @@ def key(image: Image, base: str) -> str:
 def _files(image: Image) -> Iterator[Path]:
     for source in image.sources:
         path = image.context / source
-        found = sorted(path.rglob("*")) if path.is_dir() else [path]
-        yield from (each for each in found if each.is_file() and "__pycache__" not in each.parts)
+        files = sorted(path.rglob("*")) if path.is_dir() else [path]
+        yield from (each for each in files if each.is_file() and "__pycache__" not in each.parts)

@@ -51,7 +51,7 @@ def _locked(block: list[str]) -> Locked:
     return Locked(
         normalize(block[0].split("==")[0].split("[")[0]),
         tuple(line for line in block if not line.strip().startswith("#")),
-        frozenset(normalize(found.group()) for found in names if found),
+        frozenset(normalize(name.group()) for name in names if name),
     )
 
 
@@ -59,17 +59,17 @@ def needed(packages: list[Locked], roots: frozenset[str]) -> list[Locked]:
     """Give the packages that these roots need, directly or through others."""
     chosen = set(roots)
     while True:
-        found = {each.name for each in packages if each.wanted_by & chosen} - chosen
-        if not found:
+        added = {each.name for each in packages if each.wanted_by & chosen} - chosen
+        if not added:
             return [each for each in packages if each.name in chosen]
-        chosen |= found
+        chosen |= added
 
 
 def main() -> int:
     """Print the part of the lock file for the extra that the command line names."""
     extras = tomllib.loads(Path("pyproject.toml").read_text())["project"]["optional-dependencies"]
     asked = extras[sys.argv[1]]
-    roots = frozenset(normalize(found.group()) for each in asked if (found := _NAME.match(each)))
+    roots = frozenset(normalize(name.group()) for each in asked if (name := _NAME.match(each)))
     packages = needed(parse(Path("requirements.lock").read_text()), roots)
     if missing := roots - {each.name for each in packages}:
         print(f"requirements.lock lacks {sorted(missing)}; lock anew", file=sys.stderr)

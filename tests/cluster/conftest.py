@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from deputy.kube.client import Kube
-from dev.demo.stage import Tools
+from dev.demo.fixtures import Tools
 from tests.cluster import installation
 from tests.cluster.blueprints import blueprint, scripted_config_map
 from tests.cluster.forge import Forge

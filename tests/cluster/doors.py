@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from dev.demo import stage
-from dev.demo.stage import Tools
+from dev.demo import fixtures
+from dev.demo.fixtures import Tools
 from tests.conftest import program
 
 #: A cluster's network learns of a pod's readiness a little later than the API server.
@@ -26,7 +26,7 @@ def opened(tools: Tools, namespace: str, *services: str) -> Iterator[list[str]]:
 
     A forwarded port leads to one pod; it ends with that pod.
     """
-    own = [stage.address_of(tools, namespace, service) for service in services]
+    own = [fixtures.address_of(tools, namespace, service) for service in services]
     with contextlib.ExitStack() as doors:
         if _is_reached(own[0]):
             found = own

@@ -8,9 +8,9 @@ import os
 import pathlib
 from collections.abc import Iterator
 
-from dev.cluster import places
-from dev.demo import stage
-from dev.demo.stage import Tools
+from dev.cluster import paths
+from dev.demo import fixtures
+from dev.demo.fixtures import Tools
 from tests.cluster import doors
 
 #: Whoever works beside somebody else on one cluster names a namespace of his own.
@@ -67,11 +67,11 @@ def remove(tools: Tools, namespace: str = NAMESPACE) -> None:
 
 
 def _install(tools: Tools, namespace: str) -> None:
-    stage.install_crds(tools)
-    stage.make_namespace(tools, namespace)
-    stage.start_simulators(tools, namespace)
-    stage.install_deputy(tools, namespace, *_SETTINGS)
-    stage.wait_for_simulators(tools, namespace)
+    fixtures.install_crds(tools)
+    fixtures.make_namespace(tools, namespace)
+    fixtures.start_simulators(tools, namespace)
+    fixtures.install_deputy(tools, namespace, *_SETTINGS)
+    fixtures.wait_for_simulators(tools, namespace)
 
 
 def _found(tools: Tools, namespace: str) -> str:
@@ -84,10 +84,10 @@ def _found(tools: Tools, namespace: str) -> str:
 
 def _made_of() -> str:
     """Return a hash of the loaded images, the chart and the manifests; empty if unknown."""
-    loaded = [places.STATE / "images" / name for name in _IMAGES]
+    loaded = [paths.STATE / "images" / name for name in _IMAGES]
     if not all(path.exists() for path in loaded):
         return ""
-    folders = (stage.CHART, stage.CRDS, stage.MANIFESTS, pathlib.Path(stage.__file__))
+    folders = (fixtures.CHART, fixtures.CRDS, fixtures.MANIFESTS, pathlib.Path(fixtures.__file__))
     digest = hashlib.sha256(repr(_SETTINGS).encode())
     for path in [*loaded, *(file for folder in folders for file in _files(folder))]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())

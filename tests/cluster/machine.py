@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dev.cluster import local, places, processes
+from dev.cluster import local, paths, processes
 from dev.cluster.processes import Record
 
 API_SERVER = "kube-apiserver"
@@ -19,7 +19,7 @@ API_SERVER = "kube-apiserver"
 def api_server(kubeconfig: pathlib.Path) -> Record:
     """Return the API server's process; the test fails where it is not ours to end."""
     record = processes.read(local.RECORDS).get(API_SERVER)
-    ours = kubeconfig == places.KUBECONFIG and os.geteuid() == 0
+    ours = kubeconfig == paths.KUBECONFIG and os.geteuid() == 0
     if not ours or record is None or not processes.is_alive(record):
         pytest.fail(
             "the API server is not a process of this machine, or not ours; this test takes it "
@@ -47,4 +47,4 @@ def gone(record: Record) -> Iterator[None]:
         yield
     finally:
         command = [sys.executable, "-m", "dev.cluster", "up"]
-        subprocess.run(command, cwd=places.PROJECT, capture_output=True, check=True)
+        subprocess.run(command, cwd=paths.PROJECT, capture_output=True, check=True)

@@ -4,7 +4,7 @@ import secrets
 
 import pytest
 
-from dev.demo.stage import secret
+from dev.demo.fixtures import secret
 from tests.cluster.blueprints import blueprint, scripted
 from tests.cluster.conftest import Place
 from tests.cluster.linear import Session

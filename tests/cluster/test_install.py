@@ -10,7 +10,7 @@ import pytest
 from deputy.core.acknowledgements import FIRST
 from deputy.kube import resources
 from deputy.kube.client import Kube
-from dev.demo import stage
+from dev.demo import fixtures
 from tests.cluster.blueprints import blueprint, scripted, shell
 from tests.cluster.conftest import Place
 from tests.cluster.installation import Installation
@@ -31,7 +31,7 @@ def bare(deputy: Installation) -> Iterator[str]:
     """A namespace with Deputy installed in it, and no Secret."""
     namespace = f"{deputy.namespace}-{secrets.token_hex(2)}"
     tools = deputy.tools
-    stage.make_namespace(tools, namespace)
+    fixtures.make_namespace(tools, namespace)
     values = (
         "image.repository=localhost/deputy-operator",
         "image.tag=dev",
@@ -42,7 +42,7 @@ def bare(deputy: Installation) -> Iterator[str]:
         f"linear.apiUrl=http://linear.{deputy.namespace}.svc:8080",
     )
     words = [word for value in values for word in ("--set", value)]
-    tools.helm("install", "deputy", str(stage.CHART), "-n", namespace, *words)
+    tools.helm("install", "deputy", str(fixtures.CHART), "-n", namespace, *words)
     yield namespace
     tools.helm("uninstall", "deputy", "-n", namespace)
     tools.kubectl("delete", "namespace", namespace, "--wait=false")
@@ -101,7 +101,7 @@ def _upgrade(deputy: Installation) -> None:
     """Upgrade the chart with other annotations on the pods, so that all of them are replaced."""
     values = [f"{part}.podAnnotations.upgrade=at-{secrets.token_hex(4)}" for part in PROCESSES]
     deputy.tools.helm(
-        *("upgrade", "deputy", str(stage.CHART), "-n", deputy.namespace, "--reuse-values"),
+        *("upgrade", "deputy", str(fixtures.CHART), "-n", deputy.namespace, "--reuse-values"),
         *("--wait", "--timeout", "120s", *(f"--set={value}" for value in values)),
     )
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from dev.demo.stage import CLIENT_SECRET, FORGE_TOKEN, WEBHOOK_SECRET
+from dev.demo.fixtures import CLIENT_SECRET, FORGE_TOKEN, WEBHOOK_SECRET
 from tests.cluster.blueprints import SHELL, brought
 from tests.cluster.conftest import Place
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from deputy.kube.errors import Invalid
-from dev.demo.stage import WEBHOOK_SECRET
+from dev.demo.fixtures import WEBHOOK_SECRET
 from tests.cluster import doors
 from tests.cluster.blueprints import SHELL, blueprint, scripted, shell
 from tests.cluster.conftest import Place

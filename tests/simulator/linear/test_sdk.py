@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dev.cluster import packages
-from dev.cluster.refusal import Refusal
+from dev.cluster.errors import CommandError
 from dev.testtools import SDK, npm_packages
 from tests.simulator.linear.conftest import TOKEN
 
@@ -25,7 +25,7 @@ def sdk() -> pathlib.Path:
     """A folder in which scripts find the client."""
     try:
         return npm_packages(SDK)
-    except Refusal as refusal:
+    except CommandError as refusal:
         pytest.fail(f"{refusal} (On Debian: apt-get install nodejs npm.)", pytrace=False)
 
 

@@ -1,12 +1,12 @@
-"""What the local cluster needs of the machine: root's rights and the kernel's features."""
+"""What the local cluster requires of the machine: root's rights and the kernel's features."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from dev.cluster.leftovers import CGROUPS
-from dev.cluster.refusal import Refusal
+from dev.cluster.cleanup import CGROUPS
+from dev.cluster.errors import CommandError
 
 #: Bits of the capability masks in /proc/PID/status.
 _CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_SYS_CHROOT": 18, "CAP_SYS_ADMIN": 21}
@@ -17,20 +17,20 @@ def check() -> None:
     """Check that this machine can hold a cluster.
 
     Raises:
-        Refusal: it cannot; with what is missing and the way out.
+        CommandError: it cannot; with what is missing and the way out.
     """
     if os.geteuid() != 0:
-        raise Refusal(
+        raise CommandError(
             "The local cluster makes namespaces, mounts and cgroups and so needs root; run this "
             "as root, or start Docker, or name a cluster's kubeconfig in DEPUTY_CLUSTER."
         )
     if lacking := lacking_capabilities(Path("/proc/self/status").read_text()):
-        raise Refusal(
+        raise CommandError(
             f"Root lacks {', '.join(lacking)} here, as in an unprivileged container; "
             "use a privileged one, a virtual machine, or Docker."
         )
     if missing := [name for name in _CONTROLLERS if not _has_controller(name)]:
-        raise Refusal(
+        raise CommandError(
             f"There is no cgroup controller {', '.join(missing)} in {CGROUPS}; mount the cgroup "
             "file system there, or start Docker to have kind used."
         )

@@ -8,16 +8,16 @@ from typing import Any, TypeAlias
 
 from deputy.kube.client import Kube
 from deputy.kube.errors import Expired, Unavailable
-from dev.cluster.refusal import Refusal
+from dev.cluster.errors import CommandError
 
-There: TypeAlias = dict[str, dict[str, Any]]
+Objects: TypeAlias = dict[str, dict[str, Any]]
 
 
-class Following:
+class Informer:
     """The objects of a folder, as a watch shows them, and when they were first seen."""
 
     def __init__(self, kube: Kube, folder: str, **selectors: str) -> None:
-        self.there: There = {}
+        self.objects: Objects = {}
         self.first_seen: dict[str, float] = {}
         """The wall clock's time when an object of this name first came."""
         self._kube = kube
@@ -26,7 +26,7 @@ class Following:
         self._changed = asyncio.Condition()
 
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator["Following"]:
+    async def running(self) -> AsyncIterator["Informer"]:
         """Follow until the context ends; what is there already is known inside of it."""
         version = await self._list()
         task = asyncio.get_running_loop().create_task(self._run(version))
@@ -36,17 +36,17 @@ class Following:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def until(self, good: Callable[[There], bool], within: float) -> There:
-        """Return the objects, by name, once they are `good` together; raise `Refusal` if never."""
+    async def until(self, good: Callable[[Objects], bool], within: float) -> Objects:
+        """Return the objects once they are `good` together; raise `CommandError` if never."""
         try:
             async with asyncio.timeout(within), self._changed:
-                await self._changed.wait_for(lambda: good(self.there))
+                await self._changed.wait_for(lambda: good(self.objects))
         except TimeoutError:
-            raise Refusal(
+            raise CommandError(
                 f"{self._folder} is not as expected after {within:.0f} s; "
-                f"there are {len(self.there)} objects: {_shown(self.there)}"
+                f"there are {len(self.objects)} objects: {_shown(self.objects)}"
             ) from None
-        return self.there
+        return self.objects
 
     async def _run(self, version: str) -> None:
         while True:
@@ -61,11 +61,11 @@ class Following:
                 continue
 
     async def _list(self) -> str:
-        found = await self._kube.get(self._folder, **self._selectors)
+        listed = await self._kube.get(self._folder, **self._selectors)
         async with self._changed:
-            self.there = {one["metadata"]["name"]: one for one in found["items"]}
+            self.objects = {one["metadata"]["name"]: one for one in listed["items"]}
             self._changed.notify_all()
-        version: str = found["metadata"]["resourceVersion"]
+        version: str = listed["metadata"]["resourceVersion"]
         return version
 
     async def _take(self, event: dict[str, Any]) -> None:
@@ -75,20 +75,20 @@ class Following:
         self.first_seen.setdefault(name, time.time())
         async with self._changed:
             if event["type"] == "DELETED":
-                self.there.pop(name, None)
+                self.objects.pop(name, None)
             else:
-                self.there[name] = event["object"]
+                self.objects[name] = event["object"]
             self._changed.notify_all()
 
 
 async def until(
-    kube: Kube, folder: str, good: Callable[[There], bool], within: float, **selectors: str
-) -> There:
+    kube: Kube, folder: str, good: Callable[[Objects], bool], within: float, **selectors: str
+) -> Objects:
     """Return the objects of a folder, by name, once they are `good` together."""
-    async with Following(kube, folder, **selectors).running() as following:
-        return await following.until(good, within)
+    async with Informer(kube, folder, **selectors).running() as informer:
+        return await informer.until(good, within)
 
 
-def _shown(there: There) -> str:
-    shown = [f"{name}: {str(one.get('status'))[:300]}" for name, one in list(there.items())[:3]]
+def _shown(objects: Objects) -> str:
+    shown = [f"{name}: {str(one.get('status'))[:300]}" for name, one in list(objects.items())[:3]]
     return "; ".join(shown) or "nothing"

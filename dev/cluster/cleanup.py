@@ -13,9 +13,9 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dev.cluster import network, packages, places, processes
+from dev.cluster import network, packages, paths, processes
+from dev.cluster.commands import run
 from dev.cluster.configuration import CGROUP
-from dev.cluster.steps import run
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -46,7 +46,7 @@ _SHARED = tuple(
     )
 )
 
-_TUNED = places.RUNTIME / "tunables.json"
+_TUNED = paths.RUNTIME / "tunables.json"
 
 #: Every program of a cluster, and the shim that containerd starts for each pod.
 PROGRAMS = frozenset(
@@ -59,12 +59,12 @@ PROGRAMS = frozenset(
 
 def pod_processes() -> list[int]:
     """Find the processes of pods: those in the cluster's cgroup."""
-    found: set[int] = set()
+    pids: set[int] = set()
     for folder in _cgroups():
         for listed in folder.rglob("cgroup.procs"):
             with contextlib.suppress(OSError):
-                found.update(int(line) for line in listed.read_text().split())
-    return sorted(found - {0})
+                pids.update(int(line) for line in listed.read_text().split())
+    return sorted(pids - {0})
 
 
 def strays(names: Collection[str]) -> list[int]:
@@ -88,7 +88,7 @@ def mounts(listing: str, folders: Iterable[Path]) -> list[str]:
 
 def unmount() -> None:
     """Unmount all that is mounted below the cluster's folders."""
-    folders = (places.STATE, places.RUNTIME)
+    folders = (paths.STATE, paths.RUNTIME)
     for point in mounts(Path("/proc/self/mounts").read_text(), folders):
         run([packages.path_of("umount"), "--lazy", point])
 
@@ -123,12 +123,12 @@ def restore_tunables() -> None:
 def remove_folders() -> None:
     """Remove the cluster's folders and the links and caches that point into them."""
     for link in Path("/var/log/containers").glob("*.log"):
-        if link.is_symlink() and places.STATE in link.readlink().parents:
+        if link.is_symlink() and paths.STATE in link.readlink().parents:
             link.unlink()
     for cached in Path("/var/lib/cni/results").glob("*"):
-        if str(places.RUNTIME) in cached.read_text():
+        if str(paths.RUNTIME) in cached.read_text():
             cached.unlink()
-    for folder in (places.STATE, places.RUNTIME):
+    for folder in (paths.STATE, paths.RUNTIME):
         shutil.rmtree(folder, ignore_errors=True)
     for folder in _SHARED:
         with contextlib.suppress(OSError):
@@ -146,7 +146,7 @@ def _is_stray(pid: int, names: Collection[str], namespace: int | None) -> bool:
         if program not in names:
             return False
         # A shim names our socket, also when the namespace has lost its handle.
-        named = str(places.RUNTIME).encode() in (process / "cmdline").read_bytes()
+        named = str(paths.RUNTIME).encode() in (process / "cmdline").read_bytes()
         return named or (process / "ns" / "net").stat().st_ino == namespace
     except OSError:
         return False

@@ -6,13 +6,13 @@ import base64
 import gzip
 from typing import TYPE_CHECKING, Any
 
-from dev.cluster.refusal import Refusal
+from dev.cluster.errors import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from dev.demo.fixtures import Tools
     from dev.demo.screen import Screen
-    from dev.demo.stage import Tools
 
 _ROWS = 15
 
@@ -20,7 +20,7 @@ _ROWS = 15
 def show(tools: Tools, namespace: str, run: Mapping[str, Any] | None, screen: Screen) -> None:
     """Print what is known: the run, the pods, and the end of the log that matters."""
     screen.say()
-    for title, text in _found(tools, namespace, run):
+    for title, text in _sections(tools, namespace, run):
         screen.say(f"--- {title}", "yellow")
         screen.say(text.rstrip() or "(nothing)")
 
@@ -29,12 +29,12 @@ def waiting(tools: Tools, namespace: str) -> str:
     """Return which pods are not ready and why, in one line; empty where all are."""
     try:
         pods = tools.get("pods", "-n", namespace)["items"]
-    except Refusal:
+    except CommandError:
         return ""
     return ", ".join(f"{pod['metadata']['name']} ({_state(pod)})" for pod in pods if _state(pod))
 
 
-def _found(
+def _sections(
     tools: Tools, namespace: str, run: Mapping[str, Any] | None
 ) -> Iterator[tuple[str, str]]:
     pods = _quietly(tools, "get", "agentruns,blueprints,pods", "-n", namespace)
@@ -58,10 +58,10 @@ def _logs(tools: Tools, namespace: str, *things: str) -> Iterator[tuple[str, str
 def _kept(tools: Tools, namespace: str, name: str) -> Iterator[tuple[str, str]]:
     """Yield the end of each log that was kept of a pod that is gone."""
     try:
-        found = tools.get("configmap", "-n", namespace, name).get("binaryData", {})
-    except Refusal:
+        logs = tools.get("configmap", "-n", namespace, name).get("binaryData", {})
+    except CommandError:
         return
-    for key, packed in found.items():
+    for key, packed in logs.items():
         text = gzip.decompress(base64.b64decode(packed)).decode(errors="replace")
         yield f"{key} of ConfigMap {name}", "\n".join(text.splitlines()[-_ROWS:])
 
@@ -69,8 +69,8 @@ def _kept(tools: Tools, namespace: str, name: str) -> Iterator[tuple[str, str]]:
 def _quietly(tools: Tools, *words: str) -> str:
     try:
         return tools.kubectl(*words)
-    except Refusal as refusal:
-        return str(refusal)
+    except CommandError as error:
+        return str(error)
 
 
 def _state(pod: Mapping[str, Any]) -> str:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from dev.demo.stage import Tools
+from dev.demo.fixtures import Tools
 
 pytestmark = pytest.mark.cluster
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 NAMESPACE = "deputy-test-demo"
 ADDRESS = re.compile(r"the pull request +(http://\S+/acme/demo/pull/\d+)")
 
@@ -52,5 +52,5 @@ def test_the_demo_ends_well_twice_and_leaves_nothing_when_it_is_removed(kubeconf
     assert "    +    return full - full * discount_percent // 100" in told
     assert ADDRESS.findall(told) != ADDRESS.findall(second.stdout)
     assert removed.returncode == 0
-    found = Tools(kubeconfig).kubectl("get", "namespace", NAMESPACE, "--ignore-not-found")
-    assert found == ""
+    namespaces = Tools(kubeconfig).kubectl("get", "namespace", NAMESPACE, "--ignore-not-found")
+    assert namespaces == ""

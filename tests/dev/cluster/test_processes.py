@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dev.cluster import processes
+from dev.cluster.errors import CommandError
 from dev.cluster.processes import Program
-from dev.cluster.refusal import Refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,9 +58,9 @@ def test_a_process_that_has_the_number_of_ours_but_started_later_is_left_alone(
     tmp_path: Path,
 ) -> None:
     with subprocess.Popen(["sleep", "60"]) as stranger:
-        found = processes.identity(stranger.pid)
-        assert found is not None
-        started, boot = found
+        identity = processes.identity(stranger.pid)
+        assert identity is not None
+        started, boot = identity
         stale = processes.Record("sleep", stranger.pid, started - 1, boot, "")
 
         processes.end([stale], records=tmp_path)
@@ -70,10 +70,10 @@ def test_a_process_that_has_the_number_of_ours_but_started_later_is_left_alone(
 
 
 def test_a_process_of_an_earlier_boot_is_not_ours() -> None:
-    found = processes.identity(os.getpid())
-    assert found is not None
+    identity = processes.identity(os.getpid())
+    assert identity is not None
 
-    assert not processes.is_alive(processes.Record("x", os.getpid(), found[0], "other boot", ""))
+    assert not processes.is_alive(processes.Record("x", os.getpid(), identity[0], "other boot", ""))
 
 
 def test_a_process_that_nobody_has_waited_for_counts_as_gone() -> None:
@@ -112,5 +112,5 @@ def test_a_torn_record_counts_as_absent(tmp_path: Path) -> None:
 
 
 def test_a_program_that_does_not_exist_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match="nothing does not start"):
+    with pytest.raises(CommandError, match="nothing does not start"):
         start(Program("nothing", ("/nowhere/nothing",)), tmp_path)

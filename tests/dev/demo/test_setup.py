@@ -7,15 +7,15 @@ import yaml
 
 from deputy.api.blueprint import Blueprint
 from deputy_simulator.forge.seed import FILES
-from dev.demo import reach, scene, stage, trouble
-from dev.demo.reach import Simulators
-from dev.demo.stage import Tools
+from dev.demo import diagnostics, fixtures, setup, simulators
+from dev.demo.fixtures import Tools
+from dev.demo.simulators import Simulators
 
 SITES = {"linear": "http://localhost:18081", "forge": "http://localhost:18082"}
 
 
 def test_the_blueprint_is_one() -> None:
-    made = scene.blueprint()
+    made = setup.blueprint()
 
     read = Blueprint.model_validate({**made, "metadata": {"name": "demo", "namespace": "here"}})
 
@@ -25,16 +25,16 @@ def test_the_blueprint_is_one() -> None:
 
 
 def test_the_mistake_is_in_the_repository_that_the_forge_begins_with() -> None:
-    assert scene._MISTAKE in FILES[scene._FILE]
+    assert setup._MISTAKE in FILES[setup._FILE]
 
 
 def test_services_are_the_ones_of_the_manifests() -> None:
-    made = yaml.safe_load_all((stage.MANIFESTS / "simulators.yaml").read_text())
+    made = yaml.safe_load_all((fixtures.MANIFESTS / "simulators.yaml").read_text())
     services = {one["metadata"]["name"]: one for one in made if one["kind"] == "Service"}
 
-    assert set(services) == set(stage.SIMULATORS)
-    assert {name: reach.service(name) for name in reach.FORWARDED} == {
-        name: services[name] for name in reach.FORWARDED
+    assert set(services) == set(fixtures.SIMULATORS)
+    assert {name: simulators.service(name) for name in simulators.FORWARDED} == {
+        name: services[name] for name in simulators.FORWARDED
     }
 
 
@@ -68,4 +68,4 @@ def test_a_cluster_on_this_machine_needs_no_forwarding() -> None:
     ],
 )
 def test_a_pod_that_is_waited_for_says_why(status: dict[str, object], said: str) -> None:
-    assert trouble._state({"status": status}) == said
+    assert diagnostics._state({"status": status}) == said

@@ -1,4 +1,4 @@
-"""Tell what is new in an issue and its session. Pure: the simulator's views in, lines out."""
+"""Compare an issue and its session with what was seen before. Pure: views in, lines out."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Seen:
     state: str = ""
 
 
-def news(
+def changes(
     seen: Seen, issue: Mapping[str, Any], session: Mapping[str, Any]
 ) -> tuple[Seen, list[Line]]:
     """Return what is new since `seen`, and what is seen now."""

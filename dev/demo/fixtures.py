@@ -1,6 +1,6 @@
-"""Set a stage: a namespace with the simulators, the chart and what both need.
+"""Fixtures: a namespace with the simulators, the chart and what both need.
 
-The demo and every test on the cluster stand on it, so both see what a user sees.
+The demo, the benchmark and every test on the cluster use them, so all see what a user sees.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from dev.cluster import places
-from dev.cluster.refusal import Refusal
+from dev.cluster import paths
+from dev.cluster.errors import CommandError
 
 MANIFESTS = Path(__file__).resolve().parent / "manifests"
-CHART = places.PROJECT / "charts" / "deputy"
-CRDS = places.PROJECT / "crds"
+CHART = paths.PROJECT / "charts" / "deputy"
+CRDS = paths.PROJECT / "crds"
 
 #: Made up, known to everybody, worth nothing: they open simulators.
 WEBHOOK_SECRET = "simulated-webhook-secret"  # noqa: S105  see above
@@ -31,9 +31,9 @@ SIMULATORS = ("linear", "forge", "model")
 def kubeconfig() -> Path:
     """Return the kubeconfig of the cluster of `make cluster`; never the ambient one."""
     named = os.environ.get("DEPUTY_CLUSTER", "")
-    path = Path(named) if named else places.KUBECONFIG
+    path = Path(named) if named else paths.KUBECONFIG
     if not path.exists():
-        raise Refusal(f"{path} does not exist; run `make cluster` first.")
+        raise CommandError(f"{path} does not exist; run `make cluster` first.")
     return path
 
 
@@ -44,11 +44,11 @@ class Tools:
     kubeconfig: Path
 
     def kubectl(self, *words: str, given: str = "") -> str:
-        """Run kubectl and return what it prints; raise `Refusal` with its last words."""
+        """Run kubectl and return what it prints; raise `CommandError` with its last words."""
         return self._run("kubectl", *words, given=given)
 
     def helm(self, *words: str) -> str:
-        """Run helm and return what it prints; raise `Refusal` with its last words."""
+        """Run helm and return what it prints; raise `CommandError` with its last words."""
         return self._run("helm", *words)
 
     def get(self, *words: str) -> Any:
@@ -61,7 +61,7 @@ class Tools:
         self.kubectl("apply", "-n", namespace, "-f", "-", given=text)
 
     def _run(self, program: str, *words: str, given: str = "") -> str:
-        path = f"{places.PROGRAMS}{os.pathsep}{os.environ.get('PATH', '')}"
+        path = f"{paths.PROGRAMS}{os.pathsep}{os.environ.get('PATH', '')}"
         done = subprocess.run(
             [program, *words],
             env={**os.environ, "PATH": path, "KUBECONFIG": str(self.kubeconfig)},
@@ -72,7 +72,7 @@ class Tools:
         )
         if done.returncode:
             said = (done.stderr or done.stdout).strip()[-1500:]
-            raise Refusal(f"{program} {' '.join(words[:4])} failed: {said}")
+            raise CommandError(f"{program} {' '.join(words[:4])} failed: {said}")
         return done.stdout
 
 
@@ -160,5 +160,5 @@ def install_deputy(tools: Tools, namespace: str, *settings: str) -> None:
 
 def address_of(tools: Tools, namespace: str, service: str) -> str:
     """Return where a Service is reached from this machine."""
-    found = tools.get("service", "-n", namespace, service)
-    return f"http://{found['spec']['clusterIP']}:{found['spec']['ports'][0]['port']}"
+    spec = tools.get("service", "-n", namespace, service)["spec"]
+    return f"http://{spec['clusterIP']}:{spec['ports'][0]['port']}"

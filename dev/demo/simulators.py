@@ -13,21 +13,21 @@ import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
-from dev.cluster import choice, places
-from dev.cluster.choice import Kind
-from dev.cluster.refusal import Refusal
-from dev.demo import stage
+from dev.cluster import choice, paths
+from dev.cluster.choice import Provider
+from dev.cluster.errors import CommandError
+from dev.demo import fixtures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dev.demo.stage import Tools
+    from dev.demo.fixtures import Tools
 
 #: Where `kubectl port-forward` puts the pages of a cluster that cannot be reached from here.
 FORWARDED = {"linear": 18081, "forge": 18082}
 
 _PORT = 8080
-_PATIENCE_SECONDS = 45
+_TIMEOUT_SECONDS = 45
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,11 +42,11 @@ class Simulators:
     """Whether `sites` can be opened from here as they are."""
 
     def get(self, name: str, path: str) -> Any:
-        """Return what a simulator answers, as JSON; raise `Refusal`."""
+        """Return what a simulator answers, as JSON; raise `CommandError`."""
         return json.loads(self.text(name, path))
 
     def post(self, name: str, path: str, told: Mapping[str, Any]) -> Any:
-        """Tell a simulator something and return its answer; raise `Refusal`."""
+        """Tell a simulator something and return its answer; raise `CommandError`."""
         body = json.dumps(told)
         if not self.direct:
             raw = self._raw(name, path)
@@ -54,7 +54,7 @@ class Simulators:
         return json.loads(_ask(self.sites[name] + path, body.encode()))
 
     def text(self, name: str, path: str) -> str:
-        """Return what a simulator answers; raise `Refusal`."""
+        """Return what a simulator answers; raise `CommandError`."""
         if not self.direct:
             return self.tools.kubectl("get", "--raw", self._raw(name, path))
         return _ask(self.sites[name] + path)
@@ -80,42 +80,42 @@ def service(name: str) -> dict[str, Any]:
     }
 
 
-def simulators(tools: Tools, namespace: str) -> Simulators:
+def connect(tools: Tools, namespace: str) -> Simulators:
     """Return how the simulators are reached; their Services must be there, they need not be."""
     direct = _is_on_this_machine()
     sites = {
-        name: stage.address_of(tools, namespace, name) if direct else f"http://localhost:{port}"
+        name: fixtures.address_of(tools, namespace, name) if direct else f"http://localhost:{port}"
         for name, port in FORWARDED.items()
     }
     return Simulators(tools, namespace, sites, direct)
 
 
-def checked(known: Simulators) -> Simulators:
-    """Return `known`, or the way through the API server where the direct one does not work."""
-    if not known.direct:
-        return known
-    host, _, port = known.sites["linear"].removeprefix("http://").rpartition(":")
+def checked(connected: Simulators) -> Simulators:
+    """Return `connected`, or the way through the API server where the direct one does not work."""
+    if not connected.direct:
+        return connected
+    host, _, port = connected.sites["linear"].removeprefix("http://").rpartition(":")
     try:
         with socket.create_connection((host, int(port)), timeout=5):
-            return known
+            return connected
     except OSError:
-        return dataclasses.replace(known, direct=False)
+        return dataclasses.replace(connected, direct=False)
 
 
 def _is_on_this_machine() -> bool:
-    if not places.CHOSEN.exists():
+    if not paths.CHOSEN.exists():
         return False
-    chosen = choice.from_json(places.CHOSEN.read_text())
-    return chosen is not None and chosen.kind is Kind.LOCAL
+    chosen = choice.from_json(paths.CHOSEN.read_text())
+    return chosen is not None and chosen.kind is Provider.LOCAL
 
 
 def _ask(url: str, body: bytes | None = None) -> str:
     request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})
     try:
-        with urllib.request.urlopen(request, timeout=_PATIENCE_SECONDS) as answer:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:
             return str(answer.read().decode())
     except urllib.error.HTTPError as error:
         said = error.read().decode(errors="replace")[:300]
-        raise Refusal(f"{url} answered {error.code}: {said}") from error
+        raise CommandError(f"{url} answered {error.code}: {said}") from error
     except OSError as error:
-        raise Refusal(f"{url} does not answer: {error}.") from error
+        raise CommandError(f"{url} does not answer: {error}.") from error

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from dev.cluster.refusal import Refusal
+from dev.cluster.errors import CommandError
 
 #: A person who sees nothing for longer than this thinks that it hangs.
 PROGRESS_SECONDS = 8.0
 
-Words = Sequence[str | Path]
+Argv = Sequence[str | Path]
 
 
 def say(text: str) -> None:
@@ -33,11 +33,11 @@ def step(what: str) -> Iterator[None]:
     say(f"    done in {time.monotonic() - began:.1f} s")
 
 
-def run(argv: Words, *, text_in: str | None = None, cwd: Path | None = None) -> str:
+def run(argv: Argv, *, text_in: str | None = None, cwd: Path | None = None) -> str:
     """Run a quick program and give what it printed.
 
     Raises:
-        Refusal: it is not installed, or it failed; with its last words.
+        CommandError: it is not installed, or it failed; with its last words.
     """
     try:
         done = subprocess.run(
@@ -49,13 +49,13 @@ def run(argv: Words, *, text_in: str | None = None, cwd: Path | None = None) -> 
             check=False,
         )
     except FileNotFoundError as error:
-        raise Refusal(f"{argv[0]} is not installed; install it and run this again.") from error
+        raise CommandError(f"{argv[0]} is not installed; install it and run this again.") from error
     if done.returncode:
-        raise Refusal(_last_words(argv, done.returncode, done.stderr or done.stdout))
+        raise CommandError(_last_words(argv, done.returncode, done.stderr or done.stdout))
     return done.stdout
 
 
-def succeeds(argv: Words) -> bool:
+def succeeds(argv: Argv) -> bool:
     """Tell whether a quick program is there and ends with status 0 within five seconds."""
     try:
         done = subprocess.run(
@@ -67,12 +67,12 @@ def succeeds(argv: Words) -> bool:
 
 
 def run_long(
-    argv: Words, *, cwd: Path | None = None, environment: Mapping[str, str] | None = None
+    argv: Argv, *, cwd: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> None:
     """Run a slow program, showing its newest line every few seconds.
 
     Raises:
-        Refusal: it is not installed, or it failed; with its last words.
+        CommandError: it is not installed, or it failed; with its last words.
     """
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
         try:
@@ -85,7 +85,9 @@ def run_long(
                 stderr=subprocess.STDOUT,
             )
         except FileNotFoundError as error:
-            raise Refusal(f"{argv[0]} is not installed; install it and run this again.") from error
+            raise CommandError(
+                f"{argv[0]} is not installed; install it and run this again."
+            ) from error
         try:
             status = _watch(child, output)
         except BaseException:
@@ -93,7 +95,7 @@ def run_long(
             child.wait()
             raise
         if status:
-            raise Refusal(_last_words(argv, status, _tail(output, 2000)))
+            raise CommandError(_last_words(argv, status, _tail(output, 2000)))
 
 
 def _watch(child: subprocess.Popen[bytes], output: IO[str]) -> int:
@@ -112,7 +114,7 @@ def _tail(output: IO[str], length: int) -> str:
     return os.pread(output.fileno(), length, start).decode("utf-8", errors="replace")
 
 
-def _last_words(argv: Words, status: int, said: str) -> str:
+def _last_words(argv: Argv, status: int, said: str) -> str:
     lines = [line for line in said.strip().splitlines() if line.strip()][-12:]
     command = " ".join(str(word) for word in argv[:4])
     return "\n    ".join([f"`{command} …` ended with status {status}:", *lines])

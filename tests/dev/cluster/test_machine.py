@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dev.cluster import leftovers, machine, network, packages
+from dev.cluster import cleanup, network, packages, requirements
 from dev.cluster.network import Route
 
 
@@ -24,31 +24,31 @@ def test_the_routes_of_clusters_on_this_machine_clash_with_nothing() -> None:
 
 
 def test_missing_packages_can_be_installed_by_root_on_debian() -> None:
-    assert packages.refused(["ip"], ["iproute2"], root=True, debian=True) is None
+    assert packages.not_installable(["ip"], ["iproute2"], root=True, debian=True) is None
 
 
 def test_others_than_root_are_told_the_command() -> None:
-    assert packages.refused(["ip"], ["iproute2"], root=False, debian=True) == (
+    assert packages.not_installable(["ip"], ["iproute2"], root=False, debian=True) == (
         "Not installed: ip; run `sudo apt-get install -y -q --no-install-recommends iproute2`."
     )
 
 
 def test_other_systems_are_told_what_is_missing_and_that_docker_does_too() -> None:
-    refusal = packages.refused(["ip"], ["iproute2"], root=True, debian=False)
+    reason = packages.not_installable(["ip"], ["iproute2"], root=True, debian=False)
 
-    assert refusal is not None
-    assert refusal.startswith("Not installed: ip; install them with your system's package manager")
-    assert "Docker" in refusal
+    assert reason is not None
+    assert reason.startswith("Not installed: ip; install them with your system's package manager")
+    assert "Docker" in reason
 
 
 def test_the_capabilities_of_an_unprivileged_container_are_found_lacking() -> None:
     status = "CapPrm:\t00000000a80425fb\nCapEff:\t00000000a80425fb\n"
 
-    assert machine.lacking_capabilities(status) == ["CAP_NET_ADMIN", "CAP_SYS_ADMIN"]
+    assert requirements.lacking_capabilities(status) == ["CAP_NET_ADMIN", "CAP_SYS_ADMIN"]
 
 
 def test_root_without_sys_resource_lacks_nothing() -> None:
-    assert machine.lacking_capabilities("CapEff:\t000001fffeffffff\n") == []
+    assert requirements.lacking_capabilities("CapEff:\t000001fffeffffff\n") == []
 
 
 def test_the_clusters_mounts_are_listed_from_the_inside_out_and_no_others() -> None:
@@ -60,7 +60,7 @@ tmpfs /state-of-others tmpfs rw 0 0
 tmpfs /run/it/with\\040space tmpfs rw 0 0
 """
 
-    assert leftovers.mounts(listing, [Path("/state"), Path("/run/it")]) == [
+    assert cleanup.mounts(listing, [Path("/state"), Path("/run/it")]) == [
         "/state/pod/volume/deeper",
         "/run/it/with space",
         "/state/pod/volume",

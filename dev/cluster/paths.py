@@ -1,4 +1,4 @@
-"""Where things lie.
+"""Paths.
 
 Binaries and images are in the user's cache folder, shared by every checkout. What belongs to
 one cluster is in `.cluster/` of the checkout. Sockets and records of processes are under
@@ -20,7 +20,7 @@ KUBECONFIG = STATE / "kubeconfig"
 PROGRAMS = STATE / "bin"
 CHOSEN = STATE / "cluster.json"
 
-#: The number of our place on this machine; None where all are taken.
+#: The number of our slot on this machine; None where all are taken.
 SLOT = slot.choose(slot.owners(), STATE)
 RUNTIME = slot.runtime(SLOT or 0)
 OWNER = slot.owner_file(SLOT or 0)

@@ -6,12 +6,12 @@ import json
 import shlex
 from typing import TYPE_CHECKING
 
-from dev.cluster import places
+from dev.cluster import paths
 
 if TYPE_CHECKING:
     from dev.demo.follow import End
-    from dev.demo.reach import Simulators
     from dev.demo.screen import Screen
+    from dev.demo.simulators import Simulators
 
 _SLOW = "[[script: slow]]"
 
@@ -26,8 +26,8 @@ def show(simulators: Simulators, end: End, repository: str, screen: Screen) -> N
 def _pull_request(simulators: Simulators, end: End, repository: str, screen: Screen) -> None:
     number = end.pull_request["number"]
     page = f"/{repository}/pull/{number}"
-    known = simulators.get("forge", f"/control/repos/{repository}")
-    pull = next(one for one in known["pulls"] if one["number"] == number)
+    repository_state = simulators.get("forge", f"/control/repos/{repository}")
+    pull = next(one for one in repository_state["pulls"] if one["number"] == number)
     screen.say()
     screen.say(f"Pull request #{number}: {pull['title']}", "bold")
     screen.say(
@@ -40,7 +40,7 @@ def _pull_request(simulators: Simulators, end: End, repository: str, screen: Scr
 def _where(simulators: Simulators, end: End, screen: Screen) -> None:
     screen.say()
     screen.say("Look at it", "bold")
-    screen.say(f"    export KUBECONFIG={simulators.tools.kubeconfig} PATH={places.PROGRAMS}:$PATH")
+    screen.say(f"    export KUBECONFIG={simulators.tools.kubeconfig} PATH={paths.PROGRAMS}:$PATH")
     for command in simulators.forwarding():
         screen.say(f"    {command}   # in a terminal of its own, and first of all")
     screen.say(f"    the session in Linear   {page_of(simulators, end)}")

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dev.cluster.choice import Choice, Kind, choose, from_json, to_json
-from dev.cluster.refusal import Refusal
+from dev.cluster.choice import Choice, Provider, choose, from_json, to_json
+from dev.cluster.errors import CommandError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def test_kind_is_used_where_a_docker_daemon_answers() -> None:
-    assert choose({}, docker_answers=True) == Choice(Kind.KIND)
+    assert choose({}, docker_answers=True) == Choice(Provider.KIND)
 
 
 def test_the_local_cluster_is_used_where_none_answers() -> None:
-    assert choose({}, docker_answers=False) == Choice(Kind.LOCAL)
+    assert choose({}, docker_answers=False) == Choice(Provider.LOCAL)
 
 
 def test_a_kubeconfig_named_in_deputy_cluster_comes_before_docker(tmp_path: Path) -> None:
@@ -27,24 +27,26 @@ def test_a_kubeconfig_named_in_deputy_cluster_comes_before_docker(tmp_path: Path
 
     chosen = choose({"DEPUTY_CLUSTER": str(kubeconfig)}, docker_answers=True)
 
-    assert chosen == Choice(Kind.GIVEN, kubeconfig)
+    assert chosen == Choice(Provider.GIVEN, kubeconfig)
 
 
 def test_the_ambient_kubeconfig_is_never_used(tmp_path: Path) -> None:
     production = tmp_path / "config"
     production.touch()
 
-    assert choose({"KUBECONFIG": str(production)}, docker_answers=False) == Choice(Kind.LOCAL)
+    assert choose({"KUBECONFIG": str(production)}, docker_answers=False) == Choice(Provider.LOCAL)
 
 
 def test_a_kubeconfig_that_does_not_exist_is_refused_by_name() -> None:
-    with pytest.raises(Refusal, match=r"DEPUTY_CLUSTER names /nowhere/config, which is not a file"):
+    with pytest.raises(
+        CommandError, match=r"DEPUTY_CLUSTER names /nowhere/config, which is not a file"
+    ):
         choose({"DEPUTY_CLUSTER": "/nowhere/config"}, docker_answers=True)
 
 
 @pytest.mark.parametrize(
     "chosen",
-    [Choice(Kind.LOCAL), Choice(Kind.KIND)],
+    [Choice(Provider.LOCAL), Choice(Provider.KIND)],
     ids=lambda chosen: chosen.kind.value,
 )
 def test_a_choice_written_down_is_read_back(chosen: Choice) -> None:
@@ -52,7 +54,7 @@ def test_a_choice_written_down_is_read_back(chosen: Choice) -> None:
 
 
 def test_a_given_choice_keeps_its_kubeconfig(tmp_path: Path) -> None:
-    chosen = Choice(Kind.GIVEN, tmp_path)
+    chosen = Choice(Provider.GIVEN, tmp_path)
 
     assert from_json(to_json(chosen)) == chosen
 

@@ -1,17 +1,17 @@
-"""Facts about the machine and the cluster, without which no figure means anything."""
+"""What is known of the machine and the cluster, without which no figure means anything."""
 
 import datetime as dt
 import os
 import platform
 from pathlib import Path
 
-from dev.cluster import places
-from dev.cluster.refusal import Refusal
-from dev.cluster.steps import run
-from dev.demo.stage import Tools
+from dev.cluster import paths
+from dev.cluster.commands import run
+from dev.cluster.errors import CommandError
+from dev.demo.fixtures import Tools
 
 
-def facts(tools: Tools) -> dict[str, str]:
+def system_info(tools: Tools) -> dict[str, str]:
     """Return where and when this is measured, and of what."""
     (node, *others) = tools.get("nodes")["items"]
     info = node["status"]["nodeInfo"]
@@ -38,10 +38,10 @@ def _cpu() -> str:
 
 
 def _commit() -> str:
-    git = ("git", "-C", places.PROJECT)
+    git = ("git", "-C", paths.PROJECT)
     try:
         commit = run([*git, "rev-parse", "--short", "HEAD"]).strip()
         changed = run([*git, "status", "--porcelain", "--untracked-files=no"]).strip()
-    except Refusal:
+    except CommandError:
         return "unknown"
     return f"{commit} with changes" if changed else commit

@@ -1,4 +1,4 @@
-"""Where it is measured: a namespace with the simulators and Deputy, made and removed here."""
+"""The environment of a measurement: a namespace with the simulators and Deputy."""
 
 import asyncio
 import contextlib
@@ -14,13 +14,13 @@ import httpx
 from deputy.kube import resources
 from deputy.kube.client import Kube
 from deputy.kube.kubeconfig import from_kubeconfig
-from dev.bench.accounts import FlowSchemas
+from dev.bench.flow_schemas import FlowSchemas
+from dev.bench.informer import until
 from dev.bench.linear import Linear, Sender
-from dev.bench.watching import until
-from dev.cluster.refusal import Refusal
-from dev.cluster.steps import step
-from dev.demo import stage
-from dev.demo.stage import Tools
+from dev.cluster.commands import step
+from dev.cluster.errors import CommandError
+from dev.demo import fixtures
+from dev.demo.fixtures import Tools
 
 NAMESPACE = "deputy-bench"
 SHELL = "localhost/deputy-agent-shell:dev"
@@ -42,14 +42,14 @@ _LEASE = "deputy-operator"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Place:
+class Environment:
     """What every measurement needs."""
 
     tools: Tools
     kube: Kube
     linear: Linear
     sender: Sender
-    accounts: FlowSchemas
+    flow_schemas: FlowSchemas
     namespace: str = NAMESPACE
 
     async def blueprint(self, name: str, **spec: Any) -> str:
@@ -64,7 +64,9 @@ class Place:
         }
         folder = resources.blueprints(self.namespace)
         await self.kube.create(folder, body)
-        await until(self.kube, folder, lambda there: _is_ready(there[name]), _READY_SECONDS)
+        await until(
+            self.kube, folder, lambda blueprints: _is_ready(blueprints[name]), _READY_SECONDS
+        )
         return team
 
     async def scale(self, component: str, replicas: int) -> None:
@@ -74,7 +76,7 @@ class Place:
         await until(
             self.kube,
             resources.pods(self.namespace),
-            lambda there: len(there) == sum(map(is_ready, there.values())) == replicas,
+            lambda pods: len(pods) == sum(map(is_ready, pods.values())) == replicas,
             _READY_SECONDS,
             labelSelector=selector(component),
         )
@@ -84,9 +86,10 @@ class Place:
     async def pods_of(self, component: str) -> list[dict[str, Any]]:
         """Return the pods of the operator or the webhook."""
         folder = resources.pods(self.namespace)
-        found = await self.kube.get(folder, labelSelector=selector(component))
-        items: list[dict[str, Any]] = found["items"]
-        return items
+        pods: list[dict[str, Any]] = (
+            await self.kube.get(folder, labelSelector=selector(component))
+        )["items"]
+        return pods
 
     async def leader(self) -> str:
         """Return the name of the operator's pod that leads."""
@@ -96,18 +99,18 @@ class Place:
         names = {pod["metadata"]["name"] for pod in await self.pods_of("operator")}
         folder = resources.leases(self.namespace)
         await until(
-            self.kube, folder, lambda there: _holder(there[_LEASE]) in names, _READY_SECONDS
+            self.kube, folder, lambda leases: _holder(leases[_LEASE]) in names, _READY_SECONDS
         )
 
     async def clear(self) -> None:
         """Delete every run, and return once they and their pods are gone."""
         folder = resources.agentruns(self.namespace)
         await self.kube.delete(folder)
-        await until(self.kube, folder, lambda there: not there, _READY_SECONDS)
+        await until(self.kube, folder, lambda runs: not runs, _READY_SECONDS)
         await until(
             self.kube,
             resources.pods(self.namespace),
-            lambda there: not there,
+            lambda pods: not pods,
             _READY_SECONDS,
             labelSelector=selector("workspace"),
         )
@@ -130,12 +133,12 @@ def _holder(lease: dict[str, Any]) -> str:
     return holder
 
 
-def program(script: str) -> dict[str, Any]:
+def exec_agent(script: str) -> dict[str, Any]:
     """Return an agent that is a shell script."""
     return {"agent": {"image": SHELL, "command": ["sh", "-c", script], "protocol": "Exec"}}
 
 
-def talker() -> dict[str, Any]:
+def acp_agent() -> dict[str, Any]:
     """Return an agent that speaks ACP and asks one question after the other."""
     mount = {"name": "bench", "mountPath": "/bench", "readOnly": True}
     volume = {"name": "bench", "configMap": {"name": AGENT}}
@@ -153,18 +156,18 @@ def talker() -> dict[str, Any]:
 
 
 @contextlib.asynccontextmanager
-async def place() -> AsyncIterator[Place]:
+async def environment() -> AsyncIterator[Environment]:
     """Install everything, and remove it in the end."""
-    tools = Tools(stage.kubeconfig())
+    tools = Tools(fixtures.kubeconfig())
     connection = from_kubeconfig(tools.kubeconfig)
     async with contextlib.AsyncExitStack() as stack:
         kube = await stack.enter_async_context(Kube(connection))
-        accounts = FlowSchemas(kube, NAMESPACE)
-        stack.push_async_callback(accounts.remove)
+        flow_schemas = FlowSchemas(kube, NAMESPACE)
+        stack.push_async_callback(flow_schemas.remove)
         stack.enter_context(_installed(tools))
-        await accounts.make()
+        await flow_schemas.make()
         linear, webhook = (
-            stage.address_of(tools, NAMESPACE, name) for name in ("linear", "deputy-webhook")
+            fixtures.address_of(tools, NAMESPACE, name) for name in ("linear", "deputy-webhook")
         )
         control = httpx.AsyncClient(base_url=linear, timeout=90, trust_env=False)
         people = Linear(await stack.enter_async_context(control))
@@ -174,9 +177,9 @@ async def place() -> AsyncIterator[Place]:
         # A connection each: that is how deliveries spread over the replicas behind one address.
         connector = aiohttp.TCPConnector(limit=0, force_close=True)
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
-        sender = Sender(http, f"{webhook}/webhooks/linear", stage.WEBHOOK_SECRET)
+        sender = Sender(http, f"{webhook}/webhooks/linear", fixtures.WEBHOOK_SECRET)
         await people.hold_webhooks()
-        yield Place(tools, kube, people, sender, accounts)
+        yield Environment(tools, kube, people, sender, flow_schemas)
 
 
 @contextlib.contextmanager
@@ -192,7 +195,7 @@ def _installed(tools: Tools) -> Iterator[None]:
 
 
 async def _answers(url: str) -> None:
-    """Return once an address answers; raise `Refusal` if it never does."""
+    """Return once an address answers; raise `CommandError` if it never does."""
     deadline = time.monotonic() + _READY_SECONDS
     async with httpx.AsyncClient(trust_env=False) as http:
         while time.monotonic() < deadline:
@@ -200,16 +203,16 @@ async def _answers(url: str) -> None:
                 if (await http.get(url)).is_success:
                     return
             await asyncio.sleep(_PAUSE)
-    raise Refusal(f"{url} does not answer after {_READY_SECONDS:.0f} s; see the pods' logs.")
+    raise CommandError(f"{url} does not answer after {_READY_SECONDS:.0f} s; see the pods' logs.")
 
 
 def _install(tools: Tools) -> None:
-    stage.install_crds(tools)
-    stage.make_namespace(tools, NAMESPACE)
-    stage.start_simulators(tools, NAMESPACE)
+    fixtures.install_crds(tools)
+    fixtures.make_namespace(tools, NAMESPACE)
+    fixtures.start_simulators(tools, NAMESPACE)
     tools.apply(NAMESPACE, _agent())
-    stage.install_deputy(tools, NAMESPACE, *_SETTINGS)
-    stage.wait_for_simulators(tools, NAMESPACE)
+    fixtures.install_deputy(tools, NAMESPACE, *_SETTINGS)
+    fixtures.wait_for_simulators(tools, NAMESPACE)
 
 
 def _remove(tools: Tools) -> None:

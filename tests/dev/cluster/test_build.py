@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from dev.cluster import build, places
+from dev.cluster import build, paths
 
 GO_MOD = (
     b"module x\n\ngo 1.26.0\n\nrequire example.org/tool/v2 v2.3.4\n\nrequire (\n\ta v1.0.0\n)\n"
@@ -49,7 +49,7 @@ def test_whatever_changes_the_binaries_changes_the_key() -> None:
 
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
 def test_every_tool_is_pinned_by_a_checked_in_module(tool: build.Tool) -> None:
-    module = places.TOOLS / tool.name
+    module = paths.TOOLS / tool.name
 
     required = "require " in (module / "go.mod").read_text()
 

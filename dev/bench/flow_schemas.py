@@ -13,7 +13,7 @@ from typing import Any
 from deputy.api.meta import API_VERSION
 from deputy.kube.client import Kube
 from deputy.kube.errors import NotFound
-from dev.bench.watching import until
+from dev.bench.informer import until
 
 _FOLDER = "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas"
 _WRITES = ["create", "update", "patch", "delete", "deletecollection"]
@@ -53,10 +53,10 @@ class FlowSchemas:
     async def make(self) -> None:
         """Make them, and return once the API server goes by them."""
         await self.remove()
-        for place, (kind, (group, resources)) in enumerate(KINDS.items()):
-            await self._kube.create(_FOLDER, self._schema(kind, group, resources, place))
+        for number, (kind, (group, resources)) in enumerate(KINDS.items()):
+            await self._kube.create(_FOLDER, self._schema(kind, group, resources, number))
         names = {f"deputy-bench-{kind}" for kind in KINDS}
-        await until(self._kube, _FOLDER, lambda there: names <= set(there), 30)
+        await until(self._kube, _FOLDER, lambda schemas: names <= set(schemas), 30)
 
     async def remove(self) -> None:
         """Delete them where they are there."""
@@ -69,7 +69,7 @@ class FlowSchemas:
         text = await self._kube.text("/metrics")
         return Counts(ours_in(text), all_in(text))
 
-    def _schema(self, kind: str, group: str, resources: list[str], place: int) -> dict[str, Any]:
+    def _schema(self, kind: str, group: str, resources: list[str], number: int) -> dict[str, Any]:
         subjects = [
             {
                 "kind": "ServiceAccount",
@@ -90,7 +90,7 @@ class FlowSchemas:
             "metadata": {"name": f"deputy-bench-{kind}"},
             "spec": {
                 "priorityLevelConfiguration": {"name": "workload-low"},
-                "matchingPrecedence": _PRECEDENCE + place,
+                "matchingPrecedence": _PRECEDENCE + number,
                 "distinguisherMethod": {"type": "ByUser"},
                 "rules": [{"subjects": subjects, "resourceRules": [rule]}],
             },
@@ -117,10 +117,10 @@ class Counts:
 
 def ours_in(text: str) -> dict[str, float]:
     """Return what each of our FlowSchemas let through."""
-    found = dict.fromkeys(KINDS, 0.0)
+    counts = dict.fromkeys(KINDS, 0.0)
     for kind, count in _DISPATCHED.findall(text):
-        found[kind] = found.get(kind, 0.0) + float(count)
-    return found
+        counts[kind] = counts.get(kind, 0.0) + float(count)
+    return counts
 
 
 def all_in(text: str) -> float:
@@ -129,6 +129,6 @@ def all_in(text: str) -> float:
 
 
 def _is_write(labels: str) -> bool:
-    found = dict(_LABEL.findall(labels))
-    is_change = found.get("verb") in ("POST", "PUT", "PATCH", "DELETE", "APPLY")
-    return is_change and not found.get("dry_run") and found.get("resource") in _TOUCHED
+    request = dict(_LABEL.findall(labels))
+    is_change = request.get("verb") in ("POST", "PUT", "PATCH", "DELETE", "APPLY")
+    return is_change and not request.get("dry_run") and request.get("resource") in _TOUCHED

@@ -114,9 +114,9 @@ def test_an_archive_of_the_same_files_has_the_same_bytes(tmp_path: Path) -> None
 
 
 def member(packed: tarfile.TarFile, name: str) -> io.BufferedReader:
-    found = packed.extractfile(name)
-    assert isinstance(found, io.BufferedReader)
-    return found
+    file = packed.extractfile(name)
+    assert isinstance(file, io.BufferedReader)
+    return file
 
 
 def blob(descriptor: dict[str, str]) -> str:

@@ -7,16 +7,16 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from dev.cluster import places
-from dev.cluster.refusal import Refusal
-from dev.cluster.steps import PROGRESS_SECONDS, say, step
-from dev.demo import reach, stage, trouble
+from dev.cluster import paths
+from dev.cluster.commands import PROGRESS_SECONDS, say, step
+from dev.cluster.errors import CommandError
+from dev.demo import diagnostics, fixtures, simulators
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dev.demo.reach import Simulators
-    from dev.demo.stage import Tools
+    from dev.demo.fixtures import Tools
+    from dev.demo.simulators import Simulators
 
 BLUEPRINT = "demo"
 REPOSITORY = "acme/demo"
@@ -31,29 +31,29 @@ _BLUEPRINT_SECONDS = 60.0
 
 
 def prepare(tools: Tools, namespace: str) -> Simulators:
-    """Set everything up, or bring up to date what is there; raise `Refusal`."""
+    """Set everything up, or bring up to date what is there; raise `CommandError`."""
     with step(f"Start a simulated Linear, forge and language model in namespace {namespace}"):
-        stage.install_crds(tools)
-        stage.make_namespace(tools, namespace)
-        tools.apply(namespace, *(reach.service(name) for name in reach.FORWARDED))
-        known = reach.simulators(tools, namespace)
-        tools.apply(namespace, stage.sites(known.sites["linear"], known.sites["forge"]))
-        stage.start_simulators(tools, namespace)
+        fixtures.install_crds(tools)
+        fixtures.make_namespace(tools, namespace)
+        tools.apply(namespace, *(simulators.service(name) for name in simulators.FORWARDED))
+        connected = simulators.connect(tools, namespace)
+        tools.apply(namespace, fixtures.sites(connected.sites["linear"], connected.sites["forge"]))
+        fixtures.start_simulators(tools, namespace)
         _renew(tools, namespace)
     with step("Install Deputy with its Helm chart"), _progress(tools, namespace):
-        stage.install_deputy(tools, namespace, *_settings())
-        stage.wait_for_simulators(tools, namespace)
+        fixtures.install_deputy(tools, namespace, *_settings())
+        fixtures.wait_for_simulators(tools, namespace)
     with step(f"Apply Blueprint {BLUEPRINT}: issues of team ENG, Gemini CLI, {REPOSITORY}"):
         tools.apply(namespace, blueprint())
         _wait_for_blueprint(tools, namespace)
-    known = reach.checked(known)
-    _bring_the_mistake_back(known)
-    return known
+    connected = simulators.checked(connected)
+    _bring_the_mistake_back(connected)
+    return connected
 
 
 def remove(tools: Tools, namespace: str) -> None:
     """Remove all of it; what is not there is fine."""
-    with contextlib.suppress(Refusal):  # the CustomResourceDefinitions may not be there
+    with contextlib.suppress(CommandError):  # the CustomResourceDefinitions may not be there
         tools.kubectl("delete", "agentruns", "--all", "-n", namespace, "--timeout=60s")
     tools.helm("uninstall", "deputy", "-n", namespace, "--ignore-not-found", "--wait")
     tools.kubectl("delete", "namespace", namespace, "--ignore-not-found", "--timeout=180s")
@@ -91,13 +91,13 @@ def blueprint() -> dict[str, Any]:
 
 def _settings() -> tuple[str, ...]:
     """Return the chart's values: workspaces reach the simulators, which are in the cluster."""
-    simulators = "networkPolicy.workspaces.extraEgress[0].to[0].podSelector.matchExpressions[0]"
+    egress = "networkPolicy.workspaces.extraEgress[0].to[0].podSelector.matchExpressions[0]"
     image = _loaded("operator")
     annotation = _IMAGE.replace(".", "\\.")
     return (
-        f"{simulators}.key=app",
-        f"{simulators}.operator=In",
-        f"{simulators}.values={{forge,model}}",
+        f"{egress}.key=app",
+        f"{egress}.operator=In",
+        f"{egress}.values={{forge,model}}",
         # The image's name stays the same when its content changes; pods have to be made anew.
         *(f"{part}.podAnnotations.{annotation}={image}" for part in ("operator", "webhook")),
     )
@@ -109,27 +109,27 @@ def _renew(tools: Tools, namespace: str) -> None:
     seen = tools.get("namespace", namespace)["metadata"].get("annotations", {}).get(_IMAGE, image)
     if seen != image:
         say("    the image has changed since the last time; the simulators begin anew")
-        deployments = [f"deployment/{name}" for name in stage.SIMULATORS]
+        deployments = [f"deployment/{name}" for name in fixtures.SIMULATORS]
         tools.kubectl("rollout", "restart", "-n", namespace, *deployments)
     tools.kubectl("annotate", "namespace", namespace, f"{_IMAGE}={image}", "--overwrite")
 
 
 def _loaded(name: str) -> str:
     """Return what tells one version of a loaded image from the next."""
-    marker = places.STATE / "images" / name
+    marker = paths.STATE / "images" / name
     return marker.read_text().removesuffix(".tar") if marker.exists() else "unknown"
 
 
 def _wait_for_blueprint(tools: Tools, namespace: str) -> None:
-    """Return once the Blueprint is ready; raise `Refusal` with its own words where it will not."""
+    """Return once the Blueprint is ready; raise `CommandError` with its message if it never is."""
     deadline = time.monotonic() + _BLUEPRINT_SECONDS
     said = "the operator has not looked at it"
     while time.monotonic() < deadline:
-        found = tools.get("blueprint", "-n", namespace, BLUEPRINT)
+        shown = tools.get("blueprint", "-n", namespace, BLUEPRINT)
         current = (
-            found.get("status", {}).get("observedGeneration") == found["metadata"]["generation"]
+            shown.get("status", {}).get("observedGeneration") == shown["metadata"]["generation"]
         )
-        conditions = found.get("status", {}).get("conditions", [])
+        conditions = shown.get("status", {}).get("conditions", [])
         ready = next((one for one in conditions if one["type"] == "Ready"), None)
         if current and ready is not None:
             if ready["status"] == "True":
@@ -138,12 +138,12 @@ def _wait_for_blueprint(tools: Tools, namespace: str) -> None:
             if ready["status"] == "False":
                 break
         time.sleep(0.5)
-    raise Refusal(f"Blueprint {BLUEPRINT} is not ready: {said}.")
+    raise CommandError(f"Blueprint {BLUEPRINT} is not ready: {said}.")
 
 
-def _bring_the_mistake_back(simulators: Simulators) -> None:
+def _bring_the_mistake_back(connected: Simulators) -> None:
     """Undo an earlier demo's pull request, if somebody has merged it."""
-    text = simulators.text("forge", f"/control/repos/{REPOSITORY}/file?path={_FILE}")
+    text = connected.text("forge", f"/control/repos/{REPOSITORY}/file?path={_FILE}")
     if _MISTAKE in text:
         return
     say(f"    {REPOSITORY} has the correction already: it is taken back")
@@ -151,7 +151,7 @@ def _bring_the_mistake_back(simulators: Simulators) -> None:
         "message": "Take the correction back for the next demo",
         "files": {_FILE: text.replace(_CORRECTED, "// 10\n")},
     }
-    simulators.post("forge", f"/control/repos/{REPOSITORY}/commits", told)
+    connected.post("forge", f"/control/repos/{REPOSITORY}/commits", told)
 
 
 @contextlib.contextmanager
@@ -161,7 +161,7 @@ def _progress(tools: Tools, namespace: str) -> Iterator[None]:
 
     def tell() -> None:
         while not over.wait(PROGRESS_SECONDS):
-            pods = trouble.waiting(tools, namespace) or "Kubernetes"
+            pods = diagnostics.waiting(tools, namespace) or "Kubernetes"
             say(f"    {time.monotonic() - began:4.0f} s  waiting for {pods}")
 
     teller = threading.Thread(target=tell, daemon=True)

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from dev.bench.accounts import KINDS, Counts, all_in, ours_in
 from dev.bench.figures import Figure, Group, Unit, latencies, percentile
+from dev.bench.flow_schemas import KINDS, Counts, all_in, ours_in
 from dev.bench.report import as_json, as_notes, as_table, missed, shown
 
 METRICS = """\
@@ -35,9 +35,9 @@ def test_nothing_measured_has_no_percentile() -> None:
 
 
 def test_latencies_are_shown_in_milliseconds_beside_the_bare_client_with_their_aims() -> None:
-    found = latencies("answered", [0.25, 0.5], [0.125], aims={99: 400.0})
+    figures = latencies("answered", [0.25, 0.5], [0.125], aims={99: 400.0})
 
-    assert found == [
+    assert figures == [
         Figure("answered, p50", Unit.MILLISECONDS, 250.0, 125.0, None),
         Figure("answered, p99", Unit.MILLISECONDS, 500.0, 125.0, 400.0),
     ]
@@ -90,9 +90,9 @@ def test_the_notes_say_what_the_bare_client_did() -> None:
 
 
 def test_programs_get_everything() -> None:
-    found = as_json({"cores": "2"}, [group(Figure("writes", Unit.COUNT, 9.0, 2.0, 10.0))])
+    report = as_json({"cores": "2"}, [group(Figure("writes", Unit.COUNT, 9.0, 2.0, 10.0))])
 
-    assert json.loads(json.dumps(found)) == {
+    assert json.loads(json.dumps(report)) == {
         "facts": {"cores": "2"},
         "groups": [
             {
