@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import dataclasses
-import datetime as dt
 import gc
 import logging
 import signal
@@ -15,6 +14,7 @@ import tenacity
 from aiohttp import web
 
 from deputy import log
+from deputy.clock import utc_now
 from deputy.health import Health
 from deputy.kube.cache import Cache
 from deputy.kube.client import Connection, Kube
@@ -110,7 +110,7 @@ def assemble(settings: WebhookSettings, kube: Kube, http: httpx.AsyncClient) -> 
         claimer=Claimer(ApiServerRuns(kube, namespaces), IssueLocks()),
         blueprints=BlueprintRouter(kube, cache.blueprints, namespaces),
         acknowledger=acknowledger,
-        now=_now,
+        now=utc_now,
     )
     ending = asyncio.Event()
 
@@ -118,7 +118,7 @@ def assemble(settings: WebhookSettings, kube: Kube, http: httpx.AsyncClient) -> 
         credentials.check(webhook=True)
 
     health = health_of(ending, following.resync, check_credentials)
-    parts = Parts(SingleFlight(intake), credentials, health, _now)
+    parts = Parts(SingleFlight(intake), credentials, health, utc_now)
     return Built(parts, following, acknowledger, check_credentials, ending)
 
 
@@ -198,7 +198,3 @@ async def _remind(check: Callable[[], None], settings: WebhookSettings) -> None:
 
 def _nobody_waits(_: object) -> None:
     """Do nothing: whoever routes asks the store."""
-
-
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)
