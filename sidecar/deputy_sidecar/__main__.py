@@ -33,8 +33,8 @@ def main() -> int:
 
 
 def _prepare(workspace: Workspace) -> int:
-    from deputy_sidecar.gitcommand import GitFailed  # noqa: PLC0415
-    from deputy_sidecar.places import places_in  # noqa: PLC0415
+    from deputy_sidecar.git.command import GitFailed  # noqa: PLC0415
+    from deputy_sidecar.paths import places_in  # noqa: PLC0415
     from deputy_sidecar.prepare import PrepareFailed, prepare  # noqa: PLC0415
 
     # The first process of a container gets no signal that it does not ask for.
@@ -52,9 +52,9 @@ def _prepare(workspace: Workspace) -> int:
 
 
 def _run(workspace: Workspace) -> int:
-    from deputy_sidecar.link import LinkBroken  # noqa: PLC0415
-    from deputy_sidecar.places import places_in  # noqa: PLC0415
-    from deputy_sidecar.run import Sidecar  # noqa: PLC0415
+    from deputy_sidecar.agent.link import LinkBroken  # noqa: PLC0415
+    from deputy_sidecar.paths import places_in  # noqa: PLC0415
+    from deputy_sidecar.sidecar import Sidecar  # noqa: PLC0415
 
     async def serve() -> None:
         await Sidecar(workspace, places_in()).run()

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from deputy.wire import GitToken, Workspace
 from deputy_sidecar import log
-from deputy_sidecar.forge import Trouble, trouble_of
-from deputy_sidecar.gitcommand import Git, GitFailed, allowed_protocols, credential
-from deputy_sidecar.link import make_fifos
-from deputy_sidecar.patience import Patience
-from deputy_sidecar.places import Places
-from deputy_sidecar.relay import Channel, Refused, RelayError, address_of
+from deputy_sidecar.agent.link import make_link
+from deputy_sidecar.backoff import Patience
+from deputy_sidecar.git.command import Git, GitFailed, allowed_protocols, credential
+from deputy_sidecar.git.errors import Trouble, trouble_of
+from deputy_sidecar.paths import Places
+from deputy_sidecar.relay.client import Channel, Refused, RelayError, address_of
 
 #: How long the relay may be away, which is ours and comes back, and how long the forge.
 _RELAY_SECONDS = 300.0
@@ -42,16 +42,6 @@ async def prepare(workspace: Workspace, places: Places) -> None:
     token, reason = await _token(workspace, places)
     await Clone(workspace, places, token, reason).make()
     log.info("cloned", repository=workspace.repository_url, branch=workspace.branch)
-
-
-def make_link(folder: Path) -> None:
-    """Put the shim and the FIFOs into the folder that is shared with the agent."""
-    make_fifos(folder)
-    shim = folder / "shim"
-    new = folder / ".shim.new"
-    new.write_bytes((Path(__file__).parent / "shim.sh").read_bytes())
-    new.chmod(0o755)
-    new.replace(shim)
 
 
 async def _token(workspace: Workspace, places: Places) -> tuple[GitToken | None, str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from deputy.wire import Workspace, to_json
-from deputy_sidecar.prepare import make_link
+from deputy_sidecar.agent.link import make_link
 
 PROJECT = Path(__file__).resolve().parents[2]
 

@@ -28,7 +28,7 @@ from deputy.wire import (
     TurnStarted,
     Workspace,
 )
-from deputy_sidecar.adapters.model import (
+from deputy_sidecar.agent.adapters.model import (
     Adapter,
     Await,
     Exit,
@@ -38,8 +38,10 @@ from deputy_sidecar.adapters.model import (
     Send,
     TurnEnded,
 )
-from deputy_sidecar.emission import clean, one_line
-from deputy_sidecar.frames import LineCutter
+from deputy_sidecar.agent.frames import LineCutter
+from deputy_sidecar.agent.process import AgentProcess
+from deputy_sidecar.agent.termination import LADDER, Rung
+from deputy_sidecar.desired import Job, Timer
 from deputy_sidecar.journal import (
     Elapsed,
     Input,
@@ -50,9 +52,7 @@ from deputy_sidecar.journal import (
     SidecarStarted,
     Terminating,
 )
-from deputy_sidecar.ladder import LADDER, Rung
-from deputy_sidecar.process import AgentProcess
-from deputy_sidecar.wishes import Job, Timer
+from deputy_sidecar.sanitising import clean, one_line
 
 
 class Phase(enum.Enum):

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from deputy.wire import GitToken, Outcome, Workspace
-from deputy_sidecar.adapters.acp import AcpAdapter
-from deputy_sidecar.adapters.model import Output, TurnEnded
-from deputy_sidecar.delivery import Delivery, Work
+from deputy_sidecar.agent.adapters.acp import AcpAdapter
+from deputy_sidecar.agent.adapters.model import Output, TurnEnded
+from deputy_sidecar.agent.profiles import profile_named
+from deputy_sidecar.desired import Job
+from deputy_sidecar.git.repository import Delivery, Work
+from deputy_sidecar.git.save import save
 from deputy_sidecar.journal import Saved
-from deputy_sidecar.profiles import profile_named
-from deputy_sidecar.saving import save
-from deputy_sidecar.wishes import Job
 
 WORKSPACE = Workspace("linear-a-1", "u", 1, "ACP", "", "", "", "https://example.com/a/b.git")
 

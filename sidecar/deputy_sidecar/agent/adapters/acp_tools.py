@@ -6,8 +6,8 @@ import re
 from typing import Any
 
 from deputy.wire import ToolFinished
-from deputy_sidecar.adapters.model import REPOSITORY
-from deputy_sidecar.emission import MAX_PARAMETER, MAX_RESULT, cut, one_line
+from deputy_sidecar.agent.adapters.model import REPOSITORY
+from deputy_sidecar.sanitising import MAX_PARAMETER, MAX_RESULT, cut, one_line
 
 #: What a tool of a kind did, and what it failed to do.
 _VERBS = {

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any, Protocol
 
-from deputy_sidecar.adapters.model import Question
+from deputy_sidecar.agent.adapters.model import Question
 
 _YES = frozenset({"yes", "y", "ok", "okay", "allow", "approve", "true", "sure"})
 _NO = frozenset({"no", "n", "reject", "deny", "false"})

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from deputy.wire import EventsAnswer, Message, MessageKind, NumberedEvent, Thought
-from deputy_sidecar.mail import Sender, poll
-from deputy_sidecar.outbox import Outbox
-from deputy_sidecar.relay import Channel, Refused, Unreachable
+from deputy_sidecar.relay.client import Channel, Refused, Unreachable
+from deputy_sidecar.relay.outbox import Outbox
+from deputy_sidecar.relay.sync import Sender, poll
 
 EVENTS = [NumberedEvent(number, Thought(f"text {number}")) for number in range(1, 121)]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from deputy_sidecar.link import Link, LinkBroken, make_fifos
-from deputy_sidecar.outbox import Outbox
+from deputy_sidecar.agent.link import Link, LinkBroken, make_fifos
+from deputy_sidecar.relay.outbox import Outbox
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ from typing import Protocol
 
 from deputy.wire import GitToken, Workspace
 from deputy_sidecar import log
-from deputy_sidecar.delivery import Delivery, SecretInWork, Work
-from deputy_sidecar.forge import Trouble, trouble_of
-from deputy_sidecar.gitcommand import GitFailed
+from deputy_sidecar.backoff import Patience
+from deputy_sidecar.desired import Job
+from deputy_sidecar.git.command import GitFailed
+from deputy_sidecar.git.errors import Trouble, trouble_of
+from deputy_sidecar.git.repository import Delivery, SecretInWork, Work
 from deputy_sidecar.journal import Saved
-from deputy_sidecar.patience import Patience
-from deputy_sidecar.relay import Refused, RelayError
-from deputy_sidecar.wishes import Job
+from deputy_sidecar.relay.client import Refused, RelayError
 
 #: How long a forge may be out of reach before a run fails of it.
 _FORGE_SECONDS = 600.0

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 
 from deputy.wire import MAX_BATCH, Message, NumberedEvent
 from deputy_sidecar import log
-from deputy_sidecar.outbox import Outbox
-from deputy_sidecar.patience import Patience
-from deputy_sidecar.relay import Channel, Refused, RelayError
+from deputy_sidecar.backoff import Patience
+from deputy_sidecar.relay.client import Channel, Refused, RelayError
+from deputy_sidecar.relay.outbox import Outbox
 
 #: An inbox poll waits so long; a little less than what proxies and the relay allow.
 _WAIT_SECONDS = 25.0

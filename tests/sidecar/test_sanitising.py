@@ -3,7 +3,7 @@
 import pytest
 
 from deputy.wire import Asked, Event, Finished, Outcome, Thought, ToolFinished
-from deputy_sidecar.emission import clean
+from deputy_sidecar.sanitising import clean
 
 RED, RESET, TITLE = "\x1b[31m", "\x1b[0m", "\x1b]0;owned\x07"
 

@@ -1,9 +1,9 @@
 """Any program: it is started for each prompt, its lines are progress, its exit status decides."""
 
 from deputy.wire import Outcome, Thought
-from deputy_sidecar.adapters.exits import failure_of
-from deputy_sidecar.adapters.model import Await, Exit, Launch, Output, TurnEnded
-from deputy_sidecar.emission import CONTROLS, ESCAPES
+from deputy_sidecar.agent.adapters.exits import failure_of
+from deputy_sidecar.agent.adapters.model import Await, Exit, Launch, Output, TurnEnded
+from deputy_sidecar.sanitising import CONTROLS, ESCAPES
 
 #: Lines that come within so many seconds are told together.
 _BURST_SECONDS = 2.0

@@ -7,10 +7,10 @@ finished tool is told once; reads and searches are told together, before whateve
 from typing import Any
 
 from deputy.wire import MAX_TEXT, PlanChanged, Step, StepStatus, Thought, ToolFinished
-from deputy_sidecar.adapters.acp_tools import QUIET, ToolCall
-from deputy_sidecar.adapters.model import Output
-from deputy_sidecar.emission import MAX_RESULT, cut
-from deputy_sidecar.profiles import Profile
+from deputy_sidecar.agent.adapters.acp_tools import QUIET, ToolCall
+from deputy_sidecar.agent.adapters.model import Output
+from deputy_sidecar.agent.profiles import Profile
+from deputy_sidecar.sanitising import MAX_RESULT, cut
 
 _STATUSES = {
     "pending": StepStatus.PENDING,

@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from deputy_sidecar.adapters.acp import AcpAdapter
-from deputy_sidecar.adapters.model import Launch, Output, Question, Send, TurnEnded
-from deputy_sidecar.profiles import DEFAULT, Profile
+from deputy_sidecar.agent.adapters.acp import AcpAdapter
+from deputy_sidecar.agent.adapters.model import Launch, Output, Question, Send, TurnEnded
+from deputy_sidecar.agent.profiles import DEFAULT, Profile
 
-_DATA = Path(__file__).parent.parent / "data"
+_DATA = Path(__file__).parents[3] / "data"
 FOLDER = _DATA / "transcripts"
 SCHEMA = _DATA / "acp" / "schema.json"
 

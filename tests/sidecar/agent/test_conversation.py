@@ -21,10 +21,12 @@ from deputy.wire import (
     TurnStarted,
     Workspace,
 )
-from deputy_sidecar.adapters.acp import AcpAdapter
-from deputy_sidecar.adapters.exec import ExecAdapter
-from deputy_sidecar.adapters.model import Adapter
-from deputy_sidecar.conversation import Conversation, Phase
+from deputy_sidecar.agent.adapters.acp import AcpAdapter
+from deputy_sidecar.agent.adapters.exec import ExecAdapter
+from deputy_sidecar.agent.adapters.model import Adapter
+from deputy_sidecar.agent.conversation import Conversation, Phase
+from deputy_sidecar.agent.termination import Rung
+from deputy_sidecar.desired import Line
 from deputy_sidecar.journal import (
     Elapsed,
     Entry,
@@ -38,8 +40,6 @@ from deputy_sidecar.journal import (
     decode,
     encode,
 )
-from deputy_sidecar.ladder import Rung
-from deputy_sidecar.wishes import Line
 
 BRANCH = "deputy/eng-1"
 WORKSPACE = Workspace("run", "uid", 1, "ACP", "", "", "", branch=BRANCH)

@@ -3,8 +3,8 @@
 import pytest
 
 from deputy.wire import Outcome, Thought
-from deputy_sidecar.adapters.exec import ExecAdapter, readable
-from deputy_sidecar.adapters.model import Await, Exit, Launch, TurnEnded
+from deputy_sidecar.agent.adapters.exec import ExecAdapter, readable
+from deputy_sidecar.agent.adapters.model import Await, Exit, Launch, TurnEnded
 
 BURST = Await("burst", 2.0)
 NO_BURST = Await("burst", None)

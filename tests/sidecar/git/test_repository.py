@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 import pytest
 
 from deputy.wire import Workspace
-from deputy_sidecar.delivery import Delivery, SecretInWork, Work
-from deputy_sidecar.gitcommand import GitFailed
+from deputy_sidecar.git.command import GitFailed
+from deputy_sidecar.git.repository import Delivery, SecretInWork, Work
 
 BRANCH = "deputy/eng-1"
 MakeDelivery: TypeAlias = Callable[..., Delivery]

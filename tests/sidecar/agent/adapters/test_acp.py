@@ -8,10 +8,18 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from deputy.wire import Outcome, PlanChanged, Step, StepStatus, Thought, ToolFinished
-from deputy_sidecar.adapters.acp import AcpAdapter
-from deputy_sidecar.adapters.model import Await, Exit, Launch, Output, Question, Send, TurnEnded
-from deputy_sidecar.profiles import DEFAULT, profile_named
-from tests.sidecar.transcripts import SCHEMA, Replay, names
+from deputy_sidecar.agent.adapters.acp import AcpAdapter
+from deputy_sidecar.agent.adapters.model import (
+    Await,
+    Exit,
+    Launch,
+    Output,
+    Question,
+    Send,
+    TurnEnded,
+)
+from deputy_sidecar.agent.profiles import DEFAULT, profile_named
+from tests.sidecar.agent.adapters.transcripts import SCHEMA, Replay, names
 
 PLAN_ENTRIES = (
     PlanChanged(

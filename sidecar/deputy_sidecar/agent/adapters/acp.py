@@ -10,17 +10,17 @@ import re
 from typing import Any
 
 from deputy.wire import Outcome
-from deputy_sidecar.adapters.acp_failures import failure_of_call, failure_of_stop
-from deputy_sidecar.adapters.acp_questions import (
+from deputy_sidecar.agent.adapters.acp_failures import failure_of_call, failure_of_stop
+from deputy_sidecar.agent.adapters.acp_questions import (
     Pending,
     form_of,
     options_in,
     permission_of,
     pick,
 )
-from deputy_sidecar.adapters.acp_updates import Narration
-from deputy_sidecar.adapters.exits import failure_of
-from deputy_sidecar.adapters.model import (
+from deputy_sidecar.agent.adapters.acp_updates import Narration
+from deputy_sidecar.agent.adapters.exits import failure_of
+from deputy_sidecar.agent.adapters.model import (
     REPOSITORY,
     Await,
     Exit,
@@ -29,7 +29,7 @@ from deputy_sidecar.adapters.model import (
     Send,
     TurnEnded,
 )
-from deputy_sidecar.profiles import DEFAULT, Profile, profile_named
+from deputy_sidecar.agent.profiles import DEFAULT, Profile, profile_named
 
 _HANDSHAKE = "handshake"
 _HANDSHAKE_SECONDS = 180.0

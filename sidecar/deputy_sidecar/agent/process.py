@@ -1,6 +1,6 @@
 """The agent's process as a conversation wishes it: what to run, to feed and to signal."""
 
-from deputy_sidecar.wishes import Line, Run, Signal
+from deputy_sidecar.desired import Line, Run, Signal
 
 
 class AgentProcess:

@@ -4,8 +4,8 @@ import re
 from typing import Any
 
 from deputy.wire import Outcome
-from deputy_sidecar.adapters.model import TurnEnded
-from deputy_sidecar.emission import cut
+from deputy_sidecar.agent.adapters.model import TurnEnded
+from deputy_sidecar.sanitising import cut
 
 _AUTH_REQUIRED = -32000
 _AUTH = re.compile(r"\b401\b|auth|api.?key|log.?in|credential|permission denied", re.IGNORECASE)

@@ -3,8 +3,8 @@
 import signal
 
 from deputy.wire import Outcome
-from deputy_sidecar.adapters.model import Exit, TurnEnded
-from deputy_sidecar.emission import cut
+from deputy_sidecar.agent.adapters.model import Exit, TurnEnded
+from deputy_sidecar.sanitising import cut
 
 _NOT_EXECUTABLE, _NOT_FOUND, _SIGNALLED = 126, 127, 128
 _MAX_TAIL = 2_000

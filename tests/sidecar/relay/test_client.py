@@ -19,7 +19,7 @@ from deputy.wire import (
     Thought,
     to_json,
 )
-from deputy_sidecar.relay import Channel, Refused, Unreachable, address_of
+from deputy_sidecar.relay.client import Channel, Refused, Unreachable, address_of
 from tests.sidecar.certificates import authority_and_server
 
 Handler: TypeAlias = Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse]]

@@ -12,13 +12,17 @@ from typing import Any
 
 from deputy.wire import Message, Workspace
 from deputy_sidecar import log
-from deputy_sidecar.adapters.acp import AcpAdapter
-from deputy_sidecar.adapters.exec import ExecAdapter
-from deputy_sidecar.adapters.model import Adapter
-from deputy_sidecar.conversation import MAX_OUTPUT, Conversation
-from deputy_sidecar.delivery import Delivery
-from deputy_sidecar.frames import LineCutter
-from deputy_sidecar.gitcommand import GitFailed
+from deputy_sidecar.agent.adapters.acp import AcpAdapter
+from deputy_sidecar.agent.adapters.exec import ExecAdapter
+from deputy_sidecar.agent.adapters.model import Adapter
+from deputy_sidecar.agent.conversation import MAX_OUTPUT, Conversation
+from deputy_sidecar.agent.frames import LineCutter
+from deputy_sidecar.agent.link import Link
+from deputy_sidecar.agent.profiles import profile_named
+from deputy_sidecar.desired import Job
+from deputy_sidecar.git.command import GitFailed
+from deputy_sidecar.git.repository import Delivery
+from deputy_sidecar.git.save import save
 from deputy_sidecar.journal import (
     Elapsed,
     Entry,
@@ -30,14 +34,10 @@ from deputy_sidecar.journal import (
     SidecarStarted,
     Terminating,
 )
-from deputy_sidecar.link import Link
-from deputy_sidecar.mail import Sender, poll
-from deputy_sidecar.outbox import Outbox
-from deputy_sidecar.places import Places
-from deputy_sidecar.profiles import profile_named
-from deputy_sidecar.relay import Channel, address_of
-from deputy_sidecar.saving import save
-from deputy_sidecar.wishes import Job
+from deputy_sidecar.paths import Places
+from deputy_sidecar.relay.client import Channel, address_of
+from deputy_sidecar.relay.outbox import Outbox
+from deputy_sidecar.relay.sync import Sender, poll
 
 #: The kubelet kills us 20 seconds after it has asked us to go.
 _SAVE_SECONDS = 14.0

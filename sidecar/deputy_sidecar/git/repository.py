@@ -11,7 +11,7 @@ import stat
 from pathlib import Path
 
 from deputy.wire import GitToken, Workspace
-from deputy_sidecar.gitcommand import Git, GitFailed, allowed_protocols, credential
+from deputy_sidecar.git.command import Git, GitFailed, allowed_protocols, credential
 
 _HEAD = "refs/deputy/head"
 _BASE = "refs/deputy/base"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from deputy_sidecar.link import make_fifos
+from deputy_sidecar.agent.link import make_fifos
 from tests.sidecar.pod import SHELLS
 
-SHIM = Path(__file__).resolve().parents[2] / "sidecar" / "deputy_sidecar" / "shim.sh"
+SHIM = Path(__file__).resolve().parents[3] / "sidecar/deputy_sidecar/agent/shim.sh"
 DEADLINE = 15.0
 
 

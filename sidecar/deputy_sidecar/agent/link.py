@@ -135,6 +135,16 @@ class Link:
             os.close(descriptor)
 
 
+def make_link(folder: Path) -> None:
+    """Put the shim and the FIFOs into the folder that is shared with the agent."""
+    make_fifos(folder)
+    shim = folder / "shim"
+    new = folder / ".shim.new"
+    new.write_bytes((Path(__file__).parent / "shim.sh").read_bytes())
+    new.chmod(0o755)
+    new.replace(shim)
+
+
 def make_fifos(folder: Path) -> None:
     """Make the FIFOs, for the group that both sides are in; those that are there stay."""
     for name in FIFOS:
