@@ -3,19 +3,19 @@
 import random
 
 
-class Patience:
-    """Pauses that grow, each a little different so that many sidecars do not come at once."""
+class Backoff:
+    """Delays that grow, each a little different so that many sidecars do not come at once."""
 
-    def __init__(self, first: float, most: float) -> None:
+    def __init__(self, first: float, longest: float) -> None:
         self._first = first
-        self._most = most
+        self._longest = longest
         self._next = first
 
-    def pause(self) -> float:
+    def delay(self) -> float:
         """Return the seconds to wait now."""
-        pause, self._next = self._next, min(self._most, self._next * 2)
-        return pause * (0.75 + random.random() / 2)  # noqa: S311  a spread, not a secret
+        delay, self._next = self._next, min(self._longest, self._next * 2)
+        return delay * (0.75 + random.random() / 2)  # noqa: S311  a spread, not a secret
 
     def reset(self) -> None:
-        """Begin with the shortest pause again."""
+        """Begin with the shortest delay again."""
         self._next = self._first

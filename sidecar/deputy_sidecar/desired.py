@@ -1,10 +1,10 @@
-"""What a conversation wishes of the world; each wish has a number and stands until fulfilled."""
+"""What a conversation wants of the world; each piece has a number and stands until it is so."""
 
 import dataclasses
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Run:
+class ProcessRun:
     """A start of the agent's program."""
 
     number: int
@@ -13,7 +13,7 @@ class Run:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Line:
+class InputLine:
     """A line for the stdin of a run; an empty text closes it."""
 
     number: int
@@ -22,7 +22,7 @@ class Line:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Signal:
+class ProcessSignal:
     """A signal for everything in the agent's container, as long as a run goes on."""
 
     number: int
@@ -31,7 +31,7 @@ class Signal:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Job:
+class SaveJob:
     """Work to take out of the workspace and to push, and what to call what is uncommitted."""
 
     number: int

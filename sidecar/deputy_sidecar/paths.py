@@ -1,4 +1,4 @@
-"""Where things lie in a workspace's containers."""
+"""Where the files of a workspace's containers are."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Places:
+class Paths:
     """The folders that the pod's volumes are mounted at."""
 
     root: Path = Path("/workspace")
@@ -25,13 +25,23 @@ class Places:
         """Where the agent works."""
         return self.root / "repo"
 
+    @property
+    def agent_output(self) -> Path:
+        """What the agent wrote to its stdout."""
+        return self.outbox / "frames"
 
-def places_in(environment: Mapping[str, str] = os.environ) -> Places:
-    """Return the places that the environment names; a pod's own are the default."""
-    usual = Places()
-    return Places(
-        root=Path(environment.get("DEPUTY_ROOT", str(usual.root))),
-        link=Path(environment.get("DEPUTY_LINK", str(usual.link))),
-        outbox=Path(environment.get("DEPUTY_OUTBOX", str(usual.outbox))),
-        token_file=Path(environment.get("DEPUTY_TOKEN_FILE", str(usual.token_file))),
+    @property
+    def shim_events(self) -> Path:
+        """What the shim said."""
+        return self.outbox / "happened"
+
+
+def paths_from(environment: Mapping[str, str] = os.environ) -> Paths:
+    """Return the paths that the environment names; a pod's own are the default."""
+    default = Paths()
+    return Paths(
+        root=Path(environment.get("DEPUTY_ROOT", str(default.root))),
+        link=Path(environment.get("DEPUTY_LINK", str(default.link))),
+        outbox=Path(environment.get("DEPUTY_OUTBOX", str(default.outbox))),
+        token_file=Path(environment.get("DEPUTY_TOKEN_FILE", str(default.token_file))),
     )

@@ -1,4 +1,4 @@
-"""What an event has to be like before it leaves: scrubbed, bounded, and not blank."""
+"""What an event has to be like before it leaves: without secrets, bounded, and not blank."""
 
 import dataclasses
 import re
@@ -16,7 +16,7 @@ from deputy.wire import (
     ToolFinished,
     TurnStarted,
 )
-from deputy_sidecar.redaction import scrub
+from deputy_sidecar.redaction import redact
 
 MAX_PARAMETER = 250
 MAX_RESULT = 1_000
@@ -32,22 +32,22 @@ ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
-def cut(text: str, most: int) -> str:
-    """Return at most `most` characters of `text`; what was cut is marked."""
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+def truncate(text: str, limit: int) -> str:
+    """Return at most `limit` characters of `text`; what was cut is marked."""
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
-def one_line(text: str, most: int) -> str:
+def one_line(text: str, limit: int) -> str:
     """Return `text` on one line, as a title or a noun."""
-    return cut(" ".join(text.split()), most)
+    return truncate(" ".join(text.split()), limit)
 
 
-def _shown(text: str) -> str:
+def _visible(text: str) -> str:
     """Return `text` as people may see it; what is taken out first cannot hide a credential."""
-    return scrub(CONTROLS.sub("", ESCAPES.sub("", text)))
+    return redact(CONTROLS.sub("", ESCAPES.sub("", text)))
 
 
-def clean(event: Event) -> Event | None:
+def sanitise(event: Event) -> Event | None:
     """Return `event` fit to be shown; None where nothing of it is left."""
     match event:
         case Thought(body, ephemeral):
@@ -58,8 +58,8 @@ def clean(event: Event) -> Event | None:
         case PlanChanged(steps):
             return PlanChanged(tuple(_step(step) for step in steps[:_MAX_STEPS]))
         case Asked(question, options):
-            named = tuple(one_line(_shown(one), _MAX_OPTION) for one in options[:_MAX_OPTIONS])
-            return Asked(cut(_shown(question).strip(), _MAX_QUESTION), named)
+            named = tuple(one_line(_visible(one), _MAX_OPTION) for one in options[:_MAX_OPTIONS])
+            return Asked(truncate(_visible(question).strip(), _MAX_QUESTION), named)
         case Finished():
             return dataclasses.replace(event, text=_text(event.text))
         case Hello() | TurnStarted() | Answered():
@@ -67,16 +67,16 @@ def clean(event: Event) -> Event | None:
 
 
 def _text(text: str) -> str:
-    return cut(_shown(text).strip(), MAX_TEXT)
+    return truncate(_visible(text).strip(), MAX_TEXT)
 
 
 def _tool(tool: ToolFinished) -> ToolFinished | None:
-    parameter = one_line(_shown(tool.parameter), MAX_PARAMETER)
+    parameter = one_line(_visible(tool.parameter), MAX_PARAMETER)
     if not parameter:
         return None
-    action = one_line(_shown(tool.action), _MAX_ACTION)
-    return ToolFinished(action, parameter, cut(_shown(tool.result).strip(), MAX_RESULT))
+    action = one_line(_visible(tool.action), _MAX_ACTION)
+    return ToolFinished(action, parameter, truncate(_visible(tool.result).strip(), MAX_RESULT))
 
 
 def _step(step: Step) -> Step:
-    return Step(one_line(_shown(step.content), _MAX_STEP), step.status)
+    return Step(one_line(_visible(step.content), _MAX_STEP), step.status)

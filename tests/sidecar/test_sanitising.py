@@ -3,7 +3,7 @@
 import pytest
 
 from deputy.wire import Asked, Event, Finished, Outcome, Thought, ToolFinished
-from deputy_sidecar.sanitising import clean
+from deputy_sidecar.sanitising import sanitise
 
 RED, RESET, TITLE = "\x1b[31m", "\x1b[0m", "\x1b]0;owned\x07"
 
@@ -26,8 +26,8 @@ RED, RESET, TITLE = "\x1b[31m", "\x1b[0m", "\x1b]0;owned\x07"
     ids=["thought", "tool", "question", "report", "nothing left"],
 )
 def test_what_only_a_terminal_obeys_is_taken_out(event: Event, shown: Event | None) -> None:
-    assert clean(event) == shown
+    assert sanitise(event) == shown
 
 
 def test_a_control_character_does_not_hide_a_credential() -> None:
-    assert clean(Thought("ghp_\x00" + "a1B2" * 9)) == Thought("[secret]")
+    assert sanitise(Thought("ghp_\x00" + "a1B2" * 9)) == Thought("[secret]")

@@ -1,10 +1,6 @@
-"""A whole workspace with the users it has in a cluster, and a forge that wants a token."""
+"""A whole workspace with the users it has in a cluster, whose work goes to a forge."""
 
 import asyncio
-import subprocess
-from pathlib import Path
-
-import pytest
 
 from deputy.wire import Finished, GitToken, MessageKind, Outcome, Thought, ToolFinished, TurnStarted
 from tests.sidecar.conftest import Forge, MakePod
@@ -24,11 +20,6 @@ async def begin(
     await pod.start_sidecar()
     await pod.start_agent()
     return pod
-
-
-def output(*command: str, at: Path) -> str:
-    done = subprocess.run(command, cwd=at, capture_output=True, text=True, check=False)
-    return done.stdout.strip()
 
 
 def log(forge: Forge) -> list[str]:
@@ -159,9 +150,9 @@ async def test_the_agent_finds_no_credential_in_its_container(
     forge: Forge, relay: FakeRelay, make_pod: MakePod
 ) -> None:
     pod = make_pod(users=True, repository_url=forge.repository, branch=BRANCH)
-    places = f"/proc/[0-9]*/environ {pod.root} {pod.link} {pod.outbox} {pod.token_file}"
+    paths = f"/proc/[0-9]*/environ {pod.root} {pod.link} {pod.outbox} {pod.token_file}"
     # The words are put together in the shell: the prompt is a file, too.
-    search = f'run a=gt b=relay-token; grep -rlsa -e "$a"ok -e "$b"-of {places} || echo none'
+    search = f'run a=gt b=relay-token; grep -rlsa -e "$a"ok -e "$b"-of {paths} || echo none'
     relay.prompt("task-1", f"{search}\nsay Done.")
     await pod.prepare()
     await pod.start_sidecar()
@@ -171,68 +162,3 @@ async def test_the_agent_finds_no_credential_in_its_container(
 
     (result,) = [event.result for event in relay.events if isinstance(event, ToolFinished)]
     assert result == "none"
-
-
-async def test_a_prepared_workspace_is_left_as_it_is(forge: Forge, make_pod: MakePod) -> None:
-    pod = make_pod(users=True, repository_url=forge.repository, branch=BRANCH)
-    await pod.prepare()
-    (pod.repository / "work").write_text("precious")
-
-    assert await pod.prepare() == (0, "")
-
-    assert (pod.repository / "work").read_text() == "precious"
-
-
-async def test_a_half_made_clone_is_made_anew(forge: Forge, make_pod: MakePod) -> None:
-    pod = make_pod(repository_url=forge.repository, branch=BRANCH)
-    (pod.root / ".clone").mkdir()
-    (pod.root / ".clone" / "half").write_text("x")
-
-    assert await pod.prepare() == (0, "")
-
-    assert output("git", "symbolic-ref", "--short", "HEAD", at=pod.repository) == BRANCH
-    assert not (pod.root / ".clone").exists()
-
-
-async def test_a_clone_keeps_no_token(forge: Forge, make_pod: MakePod) -> None:
-    pod = make_pod(users=True, repository_url=forge.repository, branch=BRANCH)
-
-    await pod.prepare()
-
-    assert output("grep", "-rl", "gtok", ".", at=pod.folder) == ""
-
-
-@pytest.mark.parametrize(
-    ("workspace", "sentence"),
-    [
-        ({"base_branch": "trunk"}, "has no branch `trunk`: correct spec.repository.baseBranch"),
-        ({"repository_url": "{url}/acme/none.git"}, "Correct spec.repository.url"),
-    ],
-)
-async def test_a_workspace_that_cannot_be_prepared_says_why_and_what_to_do(
-    workspace: dict[str, str],
-    sentence: str,
-    forge: Forge,
-    make_pod: MakePod,
-) -> None:
-    facts = {"repository_url": forge.repository, "branch": BRANCH, **workspace}
-    facts["repository_url"] = facts["repository_url"].format(url=forge.url)
-    pod = make_pod(**facts)
-
-    status, said = await pod.prepare()
-
-    assert status == 1
-    assert sentence in said
-    assert said.count("\n") == 1
-
-
-async def test_a_missing_secret_is_named_when_the_forge_wants_a_token(
-    forge: Forge, relay: FakeRelay, make_pod: MakePod
-) -> None:
-    relay.token = None
-    pod = make_pod(repository_url=forge.repository, branch=BRANCH)
-
-    status, said = await pod.prepare()
-
-    assert status == 1
-    assert said.rstrip().endswith("There is no credential: the Secret forge does not exist.")

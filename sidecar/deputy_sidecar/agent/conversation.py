@@ -4,9 +4,9 @@ Pure by rule: no clock, no I/O, no randomness. The same inputs at the same place
 bytes give the same events under the same numbers, however the bytes were cut into pieces; a
 sidecar that was killed therefore repeats nothing and loses nothing.
 
-What the world has to do is not an effect but a wish that stands until it is fulfilled: those of
-`process`, and `timers`, `job`, `over`. The shell brings the world up to it, again after a
-restart, and the other side knows repetitions by their numbers.
+What the world has to do is not an effect but a desired state, which stands until it is reached:
+that of `process`, and `timers`, `job`, `is_over`. The sidecar brings the world up to it, again
+after a restart, and the other side knows repetitions by their numbers.
 """
 
 import dataclasses
@@ -17,7 +17,6 @@ from deputy.wire import (
     Answered,
     Asked,
     Event,
-    Finished,
     Hello,
     MessageKind,
     NumberedEvent,
@@ -30,18 +29,26 @@ from deputy.wire import (
 )
 from deputy_sidecar.agent.adapters.model import (
     Adapter,
-    Await,
-    Exit,
-    Launch,
     Output,
+    ProcessExit,
     Question,
-    Send,
+    SendLine,
+    SetTimer,
+    StartProcess,
     TurnEnded,
 )
-from deputy_sidecar.agent.frames import LineCutter
+from deputy_sidecar.agent.frames import MAX_OUTPUT, LineSplitter
 from deputy_sidecar.agent.process import AgentProcess
-from deputy_sidecar.agent.termination import LADDER, Rung
-from deputy_sidecar.desired import Job, Timer
+from deputy_sidecar.agent.report import (
+    SAVE_SUBJECT,
+    STOPPED,
+    TOO_MUCH_OUTPUT,
+    WORKSPACE_ENDED,
+    finished,
+    subject_of,
+)
+from deputy_sidecar.agent.termination import FIRST_STEP, TerminationStep
+from deputy_sidecar.desired import SaveJob, Timer
 from deputy_sidecar.journal import (
     Elapsed,
     Input,
@@ -52,10 +59,10 @@ from deputy_sidecar.journal import (
     SidecarStarted,
     Terminating,
 )
-from deputy_sidecar.sanitising import clean, one_line
+from deputy_sidecar.sanitising import sanitise
 
 
-class Phase(enum.Enum):
+class ConversationPhase(enum.Enum):
     """Where the conversation is."""
 
     IDLE = enum.auto()
@@ -72,116 +79,102 @@ class Phase(enum.Enum):
     """Nothing is wanted any more."""
 
 
-#: Most bytes that an agent may write in its life.
-MAX_OUTPUT = 512 * 1024 * 1024
-
-_LADDER = "ladder"
-_SAVE_SUBJECT = "Save uncommitted work"
-_MAX_SUBJECT = 72
-
-_STOP = TurnEnded(Outcome.STOPPED, "Stopped", "Stopped, as asked.")
-_TAKEN = TurnEnded(
-    Outcome.STOPPED,
-    "WorkspaceEnded",
-    "The workspace was ended from outside while the agent worked.",
-)
-_TOO_MUCH = TurnEnded(
-    Outcome.FAILED,
-    "AgentFailed",
-    f"The agent wrote more than {MAX_OUTPUT >> 20} MiB to its standard output. "
-    "Let it write less, or to a file.",
-)
+_TERMINATION = "termination"
 
 
 class Conversation:
     """Everything that one attempt of a run has come to."""
 
     def __init__(self, workspace: Workspace, adapter: Adapter) -> None:
-        self.phase = Phase.IDLE
+        self.phase = ConversationPhase.IDLE
         self.consumed = 0
         """How many of the agent's bytes were taken."""
         self.events: list[NumberedEvent] = []
         """Events that nobody has fetched yet."""
-        self.last_message = ""
+        self.last_message_id = ""
         self.process = AgentProcess()
         self.timers: dict[str, Timer] = {}
-        self.job: Job | None = None
+        self.job: SaveJob | None = None
         self.exit_code = 0
         self._workspace = workspace
         self._adapter = adapter
-        self._cutter = LineCutter()
-        self._taken = 0
-        self._sequence = 0
-        self._counter = 0
-        self._seen: set[str] = set()
+        self._splitter = LineSplitter()
+        self._bytes_in_lines = 0
+        self._last_event = 0
+        self._last_number = 0
+        self._message_ids: set[str] = set()
         self._queue: list[Received] = []
-        self._delivered = ""
-        self._asked = False
+        self._delivered_through = ""
+        self._is_asking = False
         self._ended: TurnEnded | None = None
-        self._rung: Rung | None = None
-        self._reported = False
-        self._leaving = False
+        self._step: TerminationStep | None = None
+        self._is_reported = False
+        self._pod_is_ending = False
 
     @property
-    def over(self) -> bool:
+    def is_over(self) -> bool:
         """Whether the agent's container may end."""
-        return self.phase is Phase.OVER
+        return self.phase is ConversationPhase.OVER
 
     @property
-    def terminated(self) -> bool:
+    def is_settled(self) -> bool:
         """Whether there is nothing left to do for a workspace that is taken away."""
-        return self.job is None and self.phase not in (Phase.WORKING, Phase.SAVING, Phase.ENDING)
+        return self.job is None and self.phase not in (
+            ConversationPhase.WORKING,
+            ConversationPhase.SAVING,
+            ConversationPhase.ENDING,
+        )
 
     def fetch(self) -> list[NumberedEvent]:
         """Hand over the events since the last call."""
-        found, self.events = self.events, []
-        return found
+        events, self.events = self.events, []
+        return events
 
     def read(self, data: bytes) -> None:
         """Take bytes that the agent wrote to its stdout."""
         self.consumed += len(data)
-        for line in self._cutter.cut(data):
-            self._taken += len(line) + 1
-            if self._taken > MAX_OUTPUT:
-                self._stop(_TOO_MUCH, Rung.TERM)
+        for line in self._splitter.split(data):
+            self._bytes_in_lines += len(line) + 1
+            if self._bytes_in_lines > MAX_OUTPUT:
+                self._stop(TOO_MUCH_OUTPUT, TerminationStep.TERM)
             else:
                 self._follow(self._adapter.line(line))
 
-    def take(self, happened: Input) -> None:
+    def take(self, item: Input) -> None:
         """Take an input. One that is out of date, or was taken before, changes nothing."""
-        match happened:
+        match item:
             case SidecarStarted():
                 self._emit(Hello(self._adapter.agent))
             case Received():
-                self._received(happened)
+                self._received(item)
             case ProcessStarted(run, command):
                 if self.process.started(run, command):
                     self._follow(self._adapter.started())
             case ProcessExited():
-                self._exited(happened)
+                self._exited(item)
             case Elapsed(timer):
                 self._elapsed(timer)
             case Saved():
-                self._saved(happened)
+                self._saved(item)
             case Terminating(gone):
                 self._terminating(gone=gone)
             case _:
-                assert_never(happened)
+                assert_never(item)
 
     def _received(self, message: Received) -> None:
-        if message.id in self._seen:
+        if message.id in self._message_ids:
             return
-        self._seen.add(message.id)
-        self.last_message = message.id
-        if self.over:
+        self._message_ids.add(message.id)
+        self.last_message_id = message.id
+        if self.is_over:
             return
         match message.kind:
             case MessageKind.PROMPT:
                 self._prompted(message)
             case MessageKind.STOP:
-                self._stop(_STOP, LADDER)
+                self._stop(STOPPED, FIRST_STEP)
             case MessageKind.FINISH:
-                self.phase, self.job = Phase.OVER, None
+                self.phase, self.job = ConversationPhase.OVER, None
                 self.timers.clear()
             case _:
                 assert_never(message.kind)
@@ -189,25 +182,25 @@ class Conversation:
     def _prompted(self, message: Received) -> None:
         if not message.text.strip():
             return
-        if self.phase is Phase.IDLE:
+        if self.phase is ConversationPhase.IDLE:
             self._begin([message])
-        elif self.phase is Phase.WORKING and self._asked:
+        elif self.phase is ConversationPhase.WORKING and self._is_asking:
             self._answer(message)
-        elif self.phase in (Phase.WORKING, Phase.SAVING):
+        elif self.phase in (ConversationPhase.WORKING, ConversationPhase.SAVING):
             self._queue.append(message)
 
     def _begin(self, messages: list[Received]) -> None:
         """Start a turn with everything that was said; several prompts become one."""
-        self.phase, self._ended, self._reported = Phase.WORKING, None, False
+        self.phase, self._ended, self._is_reported = ConversationPhase.WORKING, None, False
         for message in messages:
             self._emit(TurnStarted(message.id))
-        self._delivered = messages[-1].id
-        self._follow(self._adapter.prompt("\n\n".join(one.text for one in messages)))
+        self._delivered_through = messages[-1].id
+        self._follow(self._adapter.prompt("\n\n".join(message.text for message in messages)))
 
     def _answer(self, message: Received) -> None:
-        self._asked = False
+        self._is_asking = False
         self._emit(Answered(message.id))
-        self._delivered = message.id
+        self._delivered_through = message.id
         outputs, left = self._adapter.answer(message.text)
         if left:
             self._queue.append(dataclasses.replace(message, text=left))
@@ -217,55 +210,56 @@ class Conversation:
         for output in outputs:
             match output:
                 case Thought() | ToolFinished() | PlanChanged():
-                    if self.phase is Phase.WORKING:
+                    if self.phase is ConversationPhase.WORKING:
                         self._emit(output)
-                case Send(line):
+                case SendLine(line):
                     self.process.send(line)
-                case Launch(prompt, has_input):
-                    self.process.launch(prompt, has_input=has_input)
+                case StartProcess(prompt, has_input):
+                    self.process.start(prompt, has_input=has_input)
                 case Question(question, options):
-                    if self.phase is Phase.WORKING:
-                        self._asked = True
+                    if self.phase is ConversationPhase.WORKING:
+                        self._is_asking = True
                         self._emit(Asked(question, options))
-                case Await(timer, seconds):
-                    self._await(timer, seconds)
+                case SetTimer(timer, seconds):
+                    self._set_timer(timer, seconds)
                 case TurnEnded():
                     self._turn_ended(output)
                 case _:
                     assert_never(output)
 
     def _emit(self, event: Event) -> None:
-        if (shown := clean(event)) is not None:
-            self._sequence += 1
-            self.events.append(NumberedEvent(self._sequence, shown))
+        if (sanitised := sanitise(event)) is not None:
+            self._last_event += 1
+            self.events.append(NumberedEvent(self._last_event, sanitised))
 
-    def _await(self, name: str, seconds: float | None) -> None:
+    def _set_timer(self, name: str, seconds: float | None) -> None:
         self.timers.pop(name, None)
         if seconds is not None:
-            self._counter += 1
-            self.timers[name] = Timer(self._counter, seconds)
+            self._last_number += 1
+            self.timers[name] = Timer(self._last_number, seconds)
 
     def _elapsed(self, number: int) -> None:
-        name = next((name for name, one in self.timers.items() if one.number == number), None)
+        name = next((name for name, timer in self.timers.items() if timer.number == number), None)
         if name is None:
             return
         del self.timers[name]
-        if name == _LADDER:
-            self._climb()
+        if name == _TERMINATION:
+            self._next_step()
         else:
             self._follow(self._adapter.elapsed(name))
 
     def _turn_ended(self, ended: TurnEnded) -> None:
-        self._asked = False
-        if self.phase is Phase.ENDING:
-            if self._rung is Rung.CANCEL:
-                self._climb()
-        elif self.phase is Phase.WORKING:
+        self._is_asking = False
+        if self.phase is ConversationPhase.ENDING:
+            if self._step is TerminationStep.CANCEL:
+                self._next_step()
+        elif self.phase is ConversationPhase.WORKING:
             self._ended = ended
             if self._queue:
                 self._go_on()
             else:
-                self._save(ended)
+                self.phase = ConversationPhase.SAVING
+                self._save(subject_of(ended))
 
     def _go_on(self) -> None:
         """Begin the next turn; the last text of the one before is no end but a thought."""
@@ -274,104 +268,95 @@ class Conversation:
         queue, self._queue = self._queue, []
         self._begin(queue)
 
-    def _save(self, ended: TurnEnded) -> None:
-        first = next((one for one in ended.text.splitlines() if one.strip()), "")
-        good = ended.outcome is Outcome.COMPLETED
-        subject = one_line(first.strip("#*` "), _MAX_SUBJECT) if good else ""
-        self.phase = Phase.SAVING
-        self._new_job(subject or _SAVE_SUBJECT)
-
-    def _new_job(self, subject: str) -> None:
-        self._counter += 1
-        self.job = Job(self._counter, subject)
+    def _save(self, subject: str) -> None:
+        self._last_number += 1
+        self.job = SaveJob(self._last_number, subject)
 
     def _saved(self, saved: Saved) -> None:
         if self.job is None or saved.job != self.job.number or self._ended is None:
             return
         self.job = None
-        if self.phase is Phase.SAVING and self._queue and not self._leaving:
+        if self.phase is ConversationPhase.SAVING and self._queue and not self._pod_is_ending:
             self._go_on()
             return
-        self.phase = Phase.STOPPED if self.phase is Phase.ENDING else Phase.IDLE
+        was_stopped = self.phase is ConversationPhase.ENDING
+        self.phase = ConversationPhase.STOPPED if was_stopped else ConversationPhase.IDLE
         self._report(self._ended, saved)
 
     def _report(self, ended: TurnEnded, saved: Saved) -> None:
-        outcome, reason, text = ended.outcome, ended.reason, ended.text
-        if saved.reason:
-            said = f"\n\nThe agent's last words:\n\n{text}" if text else ""
-            if outcome is Outcome.COMPLETED:
-                outcome, reason, text = Outcome.FAILED, saved.reason, saved.message + said
-            else:
-                text = f"{text}\n\n{saved.message}"
-        self._reported = True
-        self.exit_code = 0 if outcome is Outcome.COMPLETED else 1
-        branch = self._workspace.branch if saved.head_sha else ""
-        self._emit(
-            Finished(outcome, reason, text, self._delivered, branch, saved.head_sha, saved.commits)
-        )
+        event = finished(ended, saved, self._delivered_through, self._workspace.branch)
+        self._is_reported = True
+        self.exit_code = 0 if event.outcome is Outcome.COMPLETED else 1
+        self._emit(event)
 
     def _exited(self, exited: ProcessExited) -> None:
         if not self.process.exited(exited.run):
             return
-        if (rest := self._cutter.rest()) is not None:
+        if (rest := self._splitter.rest()) is not None:
             self._follow(self._adapter.line(rest))
-        ended = Exit(exited.code, self.process.command, exited.stderr)
-        self._follow(self._adapter.exited(ended))
-        if self.phase is Phase.ENDING:
-            self._gone()
+        exit_ = ProcessExit(exited.code, self.process.command, exited.stderr)
+        self._follow(self._adapter.exited(exit_))
+        if self.phase is ConversationPhase.ENDING:
+            self._agent_gone()
 
-    def _stop(self, ended: TurnEnded, ladder: Rung) -> None:
+    def _stop(self, ended: TurnEnded, step: TerminationStep) -> None:
         """End the agent, save its work, report; the first reason to do so is the one told."""
-        if self.phase in (Phase.ENDING, Phase.STOPPED, Phase.OVER):
+        if self.phase in (
+            ConversationPhase.ENDING,
+            ConversationPhase.STOPPED,
+            ConversationPhase.OVER,
+        ):
             return
-        was_working = self.phase is Phase.WORKING
-        self.phase, self._ended, self.job = Phase.ENDING, ended, None
+        was_working = self.phase is ConversationPhase.WORKING
+        self.phase, self._ended, self.job = ConversationPhase.ENDING, ended, None
         self._queue.clear()
-        self._asked = False
-        if self.process.withdraw_unstarted():
-            self._step(ladder if was_working or ladder is not Rung.CANCEL else Rung.CLOSE)
+        self._is_asking = False
+        if not self.process.withdraw_unstarted():
+            self._agent_gone()
+        elif step is TerminationStep.CANCEL and not was_working:
+            self._terminate(TerminationStep.CLOSE_STDIN)
         else:
-            self._gone()
+            self._terminate(step)
 
-    def _step(self, rung: Rung | None) -> None:
-        """Do what a rung of the ladder says, or go past it where it cannot be done."""
-        while rung is not None:
-            self._rung = rung
-            if self._try(rung):
-                self._await(_LADDER, rung.seconds)
+    def _terminate(self, step: TerminationStep | None) -> None:
+        """Take a step of the termination, or go past it where it cannot be taken."""
+        while step is not None:
+            self._step = step
+            if self._try(step):
+                self._set_timer(_TERMINATION, step.seconds)
                 return
-            rung = rung.next
-        self._gone()
+            step = step.next
+        self._agent_gone()
 
-    def _try(self, rung: Rung) -> bool:
-        if rung is Rung.CANCEL:
-            asked = self._adapter.cancel()
-            self._follow(asked)
-            return bool(asked)
-        if rung is Rung.CLOSE:
+    def _try(self, step: TerminationStep) -> bool:
+        if step is TerminationStep.CANCEL:
+            outputs = self._adapter.cancel()
+            self._follow(outputs)
+            return bool(outputs)
+        if step is TerminationStep.CLOSE_STDIN:
             self.process.send("")
             return self.process.has_input
-        self.process.kill(rung.name)
+        self.process.kill(step.name)
         return True
 
-    def _climb(self) -> None:
-        if self.phase is Phase.ENDING and self._rung is not None:
-            self._step(self._rung.next)
+    def _next_step(self) -> None:
+        if self.phase is ConversationPhase.ENDING and self._step is not None:
+            self._terminate(self._step.next)
 
-    def _gone(self) -> None:
+    def _agent_gone(self) -> None:
         """Nothing of the agent is left, or nothing more can be done about it."""
         self.timers.clear()
-        self._rung = None
+        self._step = None
         if self.job is None:
-            self._new_job(_SAVE_SUBJECT)
+            self._save(SAVE_SUBJECT)
 
     def _terminating(self, *, gone: bool) -> None:
-        self._leaving = True
+        self._pod_is_ending = True
         if gone:
             # Its container may have ended without a word: killed as a whole.
             self.process.is_wanted = False
-        if self.phase is Phase.ENDING:
+        if self.phase is ConversationPhase.ENDING:
             if gone:
-                self._gone()
-        elif self.phase is not Phase.SAVING and not self._reported:
-            self._stop(_TAKEN, Rung.TERM)
+                self._agent_gone()
+        elif self.phase is not ConversationPhase.SAVING and not self._is_reported:
+            self._stop(WORKSPACE_ENDED, TerminationStep.TERM)

@@ -1,27 +1,30 @@
-"""The agent's bytes, cut into lines."""
+"""The agent's bytes, split into lines."""
 
 #: Longest line that is taken; a longer one is passed over as a whole.
 MAX_LINE = 8 * 1024 * 1024
 
+#: Most bytes that an agent may write in its life.
+MAX_OUTPUT = 512 * 1024 * 1024
 
-class LineCutter:
-    """Cuts bytes into lines; how they were cut before makes no difference."""
+
+class LineSplitter:
+    """Splits bytes into lines; how they were cut into pieces before makes no difference."""
 
     def __init__(self) -> None:
         self._rest = bytearray()
         self._skips = False
 
-    def cut(self, data: bytes) -> list[bytes]:
+    def split(self, data: bytes) -> list[bytes]:
         """Return the lines that are complete now, without their ends."""
-        *lines, rest = data.split(b"\n")
-        found: list[bytes] = []
-        for line in lines:
-            self._add(line)
+        *parts, rest = data.split(b"\n")
+        lines: list[bytes] = []
+        for part in parts:
+            self._add(part)
             if not self._skips:
-                found.append(bytes(self._rest))
+                lines.append(bytes(self._rest))
             self._rest, self._skips = bytearray(), False
         self._add(rest)
-        return found
+        return lines
 
     def rest(self) -> bytes | None:
         """Return the last line, which has no end because its writer has ended; None for none."""

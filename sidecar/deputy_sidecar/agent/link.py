@@ -12,18 +12,19 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from deputy_sidecar.errors import LinkBroken
+
 #: What `prepare` makes and the shim expects.
 FIFOS = ("ctl", "sig", "in", "out", "feed", "events")
+
+#: Process 1 of the agent's container, which has nothing of ours but this.
+_SHIM = Path(__file__).parent / "shim.sh"
 
 _MAX_STDERR = 1024 * 1024
 _TAIL = 4_000
 
 
-class LinkBroken(Exception):
-    """A FIFO of the link is not one."""
-
-
-class Writer:
+class FifoWriter:
     """Writes into a FIFO without ever blocking; what does not fit waits."""
 
     def __init__(self, descriptor: int) -> None:
@@ -51,17 +52,17 @@ class Writer:
         loop.remove_writer(self._descriptor)
 
 
-class Link:
-    """The sidecar's end."""
+class AgentLink:
+    """The sidecar's end of the FIFOs that it shares with the shim."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._descriptors = {name: _open_fifo(folder / name) for name in FIFOS if name != "feed"}
         self.out = self._descriptors["out"]
         self.events = self._descriptors["events"]
-        self._control = Writer(self._descriptors["ctl"])
-        self._signals = Writer(self._descriptors["sig"])
-        self._input = Writer(self._descriptors["in"])
+        self._control = FifoWriter(self._descriptors["ctl"])
+        self._signals = FifoWriter(self._descriptors["sig"])
+        self._input = FifoWriter(self._descriptors["in"])
         # The end of a line that the process before this one may have left open.
         self._input.write(b"\n")
         self._control.write(b"\n")
@@ -105,8 +106,8 @@ class Link:
 
     def exit_code(self, run: int) -> int | None:
         """Return what the shim noted of a run's end; None where it has noted nothing."""
-        noted = _read_tail(self._folder / f"exit.{run}", 8)
-        return int(noted) if noted.strip().isdecimal() else None
+        code = _read_tail(self._folder / f"exit.{run}", 8)
+        return int(code) if code.strip().isdecimal() else None
 
     def stderr(self) -> str:
         """Return the end of what the agent wrote to its stderr."""
@@ -138,11 +139,10 @@ class Link:
 def make_link(folder: Path) -> None:
     """Put the shim and the FIFOs into the folder that is shared with the agent."""
     make_fifos(folder)
-    shim = folder / "shim"
     new = folder / ".shim.new"
-    new.write_bytes((Path(__file__).parent / "shim.sh").read_bytes())
+    new.write_bytes(_SHIM.read_bytes())
     new.chmod(0o755)
-    new.replace(shim)
+    new.replace(folder / "shim")
 
 
 def make_fifos(folder: Path) -> None:
@@ -173,13 +173,13 @@ def _open_regular(path: Path, flags: int) -> int:
     return descriptor
 
 
-def _read_tail(path: Path, most: int) -> str:
+def _read_tail(path: Path, limit: int) -> str:
     try:
         file = _open_regular(path, os.O_RDONLY)
     except OSError:
         return ""
     try:
         size = os.fstat(file).st_size
-        return os.pread(file, most, max(0, size - most)).decode(errors="replace")
+        return os.pread(file, limit, max(0, size - limit)).decode(errors="replace")
     finally:
         os.close(file)

@@ -60,4 +60,4 @@ _PROFILES = (
 def profile_named(name: str) -> Profile:
     """Return the profile called `name`, which may also be an agent's own, longer name."""
     word = name.lower()
-    return next((one for one in _PROFILES if one.name in word), DEFAULT)
+    return next((profile for profile in _PROFILES if profile.name in word), DEFAULT)

@@ -11,14 +11,28 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from deputy.wire import GitToken
-from deputy_sidecar.redaction import scrub
+from deputy_sidecar.errors import GitFailed
+from deputy_sidecar.redaction import redact
 
 _DEFAULT_SECONDS = 600.0
-_MAX_SAID = 600
+_MAX_MESSAGE = 600
 
 #: What git would otherwise take from the environment of the process.
 _KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy",
          "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")  # fmt: skip
+
+#: What nothing but the command itself shall have a say in, and nobody be asked.
+_VARIABLES = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "/bin/false",
+    "GIT_LFS_SKIP_SMUDGE": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "LC_ALL": "C",
+}
 
 #: Settings on the command's own scope, which nothing in a repository overrides.
 _SETTINGS = {
@@ -42,14 +56,6 @@ _SETTINGS = {
 }
 
 
-class GitFailed(Exception):
-    """A git command failed; the text is what git said, without credentials."""
-
-    def __init__(self, command: str, said: str) -> None:
-        super().__init__(f"git {command} failed: {said}")
-        self.said = said
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class Git:
     """How git is called: in which folder, with which repository and credential."""
@@ -59,17 +65,33 @@ class Git:
     work_tree: Path | None = None
     index: Path | None = None
     settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    extra: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
     global_config: Path | None = None
     seconds: float = _DEFAULT_SECONDS
 
-    async def __call__(self, *arguments: str, data: bytes = b"") -> str:
+    async def __call__(self, *arguments: str, stdin: bytes = b"") -> str:
         """Run a command and return its standard output, stripped; raise `GitFailed`."""
-        return (await self.raw(*arguments, data=data)).decode(errors="replace").strip()
+        return (await self.raw(*arguments, stdin=stdin)).decode(errors="replace").strip()
 
-    async def raw(self, *arguments: str, data: bytes = b"") -> bytes:
+    async def raw(self, *arguments: str, stdin: bytes = b"") -> bytes:
         """Run a command and return its standard output as it is; raise `GitFailed`."""
-        process = await asyncio.create_subprocess_exec(
+        process = await self._start(arguments)
+        try:
+            async with asyncio.timeout(self.seconds):
+                output, errors = await process.communicate(stdin)
+        except TimeoutError:
+            raise GitFailed(arguments[0], f"no end after {self.seconds:.0f} seconds") from None
+        finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                await process.wait()
+        if process.returncode:
+            raise GitFailed(arguments[0], _message(errors, output))
+        return output
+
+    async def _start(self, arguments: tuple[str, ...]) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
             "git",
             *arguments,
             cwd=self.folder,
@@ -79,22 +101,9 @@ class Git:
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
         )
-        try:
-            async with asyncio.timeout(self.seconds):
-                output, errors = await process.communicate(data)
-        except TimeoutError:
-            raise GitFailed(arguments[0], f"no end after {self.seconds:.0f} seconds") from None
-        finally:
-            if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                await process.wait()
-        if process.returncode:
-            raise GitFailed(arguments[0], _said(errors, output))
-        return output
 
-    async def found(self, *arguments: str) -> str:
-        """Run a command that answers by failing, too: empty where it fails."""
+    async def output_or_empty(self, *arguments: str) -> str:
+        """Run a command that answers by failing, too: return its output, empty where it fails."""
         try:
             return await self(*arguments)
         except GitFailed:
@@ -103,19 +112,9 @@ class Git:
     def _environment(self) -> dict[str, str]:
         settings = {**_SETTINGS, **self.settings}
         environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        environment |= {
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_GLOBAL": str(self.global_config or "/dev/null"),
-            "GIT_ATTR_NOSYSTEM": "1",
-            "GIT_NO_LAZY_FETCH": "1",
-            "GIT_NO_REPLACE_OBJECTS": "1",
-            "GIT_TERMINAL_PROMPT": "0",
-            "GIT_ASKPASS": "/bin/false",
-            "GIT_LFS_SKIP_SMUDGE": "1",
-            "GIT_OPTIONAL_LOCKS": "0",
-            "LC_ALL": "C",
-            "GIT_CONFIG_COUNT": str(len(settings)),
-        }
+        environment |= _VARIABLES
+        environment["GIT_CONFIG_GLOBAL"] = str(self.global_config or "/dev/null")
+        environment["GIT_CONFIG_COUNT"] = str(len(settings))
         for number, (name, value) in enumerate(settings.items()):
             environment[f"GIT_CONFIG_KEY_{number}"] = name
             environment[f"GIT_CONFIG_VALUE_{number}"] = value
@@ -126,16 +125,16 @@ class Git:
         ):
             if path is not None:
                 environment[name] = str(path)
-        return environment | dict(self.extra)
+        return environment | dict(self.variables)
 
 
 def credential(url: str, token: GitToken | None) -> dict[str, str]:
     """Return the settings that give `token` to the forge of `url` and to nobody else."""
-    found = urllib.parse.urlsplit(url)
-    if token is None or found.scheme not in ("http", "https"):
+    parts = urllib.parse.urlsplit(url)
+    if token is None or parts.scheme not in ("http", "https"):
         return {}
     pair = base64.b64encode(f"{token.username}:{token.password}".encode()).decode()
-    scope = f"http.{found.scheme}://{found.netloc}/.extraHeader"
+    scope = f"http.{parts.scheme}://{parts.netloc}/.extraHeader"
     return {scope: f"Authorization: Basic {pair}"}
 
 
@@ -144,7 +143,7 @@ def allowed_protocols(url: str) -> dict[str, str]:
     return {"GIT_ALLOW_PROTOCOL": urllib.parse.urlsplit(url).scheme or "file"}
 
 
-def _said(errors: bytes, output: bytes) -> str:
+def _message(errors: bytes, output: bytes) -> str:
     text = (errors.strip() or output.strip()).decode(errors="replace")
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("hint:")]
-    return scrub("; ".join(line.strip() for line in lines))[-_MAX_SAID:] or "it did not say why"
+    return redact("; ".join(line.strip() for line in lines))[-_MAX_MESSAGE:] or "it did not say why"

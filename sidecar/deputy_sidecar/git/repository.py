@@ -8,49 +8,44 @@ plain files. Only the run's branch is pushed to, and never by force.
 import dataclasses
 import os
 import stat
-from pathlib import Path
 
 from deputy.wire import GitToken, Workspace
-from deputy_sidecar.git.command import Git, GitFailed, allowed_protocols, credential
+from deputy_sidecar.errors import GitFailed, SecretInWork
+from deputy_sidecar.git.command import Git, allowed_protocols, credential
+from deputy_sidecar.paths import Paths
 
 _HEAD = "refs/deputy/head"
 _BASE = "refs/deputy/base"
 _TIP = "refs/deputy/tip"
 """What the forge is known to have on the run's branch."""
 _LAST = "refs/deputy/last"
-"""What was gathered last; a push of it that was broken off may have come through."""
+"""The last snapshot; a push of it that was broken off may have come through."""
 
 #: Files that no forge takes; left out of a save.
 _MAX_FILE = 50 * 1024 * 1024
 
 
-class SecretInWork(Exception):
-    """Uncommitted work holds the workspace's own credential."""
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
-class Work:
+class Snapshot:
     """What is to be pushed: a commit, and how many there are since the base."""
 
     commit: str
     commits: int
-    known: bool
+    is_pushed: bool
     """Whether the forge has the commit already."""
 
 
-class Delivery:
-    """The way of one run's work, from the workspace to its branch."""
+class OutboxRepository:
+    """The sidecar's own repository, which a run's commits pass from the workspace to the forge."""
 
-    def __init__(
-        self, workspace: Workspace, outbox: Path, repository: Path, token_file: Path
-    ) -> None:
+    def __init__(self, workspace: Workspace, paths: Paths) -> None:
         self._workspace = workspace
-        self._outbox = outbox
-        self._repository = repository
-        self._token_file = token_file
-        self._own = outbox / "git"
-        self._config = outbox / "gitconfig"
-        self._index = outbox / "index"
+        self._clone = paths.repository
+        self._token_file = paths.token_file
+        self._outbox = paths.outbox
+        self._own = paths.outbox / "git"
+        self._config = paths.outbox / "gitconfig"
+        self._index = paths.outbox / "index"
 
     def _git(self, **more: object) -> Git:
         author = {
@@ -60,7 +55,11 @@ class Delivery:
             "GIT_COMMITTER_EMAIL": self._workspace.author_email,
         }
         git = Git(
-            self._outbox, git_dir=self._own, global_config=self._config, extra=author, seconds=120
+            self._outbox,
+            git_dir=self._own,
+            global_config=self._config,
+            variables=author,
+            seconds=120,
         )
         return dataclasses.replace(git, **more)  # type: ignore[arg-type]
 
@@ -69,50 +68,54 @@ class Delivery:
         # The workspace belongs to another user. Settings in the environment do not reach the
         # `upload-pack` that reads it.
         self._config.write_text(
-            f"[safe]\n\tdirectory = {self._repository}\n\tdirectory = {self._repository}/.git\n"
+            f"[safe]\n\tdirectory = {self._clone}\n\tdirectory = {self._clone}/.git\n"
             "[pack]\n\tthreads = 2\n\twindowMemory = 64m\n"
         )
         if not (self._own / "HEAD").exists():
             await Git(self._outbox)("init", "--quiet", "--bare", "--template=", str(self._own))
         if await self._sha(_BASE):
             return
-        head = await self._take(_HEAD, "HEAD")
-        branch = await self._take("refs/deputy/origin", self._remote_base())
-        await self._take(_TIP, f"refs/remotes/origin/{self._workspace.branch}")
-        base = await self._git().found("merge-base", head, branch) if branch else ""
+        head = await self._fetch(_HEAD, "HEAD")
+        branch = await self._fetch("refs/deputy/origin", self._remote_base())
+        await self._fetch(_TIP, f"refs/remotes/origin/{self._workspace.branch}")
+        base = await self._git().output_or_empty("merge-base", head, branch) if branch else ""
         await self._git()("update-ref", _BASE, base or head)
 
     def _remote_base(self) -> str:
         return f"refs/remotes/origin/{self._workspace.base_branch or 'HEAD'}"
 
-    async def _take(self, ref: str, of: str) -> str:
+    async def _fetch(self, ref: str, of: str) -> str:
         """Fetch a ref of the workspace into one of our own; return its commit, empty for none."""
         fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance")
-        git = self._git(extra={**self._git().extra, **allowed_protocols("")})
-        await git.found(*fetch, "--no-recurse-submodules", str(self._repository), f"+{of}:{ref}")
+        git = self._git(variables={**self._git().variables, **allowed_protocols("")})
+        await git.output_or_empty(
+            *fetch, "--no-recurse-submodules", str(self._clone), f"+{of}:{ref}"
+        )
         return await self._sha(ref)
 
     async def _sha(self, ref: str) -> str:
-        return await self._git().found("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+        return await self._git().output_or_empty(
+            "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}"
+        )
 
-    async def collect(self, job: int, subject: str) -> Work:
-        """Gather everything that the run has made, with what is uncommitted as a last commit.
+    async def snapshot(self, job: int, subject: str) -> Snapshot:
+        """Take everything that the run has made, with what is uncommitted as a last commit.
 
-        Gathering again for the same job gives the same commit, whatever has died meanwhile.
+        Another snapshot for the same job is the same commit, whatever has died meanwhile.
         Raise `GitFailed` or `SecretInWork`.
         """
         kept = f"refs/deputy/jobs/{job}"
         commit = await self._sha(kept)
         if not commit:
-            commit = await self._gather(subject)
+            commit = await self._commit_everything(subject)
             await self._git()("update-ref", kept, commit)
             await self._git()("update-ref", _LAST, commit)
         base, tip = await self._sha(_BASE), await self._sha(_TIP)
         commits = int(await self._git()("rev-list", "--count", f"{base}..{commit}"))
-        return Work(commit, commits, commit == tip)
+        return Snapshot(commit, commits, commit == tip)
 
-    async def _gather(self, subject: str) -> str:
-        head = "" if self._repository.is_symlink() else await self._take(_HEAD, "HEAD")
+    async def _commit_everything(self, subject: str) -> str:
+        head = "" if self._clone.is_symlink() else await self._fetch(_HEAD, "HEAD")
         if not head:
             raise GitFailed("fetch", "the clone in the workspace cannot be read any more")
         commit = await self._on_top_of_tip(head)
@@ -134,18 +137,18 @@ class Delivery:
         return await git("commit-tree", tree, "-p", tip, "-p", head, "-m", message)
 
     async def _is_ancestor(self, older: str, newer: str) -> bool:
-        return await self._git().found("merge-base", older, newer) == older
+        return await self._git().output_or_empty("merge-base", older, newer) == older
 
     async def _files(self, head: str) -> str:
         """Return the tree of the files as they lie there, without those that git ignores."""
         self._index.unlink(missing_ok=True)
-        git = self._git(folder=self._repository, work_tree=self._repository, index=self._index)
+        git = self._git(folder=self._clone, work_tree=self._clone, index=self._index)
         await git("read-tree", head)
         before = await git("write-tree")
         listed = await git.raw("ls-files", "-z", "--cached", "--others", "--exclude-standard")
         names = {name for name in listed.split(b"\0") if name and self._can_be_saved(name)}
         await git(
-            "update-index", "-z", "--add", "--remove", "--stdin", data=b"\0".join(sorted(names))
+            "update-index", "-z", "--add", "--remove", "--stdin", stdin=b"\0".join(sorted(names))
         )
         after = await git("write-tree")
         if before != after:
@@ -156,31 +159,31 @@ class Delivery:
         if name.endswith(b"/"):
             # A repository within the repository: its commits are nowhere.
             return False
-        path = self._repository / os.fsdecode(name)
+        path = self._clone / os.fsdecode(name)
         try:
-            found = path.lstat()
+            status = path.lstat()
         except OSError:
             return True
-        if not any(kind(found.st_mode) for kind in (stat.S_ISREG, stat.S_ISLNK, stat.S_ISDIR)):
+        if not any(kind(status.st_mode) for kind in (stat.S_ISREG, stat.S_ISLNK, stat.S_ISDIR)):
             # Git refuses to save anything beside a pipe or a socket in a file's place.
             return False
-        return os.access(path, os.R_OK, follow_symlinks=False) and found.st_size <= _MAX_FILE
+        return os.access(path, os.R_OK, follow_symlinks=False) and status.st_size <= _MAX_FILE
 
     async def _refuse_secrets(self, git: Git, tree: str) -> None:
         """Make sure that no trick with links has brought in what only this container can read."""
         if not self._token_file.exists():
             return
-        found = await git.found(
+        names = await git.output_or_empty(
             "grep", "--text", "-l", "--fixed-strings", "-f", str(self._token_file), tree
         )
-        if found:
+        if names:
             raise SecretInWork("the uncommitted files hold the workspace's own credential")
 
-    async def push(self, work: Work, token: GitToken | None) -> None:
+    async def push(self, snapshot: Snapshot, token: GitToken | None) -> None:
         """Push to the run's branch; raise `GitFailed`. Pushing again changes nothing."""
         url = self._workspace.repository_url
-        extra = {**self._git().extra, **allowed_protocols(url)}
-        git = self._git(settings=credential(url, token), extra=extra)
-        target = f"{work.commit}:refs/heads/{self._workspace.branch}"
+        variables = {**self._git().variables, **allowed_protocols(url)}
+        git = self._git(settings=credential(url, token), variables=variables)
+        target = f"{snapshot.commit}:refs/heads/{self._workspace.branch}"
         await git("push", "--quiet", "--no-verify", "--no-recurse-submodules", url, target)
-        await self._git()("update-ref", _TIP, work.commit)
+        await self._git()("update-ref", _TIP, snapshot.commit)

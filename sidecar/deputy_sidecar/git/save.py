@@ -1,128 +1,98 @@
-"""Carry out one job: take the work out of the workspace and push it, however long it takes."""
+"""Carry out save jobs: take the work out of the workspace and push it, however long it takes."""
 
 import asyncio
-import time
-from typing import Protocol
+import contextlib
+from collections.abc import Callable
 
-from deputy.wire import GitToken, Workspace
+from deputy.wire import Workspace
 from deputy_sidecar import log
-from deputy_sidecar.backoff import Patience
-from deputy_sidecar.desired import Job
-from deputy_sidecar.git.command import GitFailed
-from deputy_sidecar.git.errors import Trouble, trouble_of
-from deputy_sidecar.git.repository import Delivery, SecretInWork, Work
+from deputy_sidecar.desired import SaveJob
+from deputy_sidecar.errors import GitFailed, SecretInWork
+from deputy_sidecar.git.push import GitTokens, Push, failed
+from deputy_sidecar.git.repository import OutboxRepository
 from deputy_sidecar.journal import Saved
-from deputy_sidecar.relay.client import Refused, RelayError
-
-#: How long a forge may be out of reach before a run fails of it.
-_FORGE_SECONDS = 600.0
-_NO_TOKEN = 409
 
 
-class Tokens(Protocol):
-    """Where git tokens come from."""
-
-    async def git_token(self) -> GitToken:
-        """Return a credential for the run's repository; raise `RelayError`."""
-
-
-async def save(job: Job, workspace: Workspace, delivery: Delivery, tokens: Tokens) -> Saved:
+async def save(
+    job: SaveJob, workspace: Workspace, repository: OutboxRepository, tokens: GitTokens
+) -> Saved:
     """Return what became of the work; repeating a job that was broken off is harmless."""
     if not workspace.repository_url:
         return Saved(job.number)
     try:
-        await delivery.remember_start()
-        work = await delivery.collect(job.number, job.subject)
+        await repository.remember_start()
+        snapshot = await repository.snapshot(job.number, job.subject)
     except GitFailed as error:
-        return _failed(job, "AgentFailed", f"The clone cannot be read: {error.said}.")
+        return failed(job, "AgentFailed", f"The clone cannot be read: {error.message}.")
     except SecretInWork as error:
-        return _failed(job, "AgentFailed", f"Nothing was pushed: {error}.")
+        return failed(job, "AgentFailed", f"Nothing was pushed: {error}.")
     except OSError as error:
         # A full volume, or files that change under our hands: silence would be worse than this.
-        said = error.strerror or type(error).__name__
-        return _failed(
-            job, "AgentFailed", f"The work cannot be taken out of the workspace: {said}."
-        )
-    if work.commits == 0:
+        reason = error.strerror or type(error).__name__
+        text = f"The work cannot be taken out of the workspace: {reason}."
+        return failed(job, "AgentFailed", text)
+    if snapshot.commits == 0:
         return Saved(job.number)
-    if work.known:
-        return Saved(job.number, work.commit, work.commits)
-    log.info("pushing", branch=workspace.branch, commits=work.commits)
-    return await _Push(job, workspace, delivery, tokens, work).until_done()
+    if snapshot.is_pushed:
+        return Saved(job.number, snapshot.commit, snapshot.commits)
+    log.info("pushing", branch=workspace.branch, commits=snapshot.commits)
+    return await Push(job, workspace, repository, tokens).until_done(snapshot)
 
 
-class _Push:
+class SaveRunner:
+    """Carries out the save job that is wanted; `take` is told what became of it.
+
+    `connect` opens the way to git tokens, one for each job: a job that is called off may still
+    be using its own.
+    """
+
     def __init__(
-        self, job: Job, workspace: Workspace, delivery: Delivery, tokens: Tokens, work: Work
+        self,
+        workspace: Workspace,
+        repository: OutboxRepository,
+        connect: Callable[[], GitTokens],
+        take: Callable[[Saved], None],
     ) -> None:
-        self._job = job
         self._workspace = workspace
-        self._delivery = delivery
-        self._tokens = tokens
-        self._work = work
-        self._denials = 0
-        self._no_token_because = ""
-        self._give_up = time.monotonic() + _FORGE_SECONDS
+        self._repository = repository
+        self._connect = connect
+        self._take = take
+        self._running: tuple[int, asyncio.Task[None]] | None = None
 
-    async def until_done(self) -> Saved:
-        patience = Patience(0.5, 15)
-        while True:
-            try:
-                await self._delivery.push(self._work, await self._token())
-            except GitFailed as error:
-                log.warning("git push failed", said=error.said)
-                if final := self._final(error.said):
-                    return final
-            except (RelayError, OSError) as error:
-                # The relay is the operator's: it comes back, and the token with it.
-                log.warning("the relay gave no git token", error=str(error))
-            else:
-                return Saved(self._job.number, self._work.commit, self._work.commits)
-            await asyncio.sleep(patience.pause())
-
-    async def _token(self) -> GitToken | None:
+    async def remember_start(self) -> None:
+        """Note where the agent begins, in the repository that it is given."""
+        if not self._workspace.repository_url:
+            return
         try:
-            return await self._tokens.git_token()
-        except Refused as error:
-            if error.status != _NO_TOKEN:
-                raise
-            self._no_token_because = error.message
-            return None
+            await self._repository.remember_start()
+        except GitFailed as error:
+            # It is tried again, and told, when there is something to save.
+            log.warning("the clone cannot be read", error=str(error))
 
-    def _final(self, said: str) -> Saved | None:
-        """Return the end of it, or None where trying again may help."""
-        branch = self._workspace.branch
-        match trouble_of(said):
-            case Trouble.REJECTED:
-                text = (
-                    f"The forge rejects the push to branch `{branch}`: {said}. If somebody else "
-                    "pushed to it, merge or delete the branch; if it is protected, let the token "
-                    "push to it. Then reply to try again."
-                )
-                return _failed(self._job, "PushRejected", text)
-            case Trouble.NO_ACCESS | Trouble.NOT_FOUND:
-                # A token may have ended between its making and its use: once more with another.
-                self._denials += 1
-                return self._no_access(said) if self._denials > 1 else None
-            case Trouble.PASSING if time.monotonic() > self._give_up:
-                text = (
-                    f"The work could not be pushed to branch `{branch}` for "
-                    f"{_FORGE_SECONDS:.0f} seconds: {said}. See that the forge is up, then reply "
-                    "to try again."
-                )
-                return _failed(self._job, "PushRejected", text)
-            case _:
-                return None
+    def reconcile(self, job: SaveJob | None) -> None:
+        """Start the job that is wanted, unless it is going on, and call off any other."""
+        if self._running is not None and (job is None or job.number != self._running[0]):
+            self.cancel()
+        if job is not None and self._running is None:
+            task = asyncio.create_task(self._run(job))
+            task.add_done_callback(_raise_in_loop)
+            self._running = (job.number, task)
 
-    def _no_access(self, said: str) -> Saved:
-        why = self._no_token_because or said
-        text = (
-            f"The forge does not let the work be pushed to branch `{self._workspace.branch}`: "
-            f"{why}. Put a token that may write the repository into the Secret that "
-            "spec.repository.credentialsSecretRef of the Blueprint names, then reply to try again."
-        )
-        return _failed(self._job, "CredentialsMissing", text)
+    def cancel(self) -> None:
+        """Call off the job that is going on."""
+        if self._running is not None:
+            self._running[1].cancel()
+            self._running = None
+
+    async def _run(self, job: SaveJob) -> None:
+        with contextlib.closing(self._connect()) as tokens:
+            saved = await save(job, self._workspace, self._repository, tokens)
+        self._running = None
+        self._take(saved)
 
 
-def _failed(job: Job, reason: str, text: str) -> Saved:
-    return Saved(job.number, reason=reason, message=text)
+def _raise_in_loop(task: asyncio.Task[None]) -> None:
+    """Let a task that nobody waits for end the process with its error, not in silence."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        context = {"message": "a job failed", "exception": error}
+        asyncio.get_running_loop().call_exception_handler(context)

@@ -15,6 +15,7 @@ from typing import Any
 
 from deputy.wire import EventsAnswer, GitToken, Message, NumberedEvent, from_json, to_json
 from deputy_sidecar import log
+from deputy_sidecar.errors import RelayRefused, RelayUnreachable
 
 _CONNECT_SECONDS = 10.0
 _ANSWER_SECONDS = 30.0
@@ -22,35 +23,8 @@ _MAX_HEAD = 64 * 1024
 _MAX_BODY = 8 * 1024 * 1024
 
 
-class RelayError(Exception):
-    """The relay did not do what it was asked.
-
-    RelayError
-     ├─ Unreachable      it cannot be reached, or broke off: the world's, to be repeated
-     └─ Refused          it said no; `status` is HTTP's, the text its own
-    """
-
-
-class Unreachable(RelayError):
-    """The relay cannot be reached."""
-
-
-class Refused(RelayError):
-    """The relay answered with another status than 200."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(f"the relay answered {status}: {message}")
-        self.status = status
-        self.message = message
-
-    @property
-    def is_final(self) -> bool:
-        """Whether the same call would be refused for ever."""
-        return 400 <= self.status < 500 and self.status not in (401, 403, 404, 408, 409, 429)
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
-class Address:
+class RelayAddress:
     """Where the relay is and how to know it."""
 
     host: str
@@ -59,21 +33,22 @@ class Address:
     token_file: Path
 
 
-def address_of(url: str, ca: str, token_file: Path) -> Address:
+def address_of(url: str, ca: str, token_file: Path) -> RelayAddress:
     """Read the relay's URL; `ca` is the PEM certificate that it must be signed by."""
-    found = urllib.parse.urlsplit(url)
-    secure = found.scheme == "https"
+    parts = urllib.parse.urlsplit(url)
+    secure = parts.scheme == "https"
     context = ssl.create_default_context(cadata=ca or None) if secure else None
-    return Address(found.hostname or "", found.port or (443 if secure else 80), context, token_file)
+    port = parts.port or (443 if secure else 80)
+    return RelayAddress(parts.hostname or "", port, context, token_file)
 
 
-class Channel:
+class RelayClient:
     """One connection to the relay, opened when it is needed and used again while it lasts.
 
-    Calls on it follow one another; tasks that call at the same time have a channel each.
+    Calls on it follow one another; tasks that call at the same time have a client each.
     """
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: RelayAddress) -> None:
         self._address = address
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -89,8 +64,9 @@ class Channel:
         What only a newer sidecar understands is passed over: an operator may be ahead of us.
         """
         query = urllib.parse.urlencode({"after": after, "wait": f"{wait:g}"})
-        found = await self._call("GET", f"/v1/inbox?{query}", None, wait + _ANSWER_SECONDS)
-        return [message for one in found.get("messages", ()) if (message := _message(one))]
+        answer = await self._call("GET", f"/v1/inbox?{query}", None, wait + _ANSWER_SECONDS)
+        messages = map(_message, answer.get("messages", ()))
+        return [message for message in messages if message is not None]
 
     async def git_token(self) -> GitToken:
         """Return a credential for the run's repository."""
@@ -106,10 +82,10 @@ class Channel:
             # Whatever may still come on this connection belongs to nobody.
             self.close()
             if isinstance(error, OSError | EOFError | ValueError | TimeoutError):
-                raise Unreachable(f"the relay cannot be reached: {_word(error)}") from error
+                raise RelayUnreachable(f"the relay cannot be reached: {_reason(error)}") from error
             raise
         if status != 200:
-            raise Refused(status, _message_of(answer))
+            raise RelayRefused(status, _message_of(answer))
         return _object(answer)
 
     async def _exchange(self, method: str, path: str, body: Any) -> tuple[int, bytes]:
@@ -117,10 +93,10 @@ class Channel:
         if self._writer is not None:
             # The other side may have closed a connection that was idle.
             with contextlib.suppress(OSError, EOFError):
-                return await self._talk(self._writer, request)
+                return await self._send(self._writer, request)
             self.close()
         writer = await self._connect()
-        return await self._talk(writer, request)
+        return await self._send(writer, request)
 
     def _request(self, method: str, path: str, body: Any) -> bytes:
         payload = b"" if body is None else json.dumps(body, separators=(",", ":")).encode()
@@ -144,7 +120,7 @@ class Channel:
             )
         return self._writer
 
-    async def _talk(self, writer: asyncio.StreamWriter, request: bytes) -> tuple[int, bytes]:
+    async def _send(self, writer: asyncio.StreamWriter, request: bytes) -> tuple[int, bytes]:
         if self._reader is None:
             raise EOFError("the connection is closed")
         writer.write(request)
@@ -193,17 +169,17 @@ def _size(text: str | bytes, base: int) -> int:
 
 def _object(answer: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(answer)
+        body = json.loads(answer)
     except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise Unreachable("something answered that is not the relay")
-    return found
+        body = None
+    if not isinstance(body, dict):
+        raise RelayUnreachable("something answered that is not the relay")
+    return body
 
 
-def _message(found: dict[str, Any]) -> Message | None:
+def _message(fields: dict[str, Any]) -> Message | None:
     try:
-        return from_json(Message, found)
+        return from_json(Message, fields)
     except ValueError as error:
         log.warning("a message cannot be read", error=str(error))
         return None
@@ -216,5 +192,5 @@ def _message_of(answer: bytes) -> str:
         return answer[:200].decode(errors="replace")
 
 
-def _word(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
     return str(error) or type(error).__name__

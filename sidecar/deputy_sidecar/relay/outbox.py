@@ -1,4 +1,4 @@
-"""The sidecar's memory on disk: what the agent wrote, what happened, what is acknowledged.
+"""What outlives the sidecar's process: the journal, and what the relay has acknowledged.
 
 Every file is only appended to, or replaced as a whole. A process that is killed leaves at most
 an unfinished last line, which was acted upon by nobody and is cut off.
@@ -8,63 +8,20 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from deputy_sidecar.journal import Entry, decode, encode
-
-_CHUNK = 256 * 1024
-
-
-class Stream:
-    """A file that takes its bytes straight from a pipe.
-
-    The kernel moves them: they are in the pipe or in the file, and never only in a process that
-    may be killed.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._read = 0
-        os.lseek(self._file, 0, os.SEEK_END)
-
-    def move(self, pipe: int) -> int:
-        """Move what is in the pipe; return how many bytes, 0 where it is empty."""
-        try:
-            return os.splice(pipe, self._file, _CHUNK, flags=os.SPLICE_F_NONBLOCK)
-        except BlockingIOError:
-            return 0
-
-    def fresh(self) -> Iterator[bytes]:
-        """Return the bytes that were not yet returned, in pieces."""
-        while data := os.pread(self._file, _CHUNK, self._read):
-            self._read += len(data)
-            yield data
-
-    def until(self, end: int) -> Iterator[bytes]:
-        """Return the bytes up to `end` that were not yet returned, in pieces."""
-        while self._read < end and (
-            data := os.pread(self._file, min(_CHUNK, end - self._read), self._read)
-        ):
-            self._read += len(data)
-            yield data
-
-    def close(self) -> None:
-        """Close the file."""
-        os.close(self._file)
+from deputy_sidecar.journal import JournalEntry, decode, encode
 
 
 class Outbox:
-    """The folder that outlives the sidecar's process."""
+    """The journal of a run's inputs, and the number up to which the relay has its events."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder = folder
-        self.frames = Stream(folder / "frames")
-        self.happened = Stream(folder / "happened")
         self._acked = folder / "acked"
         self._inputs = os.open(
             folder / "inputs.jsonl", os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
         )
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[JournalEntry]:
         """Return what the journal holds, in order; an unfinished last line is cut off."""
         whole = 0
         with os.fdopen(os.dup(self._inputs), "rb") as journal:
@@ -76,7 +33,7 @@ class Outbox:
                 yield decode(line)
         os.ftruncate(self._inputs, whole)
 
-    def record(self, entry: Entry) -> None:
+    def record(self, entry: JournalEntry) -> None:
         """Keep an input; it may be acted upon afterwards."""
         line = encode(entry)
         while line:
@@ -97,7 +54,5 @@ class Outbox:
         new.replace(self._acked)
 
     def close(self) -> None:
-        """Close the files."""
-        self.frames.close()
-        self.happened.close()
+        """Close the journal."""
         os.close(self._inputs)

@@ -8,21 +8,22 @@ from collections.abc import Callable, Iterable
 
 from deputy.wire import MAX_BATCH, Message, NumberedEvent
 from deputy_sidecar import log
-from deputy_sidecar.backoff import Patience
-from deputy_sidecar.relay.client import Channel, Refused, RelayError
+from deputy_sidecar.backoff import Backoff
+from deputy_sidecar.errors import RelayError, RelayRefused
+from deputy_sidecar.relay.client import RelayClient
 from deputy_sidecar.relay.outbox import Outbox
 
 #: An inbox poll waits so long; a little less than what proxies and the relay allow.
 _WAIT_SECONDS = 25.0
 #: The relay changes hands within seconds; whoever waits for long then keeps a person waiting.
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 3.0
+_FIRST_DELAY, _LONGEST_DELAY = 0.2, 3.0
 
 
-class Sender:
+class EventSender:
     """Sends events in their order until the relay has acknowledged them."""
 
-    def __init__(self, channel: Channel, outbox: Outbox) -> None:
-        self._channel = channel
+    def __init__(self, client: RelayClient, outbox: Outbox) -> None:
+        self._client = client
         self._outbox = outbox
         self._acked = outbox.acked
         self._pending: deque[NumberedEvent] = deque()
@@ -46,7 +47,7 @@ class Sender:
 
     async def run(self) -> None:
         """Send for ever."""
-        patience = Patience(_FIRST_PAUSE, _LONGEST_PAUSE)
+        backoff = Backoff(_FIRST_DELAY, _LONGEST_DELAY)
         while True:
             await self._more.wait()
             batch = [self._pending[i] for i in range(min(len(self._pending), MAX_BATCH))]
@@ -55,12 +56,12 @@ class Sender:
                 progress = await self._send(batch)
             except (RelayError, OSError) as error:
                 log.warning("events are not taken", error=str(error), waiting=len(self._pending))
-                await asyncio.sleep(patience.pause())
+                await asyncio.sleep(backoff.delay())
             else:
                 if progress:
-                    patience.reset()
+                    backoff.reset()
                 else:
-                    await self._until_more(patience.pause())
+                    await self._until_more(backoff.delay())
 
     async def _until_more(self, seconds: float) -> None:
         """Wait before the relay is asked for the same again, but not with what is new."""
@@ -70,8 +71,8 @@ class Sender:
     async def _send(self, batch: list[NumberedEvent]) -> bool:
         """Send a batch and return whether the relay has more than before."""
         try:
-            answer = await self._channel.events(batch)
-        except Refused as error:
+            answer = await self._client.events(batch)
+        except RelayRefused as error:
             if not error.is_final:
                 raise
             if len(batch) > 1:
@@ -97,21 +98,23 @@ class Sender:
         return True
 
 
-async def poll(channel: Channel, last: Callable[[], str], take: Callable[[Message], None]) -> None:
-    """Give every message that comes to `take`, for ever; `last` names the newest one taken."""
-    patience = Patience(_FIRST_PAUSE, _LONGEST_PAUSE)
+async def poll_inbox(
+    client: RelayClient, last_id: Callable[[], str], take: Callable[[Message], None]
+) -> None:
+    """Give every message that comes to `take`, for ever; `last_id` names the newest one taken."""
+    backoff = Backoff(_FIRST_DELAY, _LONGEST_DELAY)
     while True:
         began = time.monotonic()
         try:
-            messages = await channel.inbox(last(), _WAIT_SECONDS)
+            messages = await client.inbox(last_id(), _WAIT_SECONDS)
         except (RelayError, OSError) as error:
             log.warning("the inbox cannot be read", error=str(error))
-            await asyncio.sleep(patience.pause())
+            await asyncio.sleep(backoff.delay())
             continue
         for message in messages:
             take(message)
         if messages or time.monotonic() - began > 1:
-            patience.reset()
+            backoff.reset()
         else:
             # It answers at once with nothing: that is no reason to ask all the time.
-            await asyncio.sleep(patience.pause())
+            await asyncio.sleep(backoff.delay())

@@ -24,21 +24,20 @@ from deputy.wire import (
 from deputy_sidecar.agent.adapters.acp import AcpAdapter
 from deputy_sidecar.agent.adapters.exec import ExecAdapter
 from deputy_sidecar.agent.adapters.model import Adapter
-from deputy_sidecar.agent.conversation import Conversation, Phase
-from deputy_sidecar.agent.termination import Rung
-from deputy_sidecar.desired import Line
+from deputy_sidecar.agent.conversation import Conversation, ConversationPhase
+from deputy_sidecar.agent.process import AgentProcess
+from deputy_sidecar.agent.termination import TerminationStep
+from deputy_sidecar.desired import InputLine
 from deputy_sidecar.journal import (
     Elapsed,
-    Entry,
     Input,
+    JournalEntry,
     ProcessExited,
     ProcessStarted,
     Received,
     Saved,
     SidecarStarted,
     Terminating,
-    decode,
-    encode,
 )
 
 BRANCH = "deputy/eng-1"
@@ -50,8 +49,8 @@ class Story:
     """A conversation and a record of everything that happened in it."""
 
     def __init__(self, adapter: Adapter | None = None) -> None:
-        self.talk = Conversation(WORKSPACE, adapter or AcpAdapter())
-        self.entries: list[Entry] = []
+        self.conversation = Conversation(WORKSPACE, adapter or AcpAdapter())
+        self.entries: list[JournalEntry] = []
         self.frames = b""
         self.numbered: list[NumberedEvent] = []
 
@@ -59,19 +58,23 @@ class Story:
     def events(self) -> list[Event]:
         return [one.event for one in self.numbered]
 
-    def is_in(self, phase: Phase) -> bool:
-        return self.talk.phase is phase
+    @property
+    def process(self) -> AgentProcess:
+        return self.conversation.process
 
-    def take(self, happened: Input) -> "Story":
-        self.entries.append(Entry(self.talk.consumed, happened))
-        self.talk.take(happened)
-        self.numbered.extend(self.talk.fetch())
+    def is_in(self, phase: ConversationPhase) -> bool:
+        return self.conversation.phase is phase
+
+    def take(self, item: Input) -> "Story":
+        self.entries.append(JournalEntry(self.conversation.consumed, item))
+        self.conversation.take(item)
+        self.numbered.extend(self.conversation.fetch())
         return self
 
     def read(self, data: bytes) -> "Story":
         self.frames += data
-        self.talk.read(data)
-        self.numbered.extend(self.talk.fetch())
+        self.conversation.read(data)
+        self.numbered.extend(self.conversation.fetch())
         return self
 
     def say(self, **message: Any) -> "Story":
@@ -82,34 +85,34 @@ class Story:
 
     def start(self) -> "Story":
         """Go through the handshake."""
-        assert self.talk.process.run is not None
-        self.take(ProcessStarted(self.talk.process.run.number, "agent"))
+        assert self.process.run is not None
+        self.take(ProcessStarted(self.process.run.number, "agent"))
         self.answer({"agentInfo": {"name": "test"}})
         return self.answer({"sessionId": "s"})
 
     def answer(self, result: dict[str, Any]) -> "Story":
-        return self.say(id=json.loads(self.talk.process.lines[-1].text)["id"], result=result)
+        return self.say(id=json.loads(self.process.lines[-1].text)["id"], result=result)
 
     def text(self, text: str) -> "Story":
-        found = {"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": text}}
-        return self.say(method="session/update", params={"sessionId": "s", "update": found})
+        update = {"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": text}}
+        return self.say(method="session/update", params={"sessionId": "s", "update": update})
 
     def tool(self, key: str, title: str) -> "Story":
-        found = {
+        update = {
             "sessionUpdate": "tool_call", "toolCallId": key, "title": title,
             "kind": "execute", "status": "completed",
         }  # fmt: skip
-        return self.say(method="session/update", params={"sessionId": "s", "update": found})
+        return self.say(method="session/update", params={"sessionId": "s", "update": update})
 
     def end(self) -> "Story":
-        sent = [json.loads(line.text) for line in self.talk.process.lines if line.text]
+        sent = [json.loads(line.text) for line in self.process.lines if line.text]
         key = [one["id"] for one in sent if one.get("method") == "session/prompt"][-1]
         return self.say(id=key, result={"stopReason": "end_turn"})
 
     def save(self, commits: int = 0, **facts: Any) -> "Story":
-        assert self.talk.job is not None
+        assert self.conversation.job is not None
         head = "abc" if commits else ""
-        return self.take(Saved(self.talk.job.number, head, commits, **facts))
+        return self.take(Saved(self.conversation.job.number, head, commits, **facts))
 
 
 def a_turn(key: str = "task") -> Story:
@@ -118,7 +121,7 @@ def a_turn(key: str = "task") -> Story:
 
 def test_a_turn_ends_once_its_work_is_saved() -> None:
     story = a_turn().text("One.").tool("t", "ls").text("Done.").end()
-    assert story.is_in(Phase.SAVING)
+    assert story.is_in(ConversationPhase.SAVING)
 
     story.save(commits=2)
 
@@ -134,15 +137,15 @@ def test_a_turn_ends_once_its_work_is_saved() -> None:
 def test_what_the_agent_forgot_is_committed_in_its_own_words() -> None:
     story = a_turn().text("\n## Fix the *thing* `now`\n\nMore.").end()
 
-    assert story.talk.job is not None
-    assert story.talk.job.subject == "Fix the *thing* `now"
+    assert story.conversation.job is not None
+    assert story.conversation.job.subject == "Fix the *thing* `now"
 
 
 def test_prompts_in_mid_turn_make_one_turn_and_the_text_before_is_a_thought() -> None:
     story = a_turn().prompt("two", "b").prompt("three", "c").text("First.").end()
 
     assert story.events[1:] == [Thought("First."), TurnStarted("two"), TurnStarted("three")]
-    prompt = json.loads(story.talk.process.lines[-1].text)
+    prompt = json.loads(story.process.lines[-1].text)
     assert prompt["params"]["prompt"][0]["text"] == "b\n\nc"
     story.text("All.").end().save()
     assert story.events[-1] == Finished(Outcome.COMPLETED, "Completed", "All.", "three")
@@ -150,12 +153,12 @@ def test_prompts_in_mid_turn_make_one_turn_and_the_text_before_is_a_thought() ->
 
 def test_a_prompt_while_the_work_is_saved_begins_the_next_turn() -> None:
     story = a_turn().text("First.").end().prompt("two", "b")
-    assert story.is_in(Phase.SAVING)
+    assert story.is_in(ConversationPhase.SAVING)
 
     story.save(commits=1)
 
     assert story.events[1:] == [Thought("First."), TurnStarted("two")]
-    assert story.is_in(Phase.WORKING)
+    assert story.is_in(ConversationPhase.WORKING)
 
 
 def test_a_message_that_comes_twice_is_taken_once() -> None:
@@ -178,7 +181,7 @@ def test_the_answer_to_a_question_is_no_prompt() -> None:
 
     assert story.events[1:] == [Asked("Which?", ("x", "y")), Answered("answer")]
     result = {"action": "accept", "content": {"a": "y"}}
-    assert json.loads(story.talk.process.lines[-1].text)["result"] == result
+    assert json.loads(story.process.lines[-1].text)["result"] == result
     story.text("Done.").end().save()
     assert story.events[-1] == Finished(Outcome.COMPLETED, "Completed", "Done.", "answer")
 
@@ -194,46 +197,46 @@ def test_a_failed_push_is_a_failed_run_with_the_agents_last_words() -> None:
     )
 
 
-def climb(story: Story) -> None:
-    """Let the time of the ladder's rung pass."""
-    story.take(Elapsed(story.talk.timers["ladder"].number))
+def let_step_pass(story: Story) -> None:
+    """Let the time of a step of the termination pass."""
+    story.take(Elapsed(story.conversation.timers["termination"].number))
 
 
-def test_the_ladder_is_cancel_close_term_kill() -> None:
+def test_the_termination_is_cancel_close_term_kill() -> None:
     story = a_turn().text("Working.")
     rungs: list[Any] = []
 
     story.take(Received("stop", STOP))
-    rungs.append(json.loads(story.talk.process.lines[-1].text)["method"])
-    climb(story)
-    rungs.append(story.talk.process.lines[-1].text)
+    rungs.append(json.loads(story.process.lines[-1].text)["method"])
+    let_step_pass(story)
+    rungs.append(story.process.lines[-1].text)
     for _ in range(2):
-        climb(story)
-        assert story.talk.process.signal is not None
-        rungs.append(story.talk.process.signal.name)
-    climb(story)
+        let_step_pass(story)
+        assert story.process.signal is not None
+        rungs.append(story.process.signal.name)
+    let_step_pass(story)
 
     assert rungs == ["session/cancel", "", "TERM", "KILL"]
-    assert story.talk.timers == {}
+    assert story.conversation.timers == {}
     story.save()
     assert story.events[-1] == Finished(Outcome.STOPPED, "Stopped", "Stopped, as asked.", "task")
 
 
-def test_the_ladder_is_shorter_than_the_time_a_stop_may_take() -> None:
-    assert sum(rung.seconds for rung in Rung) < 10
+def test_the_termination_is_shorter_than_the_time_a_stop_may_take() -> None:
+    assert sum(step.seconds for step in TerminationStep) < 10
 
 
-def test_an_agent_that_obeys_spares_the_rest_of_the_ladder() -> None:
+def test_an_agent_that_obeys_spares_the_rest_of_the_termination() -> None:
     story = a_turn().take(Received("stop", STOP))
-    key = json.loads(story.talk.process.lines[-2].text)["id"]
+    key = json.loads(story.process.lines[-2].text)["id"]
 
     story.say(id=key, result={"stopReason": "cancelled"})
-    assert story.talk.process.lines[-1] == Line(len(story.talk.process.lines), 1, "")
+    assert story.process.lines[-1] == InputLine(len(story.process.lines), 1, "")
     story.take(ProcessExited(1, 0))
 
-    assert story.talk.process.signal is None
-    assert story.talk.job is not None
-    assert story.talk.job.subject == "Save uncommitted work"
+    assert story.process.signal is None
+    assert story.conversation.job is not None
+    assert story.conversation.job.subject == "Save uncommitted work"
 
 
 def test_nothing_is_said_after_a_stop_but_the_end() -> None:
@@ -254,22 +257,22 @@ def test_a_stop_wins_whenever_it_comes(phase: str) -> None:
         story.text("Done.").end()
 
     story.take(Received("stop", STOP)).take(Received("stop", STOP))
-    if story.talk.process.is_wanted:
+    if story.process.is_wanted:
         story.take(ProcessExited(1, 143))
     story.save()
 
     assert [one.outcome for one in story.events if isinstance(one, Finished)] == [Outcome.STOPPED]
-    assert story.is_in(Phase.STOPPED)
+    assert story.is_in(ConversationPhase.STOPPED)
 
 
 def test_a_run_that_was_stopped_before_it_began_is_killed_if_it_begins_all_the_same() -> None:
     story = Story().prompt("task").take(Received("stop", STOP)).save()
-    assert not story.talk.process.is_wanted
+    assert not story.process.is_wanted
 
     story.take(ProcessStarted(1, "agent"))
 
-    assert story.talk.process.signal is not None
-    assert story.talk.process.signal.name == "KILL"
+    assert story.process.signal is not None
+    assert story.process.signal.name == "KILL"
 
 
 def test_finish_ends_it_from_everywhere() -> None:
@@ -277,30 +280,30 @@ def test_finish_ends_it_from_everywhere() -> None:
 
     story.prompt("late").take(Received("stop", STOP)).take(Terminating(gone=True))
 
-    assert story.talk.over
-    assert story.talk.job is None
-    assert story.talk.timers == {}
+    assert story.conversation.is_over
+    assert story.conversation.job is None
+    assert story.conversation.timers == {}
 
 
 @pytest.mark.parametrize(("outcome", "code"), [("end_turn", 0), ("refusal", 1)])
 def test_the_containers_exit_status_is_the_runs_outcome(outcome: str, code: int) -> None:
     story = a_turn()
-    key = json.loads(story.talk.process.lines[-1].text)["id"]
+    key = json.loads(story.process.lines[-1].text)["id"]
 
     story.say(id=key, result={"stopReason": outcome}).save()
 
-    assert story.talk.exit_code == code
+    assert story.conversation.exit_code == code
 
 
 def test_the_end_of_the_pod_is_reported_with_what_was_saved() -> None:
     story = a_turn().take(Terminating(gone=False))
-    assert story.talk.process.signal is not None
+    assert story.process.signal is not None
     story.take(ProcessExited(1, 143)).take(Terminating(gone=True))
-    assert story.is_in(Phase.ENDING)
+    assert story.is_in(ConversationPhase.ENDING)
 
     story.save(commits=1)
 
-    assert story.talk.terminated
+    assert story.conversation.is_settled
     ended = story.events[-1]
     assert isinstance(ended, Finished)
     assert (ended.outcome, ended.reason, ended.commits) == (Outcome.STOPPED, "WorkspaceEnded", 1)
@@ -311,7 +314,7 @@ def test_a_turn_that_was_over_when_the_pod_ended_is_reported_as_it_was() -> None
 
     story.save(commits=1)
 
-    assert story.talk.terminated
+    assert story.conversation.is_settled
     assert story.events[-1] == Finished(
         Outcome.COMPLETED, "Completed", "Done.", "task", BRANCH, "abc", 1
     )
@@ -324,7 +327,7 @@ def test_the_end_of_the_pod_after_the_report_says_nothing_more() -> None:
     story.take(Terminating(gone=True))
 
     assert story.events[before:] == []
-    assert story.talk.terminated
+    assert story.conversation.is_settled
 
 
 def test_a_program_is_started_again_for_the_next_prompt() -> None:
@@ -337,20 +340,26 @@ def test_a_program_is_started_again_for_the_next_prompt() -> None:
         Finished(Outcome.COMPLETED, "Completed", "out", "one"),
         TurnStarted("two"),
     ]
-    assert story.talk.process.run is not None
-    assert (story.talk.process.run.number, story.talk.process.run.prompt) == (2, "b")
+    assert story.process.run is not None
+    assert (story.process.run.number, story.process.run.prompt) == (
+        2,
+        "b",
+    )
 
 
 def test_an_agent_without_a_handshake_is_killed_before_it_is_started_anew() -> None:
     story = Story().prompt("one").take(ProcessStarted(1, "agent"))
-    story.take(Elapsed(story.talk.timers["handshake"].number)).save()
+    story.take(Elapsed(story.conversation.timers["handshake"].number)).save()
 
     story.prompt("two")
 
-    assert story.talk.process.signal is not None
-    assert (story.talk.process.signal.run, story.talk.process.signal.name) == (1, "KILL")
-    assert story.talk.process.run is not None
-    assert story.talk.process.run.number == 2
+    assert story.process.signal is not None
+    assert (story.process.signal.run, story.process.signal.name) == (
+        1,
+        "KILL",
+    )
+    assert story.process.run is not None
+    assert story.process.run.number == 2
 
 
 def test_secrets_are_masked_and_texts_are_bounded() -> None:
@@ -363,24 +372,6 @@ def test_secrets_are_masked_and_texts_are_bounded() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "happened",
-    [
-        SidecarStarted(),
-        Received("id", PROMPT, "Grüße\n"),
-        ProcessStarted(1, "agent"),
-        ProcessExited(1, 137, "error"),
-        Elapsed(3),
-        Saved(4, "abc", 2, "PushRejected", "no"),
-        Terminating(gone=True),
-    ],
-)
-def test_the_journal_gives_back_what_it_was_given(happened: Input) -> None:
-    entry = Entry(17, happened)
-
-    assert decode(encode(entry)) == entry
-
-
 def long_story() -> Story:
     """A story with everything in it."""
     story = Story().take(SidecarStarted()).prompt("task").start()
@@ -391,27 +382,27 @@ def long_story() -> Story:
     story.prompt("answer", "x").text("Fine.").end().text("Two.").end().prompt("late", "y")
     story.save(commits=1).text("Three.").take(SidecarStarted()).take(ProcessExited(1, 1, "oops"))
     story.save().prompt("again", "z").start().text("Four.").take(Received("stop", STOP))
-    climb(story)
+    let_step_pass(story)
     return story.take(ProcessExited(2, 0)).save(commits=2)
 
 
 STORY = long_story()
 
 
-def replay(entries: list[Entry], frames: bytes, cuts: list[int]) -> list[NumberedEvent]:
+def replay(entries: list[JournalEntry], frames: bytes, cuts: list[int]) -> list[NumberedEvent]:
     """Fold the story again, its bytes cut elsewhere."""
-    talk = Conversation(WORKSPACE, AcpAdapter())
+    conversation = Conversation(WORKSPACE, AcpAdapter())
     ends = sorted({*cuts, *(entry.at for entry in entries), len(frames)})
     waiting = list(entries)
     position = 0
     for end in ends:
         if end > len(frames):
             break
-        talk.read(frames[position:end])
+        conversation.read(frames[position:end])
         position = end
         while waiting and waiting[0].at == end:
-            talk.take(waiting.pop(0).input)
-    return talk.fetch()
+            conversation.take(waiting.pop(0).input)
+    return conversation.fetch()
 
 
 @given(st.lists(st.integers(0, len(STORY.frames)), max_size=60))

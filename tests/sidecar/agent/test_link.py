@@ -1,13 +1,12 @@
 """The link's folder belongs to the agent as much as to us: nothing in it is trusted."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from deputy_sidecar.agent.link import Link, LinkBroken, make_fifos
-from deputy_sidecar.relay.outbox import Outbox
+from deputy_sidecar.agent.link import AgentLink, make_fifos
+from deputy_sidecar.errors import LinkBroken
 
 
 @pytest.fixture
@@ -23,7 +22,7 @@ async def link(folder: Path) -> "AsyncLink":
     return AsyncLink(folder)
 
 
-class AsyncLink(Link):
+class AsyncLink(AgentLink):
     """A link that is read from the agent's side."""
 
     def agents(self, fifo: str) -> bytes:
@@ -49,7 +48,7 @@ async def test_what_is_no_fifo_is_not_opened(kind: str, folder: Path, tmp_path: 
         (folder / "out").symlink_to(tmp_path / "elsewhere")
 
     with pytest.raises(LinkBroken, match="out"):
-        Link(folder)
+        AgentLink(folder)
 
 
 async def test_a_prompt_replaces_whatever_the_agent_put_in_its_place(
@@ -112,46 +111,3 @@ async def test_lines_carry_run_number_and_length(link: AsyncLink) -> None:
 
     assert link.agents("in") == b'\n2 7 7 {"a":1}\n2 8 0\n'
     link.close()
-
-
-@pytest.fixture
-def pipe() -> Iterator[tuple[int, int]]:
-    read, write = os.pipe()
-    os.set_blocking(read, False)
-    yield read, write
-    os.close(read)
-    os.close(write)
-
-
-def test_bytes_go_from_the_pipe_to_the_file_and_are_there_for_the_next_life(
-    pipe: tuple[int, int], tmp_path: Path
-) -> None:
-    read, write = pipe
-    first = Outbox(tmp_path / "outbox")
-    os.write(write, b"one two")
-
-    assert first.frames.move(read) == 7
-    assert first.frames.move(read) == 0
-    assert list(first.frames.fresh()) == [b"one two"]
-    os.write(write, b" three")
-    first.frames.move(read)
-    first.close()
-
-    second = Outbox(tmp_path / "outbox")
-    assert list(second.frames.until(3)) == [b"one"]
-    os.write(write, b" four")
-    second.frames.move(read)
-    assert list(second.frames.fresh()) == [b" two three four"]
-    second.close()
-
-
-def test_the_acknowledged_number_is_kept(tmp_path: Path) -> None:
-    outbox = Outbox(tmp_path / "outbox")
-    assert outbox.acked == 0
-
-    outbox.acknowledge(12)
-    outbox.close()
-
-    again = Outbox(tmp_path / "outbox")
-    assert again.acked == 12
-    again.close()

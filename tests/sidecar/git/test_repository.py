@@ -9,11 +9,12 @@ from typing import Any, TypeAlias
 import pytest
 
 from deputy.wire import Workspace
-from deputy_sidecar.git.command import GitFailed
-from deputy_sidecar.git.repository import Delivery, SecretInWork, Work
+from deputy_sidecar.errors import GitFailed, SecretInWork
+from deputy_sidecar.git.repository import OutboxRepository, Snapshot
+from deputy_sidecar.paths import Paths
 
 BRANCH = "deputy/eng-1"
-MakeDelivery: TypeAlias = Callable[..., Delivery]
+MakeRepository: TypeAlias = Callable[..., OutboxRepository]
 
 _ME = {
     "GIT_AUTHOR_NAME": "Agent", "GIT_AUTHOR_EMAIL": "agent@example.com",
@@ -61,25 +62,26 @@ def clone(tmp_path: Path, remote: Path) -> Path:
 
 
 @pytest.fixture
-def make(tmp_path: Path, remote: Path, clone: Path) -> MakeDelivery:
+def make(tmp_path: Path, remote: Path, clone: Path) -> MakeRepository:
     outbox = tmp_path / "outbox"
     outbox.mkdir()
     (tmp_path / "token").write_text("relay-token-of-the-pod")
+    paths = Paths(root=clone.parent, outbox=outbox, token_file=tmp_path / "token")
     facts: dict[str, Any] = {
         "run_name": "linear-abc-1", "run_uid": "0b6e", "attempt": 1, "protocol": "ACP",
         "profile": "", "relay_url": "", "relay_ca": "", "repository_url": str(remote),
         "branch": BRANCH,
     }  # fmt: skip
 
-    def make(**more: Any) -> Delivery:
-        return Delivery(Workspace(**{**facts, **more}), outbox, clone, tmp_path / "token")
+    def make(**more: Any) -> OutboxRepository:
+        return OutboxRepository(Workspace(**{**facts, **more}), paths)
 
     return make
 
 
-async def deliver(delivery: Delivery, job: int = 1, subject: str = "Save it") -> Work:
-    work = await delivery.collect(job, subject)
-    await delivery.push(work, None)
+async def push(repository: OutboxRepository, job: int = 1, subject: str = "Save it") -> Snapshot:
+    work = await repository.snapshot(job, subject)
+    await repository.push(work, None)
     return work
 
 
@@ -92,41 +94,41 @@ def names(remote: Path) -> list[str]:
 
 
 async def test_commits_are_counted_from_the_base_and_pushed(
-    make: MakeDelivery, clone: Path, remote: Path
+    make: MakeRepository, clone: Path, remote: Path
 ) -> None:
-    delivery = make()
-    await delivery.remember_start()
+    repository = make()
+    await repository.remember_start()
     commit(clone, "one")
     head = commit(clone, "two")
 
-    work = await deliver(delivery)
+    work = await push(repository)
 
-    assert work == Work(head, 2, known=False)
+    assert work == Snapshot(head, 2, is_pushed=False)
     assert log(remote) == ["Add one", "Add two"]
 
 
-async def test_a_run_without_changes_has_no_commits(make: MakeDelivery, clone: Path) -> None:
-    delivery = make()
-    await delivery.remember_start()
+async def test_a_run_without_changes_has_no_commits(make: MakeRepository, clone: Path) -> None:
+    repository = make()
+    await repository.remember_start()
 
-    work = await delivery.collect(1, "Save it")
+    work = await repository.snapshot(1, "Save it")
 
-    assert work == Work(git(clone, "rev-parse", "HEAD"), 0, known=False)
+    assert work == Snapshot(git(clone, "rev-parse", "HEAD"), 0, is_pushed=False)
 
 
 async def test_uncommitted_work_is_saved_without_what_git_ignores(
-    make: MakeDelivery, clone: Path, remote: Path
+    make: MakeRepository, clone: Path, remote: Path
 ) -> None:
-    delivery = make()
+    repository = make()
     commit(clone, ".gitignore", "*.log\nbuild/\n")
-    await delivery.remember_start()
+    await repository.remember_start()
     (clone / "new file\nwith a newline").write_text("x")
     (clone / "README").write_text("changed\n")
     (clone / "noise.log").write_text("x")
     (clone / "build").mkdir()
     (clone / "build" / "out").write_text("x")
 
-    work = await deliver(delivery, subject="Save uncommitted work")
+    work = await push(repository, subject="Save uncommitted work")
 
     assert work.commits == 2
     assert log(remote) == ["Add .gitignore", "Save uncommitted work"]
@@ -135,14 +137,14 @@ async def test_uncommitted_work_is_saved_without_what_git_ignores(
 
 
 async def test_the_agents_own_commits_and_what_it_forgot_travel_together(
-    make: MakeDelivery, clone: Path, remote: Path
+    make: MakeRepository, clone: Path, remote: Path
 ) -> None:
-    delivery = make()
-    await delivery.remember_start()
+    repository = make()
+    await repository.remember_start()
     commit(clone, "one")
     (clone / "README").unlink()
 
-    work = await deliver(delivery, subject="Remove the README")
+    work = await push(repository, subject="Remove the README")
 
     assert work.commits == 2
     assert log(remote) == ["Add one", "Remove the README"]
@@ -150,125 +152,125 @@ async def test_the_agents_own_commits_and_what_it_forgot_travel_together(
 
 
 async def test_a_job_that_is_done_again_makes_the_same_commit(
-    make: MakeDelivery, clone: Path, remote: Path
+    make: MakeRepository, clone: Path, remote: Path
 ) -> None:
-    delivery = make()
-    await delivery.remember_start()
+    repository = make()
+    await repository.remember_start()
     (clone / "new").write_text("x")
-    first = await delivery.collect(7, "Save it")
+    first = await repository.snapshot(7, "Save it")
     (clone / "later").write_text("x")
 
-    again = await make().collect(7, "Save it")
-    await delivery.push(again, None)
-    await delivery.push(again, None)
+    again = await make().snapshot(7, "Save it")
+    await repository.push(again, None)
+    await repository.push(again, None)
 
     assert again == first
     assert names(remote) == ["README", "new"]
 
 
 async def test_a_push_that_came_through_though_it_was_broken_off_is_built_upon(
-    make: MakeDelivery, clone: Path, remote: Path
+    make: MakeRepository, clone: Path, remote: Path
 ) -> None:
-    delivery = make()
-    await delivery.remember_start()
+    repository = make()
+    await repository.remember_start()
     (clone / "new").write_text("x")
-    broken_off = await delivery.collect(1, "Save it")
-    git(delivery._own, "push", "--quiet", str(remote), f"{broken_off.commit}:refs/heads/{BRANCH}")
+    broken_off = await repository.snapshot(1, "Save it")
+    git(repository._own, "push", "--quiet", str(remote), f"{broken_off.commit}:refs/heads/{BRANCH}")
     (clone / "later").write_text("x")
 
-    await deliver(delivery, 2, "Save it at the stop")
+    await push(repository, 2, "Save it at the stop")
 
     assert log(remote) == ["Save it", "Save it at the stop"]
 
 
 async def test_turns_after_a_save_go_on_from_it_without_force(
-    make: MakeDelivery, clone: Path, remote: Path
+    make: MakeRepository, clone: Path, remote: Path
 ) -> None:
-    delivery = make()
-    await delivery.remember_start()
+    repository = make()
+    await repository.remember_start()
     (clone / "forgotten").write_text("x")
-    await deliver(delivery, 1, "Save it")
+    await push(repository, 1, "Save it")
     commit(clone, "second")
 
-    work = await deliver(delivery, 2)
+    work = await push(repository, 2)
 
     assert names(remote) == ["README", "forgotten", "second"]
     assert git(remote, "rev-parse", BRANCH) == work.commit
 
 
 async def test_a_rewritten_history_is_pushed_without_force(
-    make: MakeDelivery, clone: Path, remote: Path
+    make: MakeRepository, clone: Path, remote: Path
 ) -> None:
-    delivery = make()
-    await delivery.remember_start()
+    repository = make()
+    await repository.remember_start()
     commit(clone, "one")
-    await deliver(delivery, 1)
+    await push(repository, 1)
     (clone / "one").write_text("better\n")
     git(clone, "commit", "--quiet", "--all", "--amend", "--message", "Add one, better")
 
-    await deliver(delivery, 2)
+    await push(repository, 2)
 
     assert git(remote, "show", f"{BRANCH}:one") == "better"
 
 
-async def test_what_was_pushed_already_is_known(make: MakeDelivery, clone: Path) -> None:
-    delivery = make()
-    await delivery.remember_start()
+async def test_what_was_pushed_already_is_known(make: MakeRepository, clone: Path) -> None:
+    repository = make()
+    await repository.remember_start()
     head = commit(clone, "one")
-    await deliver(delivery, 1)
+    await push(repository, 1)
 
-    assert await delivery.collect(2, "Save it") == Work(head, 1, known=True)
+    assert await repository.snapshot(2, "Save it") == Snapshot(head, 1, is_pushed=True)
 
 
 async def test_the_branch_that_the_agent_is_on_counts(
-    make: MakeDelivery, clone: Path, remote: Path
+    make: MakeRepository, clone: Path, remote: Path
 ) -> None:
-    delivery = make()
-    await delivery.remember_start()
+    repository = make()
+    await repository.remember_start()
     git(clone, "checkout", "--quiet", "-b", "agents/own/idea")
     head = commit(clone, "one")
 
-    await deliver(delivery)
+    await push(repository)
 
     assert git(remote, "rev-parse", BRANCH) == head
     assert git(remote, "branch", "--format=%(refname:short)").split() == [BRANCH, "main"]
 
 
 async def test_a_branch_that_somebody_else_moved_is_not_overwritten(
-    make: MakeDelivery, clone: Path, remote: Path, tmp_path: Path
+    make: MakeRepository, clone: Path, remote: Path, tmp_path: Path
 ) -> None:
-    delivery = make()
-    await delivery.remember_start()
+    repository = make()
+    await repository.remember_start()
     git(tmp_path / "first", "push", "--quiet", "origin", f"HEAD:{BRANCH}")
     theirs = commit(tmp_path / "first", "theirs")
     git(tmp_path / "first", "push", "--quiet", "origin", f"HEAD:{BRANCH}")
     commit(clone, "ours")
 
     with pytest.raises(GitFailed, match="rejected"):
-        await deliver(delivery)
+        await push(repository)
 
     assert git(remote, "rev-parse", BRANCH) == theirs
 
 
-async def test_a_follow_up_counts_what_the_branch_had(make: MakeDelivery, clone: Path) -> None:
+async def test_a_follow_up_counts_what_the_branch_had(make: MakeRepository, clone: Path) -> None:
     commit(clone, "before")
     git(clone, "push", "--quiet", "origin", BRANCH)
-    delivery = make(base_branch="main")
-    await delivery.remember_start()
+    repository = make(base_branch="main")
+    await repository.remember_start()
 
-    assert await delivery.collect(1, "Save it") == Work(
-        git(clone, "rev-parse", "HEAD"), 1, known=True
+    assert await repository.snapshot(1, "Save it") == Snapshot(
+        git(clone, "rev-parse", "HEAD"), 1, is_pushed=True
     )
 
 
 async def test_hooks_settings_and_attributes_of_the_workspace_do_nothing(
-    make: MakeDelivery, clone: Path, remote: Path, tmp_path: Path
+    make: MakeRepository, clone: Path, remote: Path, tmp_path: Path
 ) -> None:
     trap, sprung = tmp_path / "trap", tmp_path / "sprung"
     trap.write_text(f'#!/bin/sh\necho "$0 $*" >>{sprung}\ncat\n')
     trap.chmod(0o755)
-    delivery = make()
-    await delivery.remember_start()
+    repository = make()
+    await repository.remember_start()
     (clone / ".gitattributes").write_text("* filter=evil diff=evil merge=evil\n")
     (clone / "sub").mkdir()
     git(clone / "sub", "init", "--quiet")
@@ -278,22 +280,22 @@ async def test_hooks_settings_and_attributes_of_the_workspace_do_nothing(
     hooks.mkdir(exist_ok=True)
     for hook in ("pre-commit", "pre-push", "post-update", "reference-transaction", "post-checkout"):
         (hooks / hook).symlink_to(trap)
-    for repository in (clone, clone / "sub"):
+    for folder in (clone, clone / "sub"):
         for key in (
             "core.fsmonitor", "core.sshCommand", "core.pager", "core.editor", "core.askPass",
             "core.alternateRefsCommand", "filter.evil.clean", "filter.evil.process",
             "diff.evil.textconv", "diff.external", "credential.helper", "gpg.program",
             "uploadpack.packObjectsHook", "remote.origin.uploadpack", "remote.origin.receivepack",
         ):  # fmt: skip
-            git(repository, "config", key, str(trap))
-        git(repository, "config", "core.hooksPath", str(hooks))
-        git(repository, "config", "commit.gpgSign", "true")
-        git(repository, "config", f"url.{tmp_path}/elsewhere.insteadOf", str(remote))
+            git(folder, "config", key, str(trap))
+        git(folder, "config", "core.hooksPath", str(hooks))
+        git(folder, "config", "commit.gpgSign", "true")
+        git(folder, "config", f"url.{tmp_path}/elsewhere.insteadOf", str(remote))
     (clone / "sub" / "inside").write_text("changed")
     (clone / "uncommitted").write_text("x")
     sprung.unlink(missing_ok=True)
 
-    work = await deliver(delivery)
+    work = await push(repository)
 
     assert not sprung.exists()
     assert git(remote, "rev-parse", f"{BRANCH}~1") == head
@@ -302,62 +304,62 @@ async def test_hooks_settings_and_attributes_of_the_workspace_do_nothing(
 
 
 async def test_a_link_to_what_only_the_sidecar_reads_is_kept_as_a_link(
-    make: MakeDelivery, clone: Path, remote: Path, tmp_path: Path
+    make: MakeRepository, clone: Path, remote: Path, tmp_path: Path
 ) -> None:
-    delivery = make()
-    await delivery.remember_start()
+    repository = make()
+    await repository.remember_start()
     (clone / "link").symlink_to(tmp_path / "token")
 
-    await deliver(delivery)
+    await push(repository)
 
     assert git(remote, "show", f"{BRANCH}:link") == str(tmp_path / "token")
 
 
 async def test_work_that_holds_the_workspaces_own_credential_is_not_pushed(
-    make: MakeDelivery, clone: Path
+    make: MakeRepository, clone: Path
 ) -> None:
-    delivery = make()
-    await delivery.remember_start()
+    repository = make()
+    await repository.remember_start()
     (clone / "stolen").write_text("so: relay-token-of-the-pod\n")
 
     with pytest.raises(SecretInWork):
-        await delivery.collect(1, "Save it")
+        await repository.snapshot(1, "Save it")
 
 
 async def test_a_clone_that_was_replaced_by_a_link_is_not_read(
-    make: MakeDelivery, clone: Path, tmp_path: Path
+    make: MakeRepository, clone: Path, tmp_path: Path
 ) -> None:
-    delivery = make()
-    await delivery.remember_start()
+    repository = make()
+    await repository.remember_start()
     replace_by_link(clone, tmp_path)
 
     with pytest.raises(GitFailed, match="cannot be read any more"):
-        await delivery.collect(1, "Save it")
+        await repository.snapshot(1, "Save it")
 
 
 async def test_a_file_that_cannot_be_read_or_is_too_large_is_left_out(
-    make: MakeDelivery, clone: Path, remote: Path
+    make: MakeRepository, clone: Path, remote: Path
 ) -> None:
-    delivery = make()
-    await delivery.remember_start()
+    repository = make()
+    await repository.remember_start()
     with (clone / "large").open("wb") as large:
         large.truncate(51 * 1024 * 1024)
     (clone / "small").write_text("x")
 
-    await deliver(delivery)
+    await push(repository)
 
     assert names(remote) == ["README", "small"]
 
 
 async def test_a_pipe_in_the_place_of_a_file_does_not_keep_the_rest_from_being_saved(
-    make: MakeDelivery, clone: Path, remote: Path
+    make: MakeRepository, clone: Path, remote: Path
 ) -> None:
-    delivery = make()
-    await delivery.remember_start()
+    repository = make()
+    await repository.remember_start()
     (clone / "README").unlink()
     os.mkfifo(clone / "README")
     (clone / "made").write_text("x")
 
-    await deliver(delivery)
+    await push(repository)
 
     assert names(remote) == ["README", "made"]

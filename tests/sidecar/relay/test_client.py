@@ -19,7 +19,8 @@ from deputy.wire import (
     Thought,
     to_json,
 )
-from deputy_sidecar.relay.client import Channel, Refused, Unreachable, address_of
+from deputy_sidecar.errors import RelayRefused, RelayUnreachable
+from deputy_sidecar.relay.client import RelayClient, address_of
 from tests.sidecar.certificates import authority_and_server
 
 Handler: TypeAlias = Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse]]
@@ -59,14 +60,14 @@ async def test_events_are_posted_as_the_wire_has_them(serve: Serve, token_file: 
         seen.append((request.method, request.path, await request.json()))
         return web.json_response({"acked": 2, "refused": {"2": "too long"}, "news": True})
 
-    channel = Channel(address_of(await serve(handler), "", token_file))
+    client = RelayClient(address_of(await serve(handler), "", token_file))
     batch = [NumberedEvent(1, Thought("Grüße 世界")), NumberedEvent(2, Thought("x"))]
 
-    answer = await channel.events(batch)
+    answer = await client.events(batch)
 
     assert answer == EventsAnswer(2, {2: "too long"})
     assert seen == [("POST", "/v1/events", {"events": [to_json(one) for one in batch]})]
-    channel.close()
+    client.close()
 
 
 async def test_the_inbox_is_read_after_the_last_message(serve: Serve, token_file: Path) -> None:
@@ -77,13 +78,13 @@ async def test_the_inbox_is_read_after_the_last_message(serve: Serve, token_file
         message = {"id": "m", "kind": "Prompt", "text": "hi", "sender": "A", "more": 1}
         return web.json_response({"messages": [message]})
 
-    channel = Channel(address_of(await serve(handler), "", token_file))
+    client = RelayClient(address_of(await serve(handler), "", token_file))
 
-    messages = await channel.inbox("a/b &c", 2.5)
+    messages = await client.inbox("a/b &c", 2.5)
 
     assert messages == [Message("m", MessageKind.PROMPT, "hi", "A")]
     assert seen == [{"after": "a/b &c", "wait": "2.5"}]
-    channel.close()
+    client.close()
 
 
 def replace(token_file: Path, token: str) -> None:
@@ -98,13 +99,13 @@ async def test_the_token_is_read_anew_for_each_call(serve: Serve, token_file: Pa
         token = GitToken("user", "pass", 60)
         return web.json_response(to_json(token))
 
-    channel = Channel(address_of(await serve(handler), "", token_file))
-    await channel.git_token()
+    client = RelayClient(address_of(await serve(handler), "", token_file))
+    await client.git_token()
     replace(token_file, "second")
 
-    assert await channel.git_token() == GitToken("user", "pass", 60)
+    assert await client.git_token() == GitToken("user", "pass", 60)
     assert seen == ["Bearer first", "Bearer second"]
-    channel.close()
+    client.close()
 
 
 async def test_an_answer_in_chunks_is_put_together(serve: Serve, token_file: Path) -> None:
@@ -116,11 +117,11 @@ async def test_an_answer_in_chunks_is_put_together(serve: Serve, token_file: Pat
             await response.write(part)
         return response
 
-    channel = Channel(address_of(await serve(handler), "", token_file))
+    client = RelayClient(address_of(await serve(handler), "", token_file))
 
-    assert await channel.events([]) == EventsAnswer(7)
-    assert await channel.events([]) == EventsAnswer(7)
-    channel.close()
+    assert await client.events([]) == EventsAnswer(7)
+    assert await client.events([]) == EventsAnswer(7)
+    client.close()
 
 
 async def test_a_relay_that_was_restarted_is_called_on_a_new_connection(
@@ -131,12 +132,12 @@ async def test_a_relay_that_was_restarted_is_called_on_a_new_connection(
         asyncio.get_running_loop().call_soon(_drop, request)
         return response
 
-    channel = Channel(address_of(await serve(handler), "", token_file))
+    client = RelayClient(address_of(await serve(handler), "", token_file))
 
-    assert await channel.events([]) == EventsAnswer(1)
+    assert await client.events([]) == EventsAnswer(1)
     await asyncio.sleep(0)
-    assert await channel.events([]) == EventsAnswer(1)
-    channel.close()
+    assert await client.events([]) == EventsAnswer(1)
+    client.close()
 
 
 def _drop(request: web.Request) -> None:
@@ -155,21 +156,21 @@ async def test_a_refusal_has_its_status_and_the_relays_words(
     async def handler(_request: web.Request) -> web.Response:
         return web.json_response({"error": "because"}, status=status)
 
-    channel = Channel(address_of(await serve(handler), "", token_file))
+    client = RelayClient(address_of(await serve(handler), "", token_file))
 
-    with pytest.raises(Refused) as caught:
-        await channel.git_token()
+    with pytest.raises(RelayRefused) as caught:
+        await client.git_token()
 
     assert (caught.value.status, caught.value.message) == (status, "because")
     assert caught.value.is_final is final
-    channel.close()
+    client.close()
 
 
 async def test_nobody_there_is_unreachable(token_file: Path) -> None:
-    channel = Channel(address_of("http://127.0.0.1:9", "", token_file))
+    client = RelayClient(address_of("http://127.0.0.1:9", "", token_file))
 
-    with pytest.raises(Unreachable, match="cannot be reached"):
-        await channel.git_token()
+    with pytest.raises(RelayUnreachable, match="cannot be reached"):
+        await client.git_token()
 
 
 @pytest.mark.parametrize(
@@ -182,19 +183,19 @@ async def test_nobody_there_is_unreachable(token_file: Path) -> None:
      b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000],
 )  # fmt: skip
 async def test_what_is_no_relay_is_unreachable(answer: bytes, token_file: Path) -> None:
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(answer)
         writer.close()
 
-    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    server = await asyncio.start_server(respond, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    channel = Channel(address_of(f"http://127.0.0.1:{port}", "", token_file))
+    client = RelayClient(address_of(f"http://127.0.0.1:{port}", "", token_file))
 
-    with pytest.raises(Unreachable):
-        await channel.events([])
+    with pytest.raises(RelayUnreachable):
+        await client.events([])
 
-    channel.close()
+    client.close()
     server.close()
 
 
@@ -207,11 +208,11 @@ async def test_a_relay_is_known_by_the_operators_authority(
     authority, context = authority_and_server(tmp_path)
     url = await serve(handler, context)
 
-    with contextlib.closing(Channel(address_of(url, authority, token_file))) as channel:
-        assert await channel.events([]) == EventsAnswer(3)
+    with contextlib.closing(RelayClient(address_of(url, authority, token_file))) as client:
+        assert await client.events([]) == EventsAnswer(3)
     for other in ("", authority_and_server(tmp_path)[0]):
-        with pytest.raises(Unreachable, match="certificate"):
-            await Channel(address_of(url, other, token_file)).events([])
+        with pytest.raises(RelayUnreachable, match="certificate"):
+            await RelayClient(address_of(url, other, token_file)).events([])
 
 
 async def test_a_message_of_a_newer_operator_is_passed_over(serve: Serve, token_file: Path) -> None:
@@ -220,7 +221,7 @@ async def test_a_message_of_a_newer_operator_is_passed_over(serve: Serve, token_
     async def handler(_request: web.Request) -> web.Response:
         return web.json_response({"messages": [{"id": "m-1", "kind": "Dance"}, to_json(later)]})
 
-    channel = Channel(address_of(await serve(handler), "", token_file))
+    client = RelayClient(address_of(await serve(handler), "", token_file))
 
-    assert await channel.inbox("", 0) == [later]
-    channel.close()
+    assert await client.inbox("", 0) == [later]
+    client.close()

@@ -12,21 +12,21 @@ from typing import Any
 from deputy.wire import Outcome
 from deputy_sidecar.agent.adapters.acp_failures import failure_of_call, failure_of_stop
 from deputy_sidecar.agent.adapters.acp_questions import (
-    Pending,
+    PendingRequest,
     form_of,
     options_in,
     permission_of,
     pick,
 )
-from deputy_sidecar.agent.adapters.acp_updates import Narration
+from deputy_sidecar.agent.adapters.acp_updates import SessionUpdates
 from deputy_sidecar.agent.adapters.exits import failure_of
 from deputy_sidecar.agent.adapters.model import (
     REPOSITORY,
-    Await,
-    Exit,
-    Launch,
     Output,
-    Send,
+    ProcessExit,
+    SendLine,
+    SetTimer,
+    StartProcess,
     TurnEnded,
 )
 from deputy_sidecar.agent.profiles import DEFAULT, Profile, profile_named
@@ -54,32 +54,32 @@ class AcpAdapter:
         self.garbage = 0
         """How many lines of stdout were not the protocol's."""
         self._profile = profile
-        self._narration = Narration(profile)
+        self._updates = SessionUpdates(profile)
         self._state = _State.DOWN
         self._next_id = 0
         self._calls: dict[int, str] = {}
         self._session = ""
         self._prompt = ""
-        self._pending: list[Pending] = []
+        self._pending: list[PendingRequest] = []
 
     def prompt(self, text: str) -> list[Output]:
         """Begin a turn, after the handshake where the agent is not running."""
-        self._narration.begin()
+        self._updates.begin()
         self._prompt = text
         if self._state is _State.READY:
             return [self._prompted()]
         self._state = _State.STARTING
         return [
-            Launch(text, has_input=True),
+            StartProcess(text, has_input=True),
             self._call("initialize", _INITIALIZE),
         ]
 
     def started(self) -> list[Output]:
         """Give the process a while to say who it is."""
         starting = self._state is _State.STARTING
-        return [Await(_HANDSHAKE, _HANDSHAKE_SECONDS)] if starting else []
+        return [SetTimer(_HANDSHAKE, _HANDSHAKE_SECONDS)] if starting else []
 
-    def _prompted(self) -> Send:
+    def _prompted(self) -> SendLine:
         self._state = _State.WORKING
         block = {"type": "text", "text": self._prompt}
         return self._call("session/prompt", {"sessionId": self._session, "prompt": [block]})
@@ -107,13 +107,13 @@ class AcpAdapter:
         if method == "$/cancel_request":
             # Words that are meant as its answer become a prompt.
             gone = params.get("requestId")
-            self._pending = [one for one in self._pending if one.id != gone]
+            self._pending = [request for request in self._pending if request.id != gone]
         update = params.get("update")
         if method != "session/update" or not isinstance(update, dict):
             return []
         if self._state is not _State.WORKING:
             return []
-        return self._narration.update(update)
+        return self._updates.update(update)
 
     def _asked(self, method: str, key: Any, params: dict[str, Any]) -> list[Output]:
         match method:
@@ -129,37 +129,39 @@ class AcpAdapter:
 
     def _permission(self, key: Any, params: dict[str, Any]) -> list[Output]:
         call = params.get("toolCall")
-        told = self._narration.tool(call) if isinstance(call, dict) else []
+        outputs = self._updates.tool(call) if isinstance(call, dict) else []
         choice = pick(options_in(params), "allow") if self._profile.allows_tools else ""
         if choice:
             outcome = {"outcome": "selected", "optionId": choice}
-            return [*told, _result(key, {"outcome": outcome})]
-        return [*told, *self._question(permission_of(key, params))]
+            return [*outputs, _result(key, {"outcome": outcome})]
+        return [*outputs, *self._question(permission_of(key, params))]
 
-    def _question(self, pending: Pending) -> list[Output]:
-        self._pending.append(pending)
+    def _question(self, request: PendingRequest) -> list[Output]:
+        self._pending.append(request)
         if len(self._pending) > 1:
             return []
-        return [*self._narration.interrupt(), pending.question()]
+        return [*self._updates.interrupt(), request.question()]
 
     def answer(self, text: str) -> tuple[list[Output], str]:
         """Answer the oldest question; a form with more fields, or the next request, asks anew."""
         if not self._pending:
             return [], text
-        pending = self._pending[0]
-        left = pending.take(text)
-        result = pending.answer()
+        request = self._pending[0]
+        left = request.take(text)
+        result = request.answer()
         if result is None:
-            return [pending.question()], left
+            return [request.question()], left
         del self._pending[0]
         following = [self._pending[0].question()] if self._pending else []
-        return [_result(pending.id, result), *following], left
+        return [_result(request.id, result), *following], left
 
     def cancel(self) -> list[Output]:
         """Cancel the turn; open questions are answered so, as the protocol demands."""
         if self._state is not _State.WORKING:
             return []
-        answers: list[Output] = [_result(one.id, one.cancelled()) for one in self._pending]
+        answers: list[Output] = [
+            _result(request.id, request.cancelled()) for request in self._pending
+        ]
         self._pending.clear()
         cancel = {"method": "session/cancel", "params": {"sessionId": self._session}}
         return [_message(cancel), *answers]
@@ -175,7 +177,7 @@ class AcpAdapter:
         )
         return self._ended(TurnEnded(Outcome.FAILED, "AgentFailed", text))
 
-    def exited(self, ended: Exit) -> list[Output]:
+    def exited(self, exit_: ProcessExit) -> list[Output]:
         """Fail the turn that was going on; the next prompt starts the agent anew."""
         working = self._state in (_State.STARTING, _State.WORKING)
         self._state = _State.DOWN
@@ -183,8 +185,8 @@ class AcpAdapter:
         self._pending.clear()
         if not working:
             return []
-        outputs, _ = self._narration.finish()
-        return [Await(_HANDSHAKE, None), *outputs, failure_of(ended)]
+        outputs, _ = self._updates.finish()
+        return [SetTimer(_HANDSHAKE, None), *outputs, failure_of(exit_)]
 
     def _answered(self, called: str, message: dict[str, Any]) -> list[Output]:
         error, result = message.get("error"), message.get("result")
@@ -200,7 +202,7 @@ class AcpAdapter:
                 self._session = str(result.get("sessionId", ""))
                 return self._unattended(result)
             case "session/set_mode":
-                return [Await(_HANDSHAKE, None), self._prompted()]
+                return [SetTimer(_HANDSHAKE, None), self._prompted()]
             case _:
                 return self._turn_over(str(result.get("stopReason", "end_turn")))
 
@@ -208,7 +210,7 @@ class AcpAdapter:
         info = result.get("agentInfo")
         self.agent = str(info.get("name", "")) if isinstance(info, dict) else ""
         if self._profile is DEFAULT:
-            self._profile = self._narration.profile = profile_named(self.agent)
+            self._profile = self._updates.profile = profile_named(self.agent)
 
     def _unattended(self, result: dict[str, Any]) -> list[Output]:
         """Choose the mode in which nobody is asked, where the agent has it and is not in it."""
@@ -216,14 +218,14 @@ class AcpAdapter:
         modes = modes if isinstance(modes, dict) else {}
         known = modes.get("availableModes")
         known = known if isinstance(known, list) else []
-        offered = [one.get("id") for one in known if isinstance(one, dict)]
+        offered = [mode.get("id") for mode in known if isinstance(mode, dict)]
         wanted = self._profile.unattended_mode
         if wanted not in offered or modes.get("currentModeId") == wanted:
-            return [Await(_HANDSHAKE, None), self._prompted()]
+            return [SetTimer(_HANDSHAKE, None), self._prompted()]
         return [self._call("session/set_mode", {"sessionId": self._session, "modeId": wanted})]
 
     def _turn_over(self, reason: str) -> list[Output]:
-        outputs, text = self._narration.finish()
+        outputs, text = self._updates.finish()
         ended = failure_of_stop(reason, text)
         return [*outputs, *self._ended(ended)]
 
@@ -234,9 +236,9 @@ class AcpAdapter:
         elif self._state is _State.WORKING:
             self._state = _State.READY
         self._pending.clear()
-        return [Await(_HANDSHAKE, None), ended]
+        return [SetTimer(_HANDSHAKE, None), ended]
 
-    def _call(self, method: str, params: dict[str, Any]) -> Send:
+    def _call(self, method: str, params: dict[str, Any]) -> SendLine:
         self._next_id += 1
         self._calls[self._next_id] = method
         return _message({"id": self._next_id, "method": method, "params": params})
@@ -256,15 +258,15 @@ _INITIALIZE: dict[str, Any] = {
 
 def _parsed(line: bytes) -> Any:
     """Return the JSON of a line; an agent that cuts texts may leave half a character in it."""
-    found = json.loads(line)
+    message = json.loads(line)
     if _HALF.search(line):
-        found = json.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))
-    return found
+        message = json.loads(json.dumps(message, ensure_ascii=False).encode("utf-8", "replace"))
+    return message
 
 
-def _message(found: dict[str, Any]) -> Send:
-    return Send(json.dumps({"jsonrpc": "2.0", **found}, separators=(",", ":")))
+def _message(fields: dict[str, Any]) -> SendLine:
+    return SendLine(json.dumps({"jsonrpc": "2.0", **fields}, separators=(",", ":")))
 
 
-def _result(key: Any, result: dict[str, Any]) -> Send:
+def _result(key: Any, result: dict[str, Any]) -> SendLine:
     return _message({"id": key, "result": result})

@@ -9,7 +9,7 @@ _YES = frozenset({"yes", "y", "ok", "okay", "allow", "approve", "true", "sure"})
 _NO = frozenset({"no", "n", "reject", "deny", "false"})
 
 
-class Pending(Protocol):
+class PendingRequest(Protocol):
     """A request of the agent that waits for a person."""
 
     id: Any
@@ -28,7 +28,7 @@ class Pending(Protocol):
 
 
 @dataclasses.dataclass(slots=True)
-class Permission:
+class PermissionRequest:
     """A `session/request_permission` that its profile does not grant by itself."""
 
     id: Any
@@ -63,7 +63,7 @@ class Permission:
 
 
 @dataclasses.dataclass(slots=True)
-class Form:
+class FormRequest:
     """An `elicitation/create` in form mode: one question for each field, one after the other."""
 
     id: Any
@@ -116,17 +116,19 @@ class Form:
         return {"action": "cancel"}
 
 
-def permission_of(key: Any, params: dict[str, Any]) -> Permission:
+def permission_of(key: Any, params: dict[str, Any]) -> PermissionRequest:
     """Read a request for permission."""
     call = params.get("toolCall")
     title = call.get("title") if isinstance(call, dict) else None
-    return Permission(key, str(title or "a tool"), options_in(params))
+    return PermissionRequest(key, str(title or "a tool"), options_in(params))
 
 
 def options_in(params: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the options of a request for permission."""
-    found = params.get("options")
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    options = params.get("options")
+    if not isinstance(options, list):
+        return []
+    return [option for option in options if isinstance(option, dict)]
 
 
 def pick(options: list[dict[str, Any]], verdict: str, *, once: bool = False) -> str:
@@ -139,15 +141,15 @@ def pick(options: list[dict[str, Any]], verdict: str, *, once: bool = False) -> 
     return ""
 
 
-def form_of(key: Any, params: dict[str, Any]) -> Form:
+def form_of(key: Any, params: dict[str, Any]) -> FormRequest:
     """Read a form."""
     schema = params.get("requestedSchema")
-    found = schema.get("properties") if isinstance(schema, dict) else None
-    found = found if isinstance(found, dict) else {}
-    shapes = {str(name): shape for name, shape in found.items() if isinstance(shape, dict)}
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    properties = properties if isinstance(properties, dict) else {}
+    shapes = {str(name): shape for name, shape in properties.items() if isinstance(shape, dict)}
     notes = {name: f"{name}_custom" for name in shapes if f"{name}_custom" in shapes}
     fields = [(name, shape) for name, shape in shapes.items() if name not in notes.values()]
-    return Form(key, str(params.get("message") or ""), fields, notes)
+    return FormRequest(key, str(params.get("message") or ""), fields, notes)
 
 
 def options_of(shape: dict[str, Any]) -> list[tuple[Any, str]]:

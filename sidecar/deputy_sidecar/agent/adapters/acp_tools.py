@@ -1,4 +1,4 @@
-"""One tool call of an ACP agent, gathered from its updates, and how it is told."""
+"""One tool call of an ACP agent, gathered from its updates, and the event that it makes."""
 
 import dataclasses
 import difflib
@@ -7,7 +7,7 @@ from typing import Any
 
 from deputy.wire import ToolFinished
 from deputy_sidecar.agent.adapters.model import REPOSITORY
-from deputy_sidecar.sanitising import MAX_PARAMETER, MAX_RESULT, cut, one_line
+from deputy_sidecar.sanitising import MAX_PARAMETER, MAX_RESULT, one_line, truncate
 
 #: What a tool of a kind did, and what it failed to do.
 _VERBS = {
@@ -42,27 +42,27 @@ class ToolCall:
     title: str = ""
     kind: str = ""
     status: str = ""
-    given: dict[str, Any] = dataclasses.field(default_factory=dict)
+    raw_input: dict[str, Any] = dataclasses.field(default_factory=dict)
     content: list[Any] = dataclasses.field(default_factory=list)
     locations: list[Any] = dataclasses.field(default_factory=list)
-    answer: Any = None
+    raw_output: Any = None
     output: str = ""
     exit_code: int | None = None
 
-    def update(self, found: dict[str, Any]) -> None:
+    def update(self, update: dict[str, Any]) -> None:
         """Take over what an update says; what it leaves out stays."""
         for field, key in (("name", "name"), ("title", "title"), ("kind", "kind")):
-            if isinstance(found.get(key), str) and found[key]:
-                setattr(self, field, found[key])
-        self.status = str(found.get("status") or self.status)
-        if isinstance(found.get("rawInput"), dict) and found["rawInput"]:
-            self.given = found["rawInput"]
-        if isinstance(found.get("content"), list):
-            self.content = found["content"]
-        if isinstance(found.get("locations"), list):
-            self.locations = found["locations"]
-        self.answer = found.get("rawOutput", self.answer)
-        self._terminal(found.get("_meta"))
+            if isinstance(update.get(key), str) and update[key]:
+                setattr(self, field, update[key])
+        self.status = str(update.get("status") or self.status)
+        if isinstance(update.get("rawInput"), dict) and update["rawInput"]:
+            self.raw_input = update["rawInput"]
+        if isinstance(update.get("content"), list):
+            self.content = update["content"]
+        if isinstance(update.get("locations"), list):
+            self.locations = update["locations"]
+        self.raw_output = update.get("rawOutput", self.raw_output)
+        self._terminal(update.get("_meta"))
 
     def _terminal(self, meta: Any) -> None:
         """Take over what an agent with a terminal of its own (Codex) says beside the protocol."""
@@ -83,7 +83,7 @@ class ToolCall:
         """Whether the call ended badly."""
         return self.status == "failed"
 
-    def told(self) -> ToolFinished:
+    def event(self) -> ToolFinished:
         """Return the one event that the finished call makes."""
         done, infinitive = _USED if self._mcp_name() else _VERBS.get(self.kind, _USED)
         action = f"Failed to {infinitive}" if self.failed else done
@@ -96,27 +96,27 @@ class ToolCall:
         if self.kind in ("edit", "delete", "move", "read") and (path := self._path()):
             return path
         for key in ("command", "url", "query", "pattern") if self.kind else ():
-            if isinstance(self.given.get(key), str):
-                return one_line(self.given[key], MAX_PARAMETER)
+            if isinstance(self.raw_input.get(key), str):
+                return one_line(self.raw_input[key], MAX_PARAMETER)
         return one_line(self.title or self.name or self.kind or "a tool", MAX_PARAMETER)
 
     def _mcp_name(self) -> str:
-        if found := _MCP_NAME.match(self.name):
-            return f"{found['server']}.{found['tool']}"
-        server, tool = self.given.get("server"), self.given.get("tool")
+        if name := _MCP_NAME.match(self.name):
+            return f"{name['server']}.{name['tool']}"
+        server, tool = self.raw_input.get("server"), self.raw_input.get("tool")
         return f"{server}.{tool}" if isinstance(server, str) and isinstance(tool, str) else ""
 
     def _path(self) -> str:
-        for found in (*self.content, *self.locations):
-            if isinstance(found, dict) and isinstance(found.get("path"), str):
-                return relative(found["path"])
+        for item in (*self.content, *self.locations):
+            if isinstance(item, dict) and isinstance(item.get("path"), str):
+                return relative(item["path"])
         return ""
 
     def result(self) -> str:
         """Return what the call brought, bounded: what an edit changed, what a command wrote."""
         if self.kind == "edit" and not self.failed:
             return changed_lines(self.content)
-        text = cut(self.output or self._text() or _plain(self.answer), MAX_RESULT)
+        text = truncate(self.output or self._text() or _plain(self.raw_output), MAX_RESULT)
         if self.exit_code:
             return f"exit status {self.exit_code}\n{text}"
         return text
@@ -125,7 +125,7 @@ class ToolCall:
         parts = [_block_text(item.get("content")) for item in self.content if _is_content(item)]
         text = "\n".join(part for part in parts if part)
         # Before a command's output there is its description, in the same place.
-        if self.kind == "execute" and not _FENCE.match(text) and self.answer is not None:
+        if self.kind == "execute" and not _FENCE.match(text) and self.raw_output is not None:
             return ""
         fenced = _FENCE.match(text)
         return fenced["inside"] if fenced else text
@@ -160,22 +160,22 @@ def _is_content(item: Any) -> bool:
 
 
 def _block_text(block: Any) -> str:
-    found = block.get("text") if isinstance(block, dict) else None
-    return found if isinstance(found, str) else ""
+    text = block.get("text") if isinstance(block, dict) else None
+    return text if isinstance(text, str) else ""
 
 
-def _plain(answer: Any, depth: int = 0) -> str:
+def _plain(output: Any, depth: int = 0) -> str:
     """Return the text in a tool's raw output, of which the protocol says nothing."""
     if depth > _MAX_DEPTH:
         return ""
-    match answer:
+    match output:
         case str():
-            return answer
+            return output
         case [*items]:
             return "\n".join(text for item in items if (text := _plain(item, depth + 1)))
         case {"text": str(text)} | {"stdout": str(text)} | {"output": str(text)}:
             return text
-        case {"content": found} | {"result": found}:
-            return _plain(found, depth + 1)
+        case {"content": inner} | {"result": inner}:
+            return _plain(inner, depth + 1)
         case _:
             return ""

@@ -10,7 +10,7 @@ from deputy.wire import MAX_TEXT, PlanChanged, Step, StepStatus, Thought, ToolFi
 from deputy_sidecar.agent.adapters.acp_tools import QUIET, ToolCall
 from deputy_sidecar.agent.adapters.model import Output
 from deputy_sidecar.agent.profiles import Profile
-from deputy_sidecar.sanitising import MAX_RESULT, cut
+from deputy_sidecar.sanitising import MAX_RESULT, truncate
 
 _STATUSES = {
     "pending": StepStatus.PENDING,
@@ -23,49 +23,49 @@ _STATUSES = {
 _ENDED = ("completed", "failed", "cancelled")
 
 
-class Narration:
+class SessionUpdates:
     """The agent's side of one session, turn after turn."""
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
         self._text = ""
         self._message: str | None = None
-        self._broken = False
+        self._interrupted = False
         self._tools: dict[str, ToolCall] = {}
-        self._told: set[str] = set()
-        self._read: list[str] = []
+        self._ended: set[str] = set()
+        self._files_read: list[str] = []
         self._searches = 0
         self._plan: tuple[Step, ...] = ()
 
     def begin(self) -> None:
         """Forget what was left of the turn before; tools that still run may yet be told."""
-        self._text, self._message, self._broken = "", None, False
-        self._read, self._searches = [], 0
+        self._text, self._message, self._interrupted = "", None, False
+        self._files_read, self._searches = [], 0
 
-    def update(self, found: dict[str, Any]) -> list[Output]:
+    def update(self, update: dict[str, Any]) -> list[Output]:
         """Take one `session/update`; kinds that are not known change nothing."""
-        match found.get("sessionUpdate"):
+        match update.get("sessionUpdate"):
             case "agent_message_chunk":
-                return self._chunk(found)
+                return self._chunk(update)
             case "agent_thought_chunk":
                 # Agents without message ids think between two messages.
-                self._broken = True
+                self._interrupted = True
                 return []
             case "tool_call" | "tool_call_update":
-                return self.tool(found)
+                return self.tool(update)
             case "plan":
-                return self._planned(found.get("entries"), "content")
+                return self._planned(update.get("entries"), "content")
             case _:
                 return []
 
-    def _chunk(self, found: dict[str, Any]) -> list[Output]:
-        text, message = _text_of(found.get("content")), found.get("messageId")
+    def _chunk(self, update: dict[str, Any]) -> list[Output]:
+        text, message = _text_of(update.get("content")), update.get("messageId")
         if message is None and self._is_noise(text):
             return []
-        new = message != self._message if message is not None else self._broken
+        new = message != self._message if message is not None else self._interrupted
         outputs = self.interrupt() if new and self._text else []
-        self._message, self._broken = message, False
-        self._text = cut(self._text + text, MAX_TEXT)
+        self._message, self._interrupted = message, False
+        self._text = truncate(self._text + text, MAX_TEXT)
         return outputs
 
     def _is_noise(self, text: str) -> bool:
@@ -82,49 +82,49 @@ class Narration:
         text, self._text = self._text.strip(), ""
         return self._roll_up(), text
 
-    def tool(self, found: dict[str, Any]) -> list[Output]:
+    def tool(self, update: dict[str, Any]) -> list[Output]:
         """Take an update of a tool call, which may be the first that is heard of it."""
-        key = str(found.get("toolCallId"))
-        if key in self._told:
+        key = str(update.get("toolCallId"))
+        if key in self._ended:
             return []
         call = self._tools.setdefault(key, ToolCall())
-        call.update(found)
-        if found.get("status") not in _ENDED:
+        call.update(update)
+        if update.get("status") not in _ENDED:
             return self.interrupt()
-        self._told.add(key)
+        self._ended.add(key)
         return [*self.interrupt(), *self._finished(self._tools.pop(key))]
 
     def _finished(self, call: ToolCall) -> list[Output]:
         if call.name in self.profile.plan_tools or call.title in self.profile.plan_tools:
-            return self._planned(call.given.get("todos"), "content")
+            return self._planned(call.raw_input.get("todos"), "content")
         if call.is_called(self.profile.hidden_tools):
             return []
         if call.kind in QUIET and not call.failed:
-            self._note(call)
+            self._roll_in(call)
             return []
-        return [*self._roll_up(), call.told()]
+        return [*self._roll_up(), call.event()]
 
-    def _note(self, call: ToolCall) -> None:
+    def _roll_in(self, call: ToolCall) -> None:
         if call.kind == "read":
-            self._read.append(call.parameter())
+            self._files_read.append(call.parameter())
         elif call.kind == "search":
             self._searches += 1
 
     def _roll_up(self) -> list[Output]:
-        read, searches = self._read, self._searches
-        self._read, self._searches = [], 0
-        parts = [_count(len(read), "file", "files"), _count(searches, "search", "searches")]
+        files, searches = self._files_read, self._searches
+        self._files_read, self._searches = [], 0
+        parts = [_count(len(files), "file", "files"), _count(searches, "search", "searches")]
         parameter = ", ".join(part for part in parts if part)
         if not parameter:
             return []
-        names = cut("\n".join(dict.fromkeys(read)), MAX_RESULT)
+        names = truncate("\n".join(dict.fromkeys(files)), MAX_RESULT)
         return [ToolFinished("Looked at", parameter, names)]
 
     def _planned(self, entries: Any, key: str) -> list[Output]:
-        found = entries if isinstance(entries, list) else []
+        entries = entries if isinstance(entries, list) else []
         steps = tuple(
             Step(entry[key], _STATUSES.get(str(entry.get("status")), StepStatus.PENDING))
-            for entry in found
+            for entry in entries
             if isinstance(entry, dict) and isinstance(entry.get(key), str) and entry[key].strip()
         )
         if not steps or steps == self._plan:
@@ -133,10 +133,10 @@ class Narration:
         return [PlanChanged(steps)]
 
 
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}" if number else ""
+def _count(number: int, singular: str, plural: str) -> str:
+    return f"{number} {singular if number == 1 else plural}" if number else ""
 
 
 def _text_of(content: Any) -> str:
-    found = content.get("text") if isinstance(content, dict) else None
-    return found if isinstance(found, str) else ""
+    text = content.get("text") if isinstance(content, dict) else None
+    return text if isinstance(text, str) else ""

@@ -2,7 +2,13 @@
 
 from deputy.wire import Outcome, Thought
 from deputy_sidecar.agent.adapters.exits import failure_of
-from deputy_sidecar.agent.adapters.model import Await, Exit, Launch, Output, TurnEnded
+from deputy_sidecar.agent.adapters.model import (
+    Output,
+    ProcessExit,
+    SetTimer,
+    StartProcess,
+    TurnEnded,
+)
 from deputy_sidecar.sanitising import CONTROLS, ESCAPES
 
 #: Lines that come within so many seconds are told together.
@@ -20,14 +26,14 @@ class ExecAdapter:
     agent = ""
 
     def __init__(self) -> None:
-        self._untold: list[str] = []
+        self._unsent: list[str] = []
         self._last: list[str] = []
         self._waits = False
 
     def prompt(self, text: str) -> list[Output]:
         """Start the program; it finds `text` in the file that `DEPUTY_PROMPT_FILE` names."""
-        self._untold, self._last, self._waits = [], [], False
-        return [Launch(text, has_input=False)]
+        self._unsent, self._last, self._waits = [], [], False
+        return [StartProcess(text, has_input=False)]
 
     def started(self) -> list[Output]:
         """Return nothing: a program may take its time."""
@@ -38,14 +44,14 @@ class ExecAdapter:
         text = readable(line)
         if not text.strip():
             return []
-        self._last = [*self._last, text][-_LAST_LINES:] if self._untold else [text]
-        self._untold.append(text)
-        if sum(map(len, self._untold)) > _MAX_BURST:
-            return self._tell()
+        self._last = [*self._last, text][-_LAST_LINES:] if self._unsent else [text]
+        self._unsent.append(text)
+        if sum(map(len, self._unsent)) > _MAX_BURST:
+            return self._flush()
         if self._waits:
             return []
         self._waits = True
-        return [Await(_BURST, _BURST_SECONDS)]
+        return [SetTimer(_BURST, _BURST_SECONDS)]
 
     def answer(self, text: str) -> tuple[list[Output], str]:
         """Return the text: a program asks nothing."""
@@ -57,20 +63,20 @@ class ExecAdapter:
 
     def elapsed(self, timer: str) -> list[Output]:
         """Tell the burst that is over."""
-        return self._tell() if timer == _BURST else []
+        return self._flush() if timer == _BURST else []
 
-    def exited(self, ended: Exit) -> list[Output]:
+    def exited(self, exit_: ProcessExit) -> list[Output]:
         """End the turn with the lines of the last burst, or with what the program failed of."""
-        self._untold = self._untold[:-_LAST_LINES]
-        said = "\n".join(self._last)
-        if ended.code == 0:
-            return [*self._tell(), TurnEnded(Outcome.COMPLETED, "Completed", said)]
-        return [*self._tell(), failure_of(ended, said=said)]
+        self._unsent = self._unsent[:-_LAST_LINES]
+        last_words = "\n".join(self._last)
+        if exit_.code == 0:
+            return [*self._flush(), TurnEnded(Outcome.COMPLETED, "Completed", last_words)]
+        return [*self._flush(), failure_of(exit_, last_words=last_words)]
 
-    def _tell(self) -> list[Output]:
-        body = "\n".join(self._untold)
-        self._untold, self._waits = [], False
-        return [Await(_BURST, None), *([Thought(body)] if body else [])]
+    def _flush(self) -> list[Output]:
+        body = "\n".join(self._unsent)
+        self._unsent, self._waits = [], False
+        return [SetTimer(_BURST, None), *([Thought(body)] if body else [])]
 
 
 def readable(line: bytes) -> str:

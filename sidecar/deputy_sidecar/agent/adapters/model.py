@@ -10,7 +10,7 @@ REPOSITORY = "/workspace/repo"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Launch:
+class StartProcess:
     """Start the agent's process; `has_input` says whether lines will be sent to it."""
 
     prompt: str
@@ -18,7 +18,7 @@ class Launch:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Send:
+class SendLine:
     """Give the agent one line."""
 
     line: str
@@ -33,7 +33,7 @@ class Question:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Await:
+class SetTimer:
     """Call `elapsed` after `seconds` (None: not any more); time reaches adapters no other way."""
 
     timer: str
@@ -50,12 +50,12 @@ class TurnEnded:
 
 
 Output: TypeAlias = (
-    Launch | Send | Question | Await | TurnEnded | Thought | ToolFinished | PlanChanged
+    StartProcess | SendLine | Question | SetTimer | TurnEnded | Thought | ToolFinished | PlanChanged
 )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Exit:
+class ProcessExit:
     """How the agent's process ended; a signal's number comes as 128 more, as shells have it."""
 
     code: int
@@ -74,7 +74,7 @@ class Adapter(Protocol):
         """Begin a turn. The caller never begins a second one before `TurnEnded`."""
 
     def started(self) -> list[Output]:
-        """Tell that the process that `Launch` asked for is there."""
+        """Tell that the process that `StartProcess` asked for is there."""
 
     def line(self, line: bytes) -> list[Output]:
         """Take one line of the agent's stdout, whatever it is."""
@@ -86,7 +86,7 @@ class Adapter(Protocol):
         """Ask the agent to end its turn; empty where it cannot be asked."""
 
     def elapsed(self, timer: str) -> list[Output]:
-        """Tell that the time asked for by `Await` has passed."""
+        """Tell that the time asked for by `SetTimer` has passed."""
 
-    def exited(self, ended: Exit) -> list[Output]:
+    def exited(self, exit_: ProcessExit) -> list[Output]:
         """Tell that the process ended; a turn that was going on ends with it."""

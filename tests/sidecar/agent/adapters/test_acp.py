@@ -10,12 +10,12 @@ from jsonschema import Draft202012Validator
 from deputy.wire import Outcome, PlanChanged, Step, StepStatus, Thought, ToolFinished
 from deputy_sidecar.agent.adapters.acp import AcpAdapter
 from deputy_sidecar.agent.adapters.model import (
-    Await,
-    Exit,
-    Launch,
     Output,
+    ProcessExit,
     Question,
-    Send,
+    SendLine,
+    SetTimer,
+    StartProcess,
     TurnEnded,
 )
 from deputy_sidecar.agent.profiles import DEFAULT, profile_named
@@ -34,7 +34,7 @@ DONE = TurnEnded(Outcome.COMPLETED, "Completed", "Done: hello.txt was created an
 
 def shown(outputs: list[Output]) -> list[Output]:
     """What people see of the outputs."""
-    return [one for one in outputs if not isinstance(one, Launch | Send | Await)]
+    return [one for one in outputs if not isinstance(one, StartProcess | SendLine | SetTimer)]
 
 
 def test_codex_is_told_as_people_like_it() -> None:
@@ -152,17 +152,16 @@ def test_another_answer_than_the_options_goes_into_the_forms_free_field() -> Non
     ]
 
 
-class Talk:
+class AgentSession:
     """An agent that a test speaks for."""
 
     def __init__(self, profile: str = "", modes: dict[str, Any] | None = None) -> None:
-        found = profile_named(profile) if profile else DEFAULT
-        self.adapter = AcpAdapter(found)
+        self.adapter = AcpAdapter(profile_named(profile) if profile else DEFAULT)
         self.sent: list[dict[str, Any]] = []
         self.heard: list[Output] = []
         self._modes = modes
 
-    def begin(self, text: str = "do it") -> "Talk":
+    def begin(self, text: str = "do it") -> "AgentSession":
         self.take(self.adapter.prompt(text))
         self.answer({"protocolVersion": 1})
         self.answer({"sessionId": "s", **({"modes": self._modes} if self._modes else {})})
@@ -170,7 +169,7 @@ class Talk:
 
     def take(self, outputs: list[Output]) -> list[Output]:
         self.heard.extend(shown(outputs))
-        self.sent.extend(json.loads(one.line) for one in outputs if isinstance(one, Send))
+        self.sent.extend(json.loads(one.line) for one in outputs if isinstance(one, SendLine))
         return outputs
 
     def say(self, **message: Any) -> list[Output]:
@@ -183,10 +182,10 @@ class Talk:
         return self.say(method="session/update", params={"sessionId": "s", "update": update})
 
     def text(self, text: str, message: str | None = None) -> list[Output]:
-        found: dict[str, Any] = {"content": {"type": "text", "text": text}}
+        chunk: dict[str, Any] = {"content": {"type": "text", "text": text}}
         if message:
-            found["messageId"] = message
-        return self.update(sessionUpdate="agent_message_chunk", **found)
+            chunk["messageId"] = message
+        return self.update(sessionUpdate="agent_message_chunk", **chunk)
 
     def tool(self, key: str, **facts: Any) -> list[Output]:
         return self.update(sessionUpdate="tool_call", toolCallId=key, **facts)
@@ -198,45 +197,45 @@ class Talk:
 
 def test_a_turn_begins_with_the_handshake_and_the_agents_unattended_mode() -> None:
     modes = {"currentModeId": "default", "availableModes": [{"id": "default"}, {"id": "yolo"}]}
-    talk = Talk("gemini", modes).begin()
-    talk.answer({})
+    session = AgentSession("gemini", modes).begin()
+    session.answer({})
 
-    assert [one["method"] for one in talk.sent] == [
+    assert [one["method"] for one in session.sent] == [
         "initialize",
         "session/new",
         "session/set_mode",
         "session/prompt",
     ]
-    assert talk.sent[1]["params"] == {"cwd": "/workspace/repo", "mcpServers": []}
-    assert talk.sent[2]["params"]["modeId"] == "yolo"
-    assert talk.sent[3]["params"]["prompt"] == [{"type": "text", "text": "do it"}]
+    assert session.sent[1]["params"] == {"cwd": "/workspace/repo", "mcpServers": []}
+    assert session.sent[2]["params"]["modeId"] == "yolo"
+    assert session.sent[3]["params"]["prompt"] == [{"type": "text", "text": "do it"}]
 
 
 def test_a_mode_that_the_agent_refuses_is_done_without() -> None:
     modes = {"currentModeId": "default", "availableModes": [{"id": "yolo"}]}
-    talk = Talk("gemini", modes).begin()
+    session = AgentSession("gemini", modes).begin()
 
-    talk.say(id=talk.sent[-1]["id"], error={"code": -32603, "message": "not as root"})
+    session.say(id=session.sent[-1]["id"], error={"code": -32603, "message": "not as root"})
 
-    assert talk.sent[-1]["method"] == "session/prompt"
+    assert session.sent[-1]["method"] == "session/prompt"
 
 
 def test_the_second_turn_goes_to_the_same_session() -> None:
-    talk = Talk().begin()
-    talk.end()
+    session = AgentSession().begin()
+    session.end()
 
-    talk.take(talk.adapter.prompt("more"))
+    session.take(session.adapter.prompt("more"))
 
-    assert [one["method"] for one in talk.sent[2:]] == ["session/prompt", "session/prompt"]
+    assert [one["method"] for one in session.sent[2:]] == ["session/prompt", "session/prompt"]
 
 
 @pytest.mark.parametrize("profile", ["claude", "codex", "gemini", "opencode"])
 def test_known_agents_get_their_permissions_for_good(profile: str) -> None:
-    talk = Talk(profile).begin()
+    session = AgentSession(profile).begin()
 
-    talk.say(id="p", method="session/request_permission", params=PERMISSION)
+    session.say(id="p", method="session/request_permission", params=PERMISSION)
 
-    assert talk.sent[-1]["result"] == {"outcome": {"outcome": "selected", "optionId": "always"}}
+    assert session.sent[-1]["result"] == {"outcome": {"outcome": "selected", "optionId": "always"}}
 
 
 PERMISSION = {
@@ -263,21 +262,21 @@ PERMISSION = {
 def test_a_person_answers_the_permissions_of_an_agent_nobody_knows(
     words: str, choice: str, left: str
 ) -> None:
-    talk = Talk().begin()
-    talk.text("I have to clean up.")
-    talk.say(id=7, method="session/request_permission", params=PERMISSION)
+    session = AgentSession().begin()
+    session.text("I have to clean up.")
+    session.say(id=7, method="session/request_permission", params=PERMISSION)
 
-    outputs, rest = talk.adapter.answer(words)
-    talk.take(outputs)
+    outputs, rest = session.adapter.answer(words)
+    session.take(outputs)
 
-    assert talk.heard == [
+    assert session.heard == [
         Thought("I have to clean up."),
         Question(
             "The agent asks for permission: rm -rf build", ("Allow", "Always allow", "Reject")
         ),
     ]
-    assert talk.sent[-1]["id"] == 7
-    assert talk.sent[-1]["result"] == {"outcome": {"outcome": "selected", "optionId": choice}}
+    assert session.sent[-1]["id"] == 7
+    assert session.sent[-1]["result"] == {"outcome": {"outcome": "selected", "optionId": choice}}
     assert rest == left
 
 
@@ -301,57 +300,57 @@ def form(**properties: Any) -> dict[str, Any]:
 def test_a_persons_words_become_the_forms_value(
     shape: dict[str, Any], words: str, value: Any
 ) -> None:
-    talk = Talk().begin()
-    talk.say(id=1, method="elicitation/create", params=form(field=shape))
+    session = AgentSession().begin()
+    session.say(id=1, method="elicitation/create", params=form(field=shape))
 
-    talk.take(talk.adapter.answer(words)[0])
+    session.take(session.adapter.answer(words)[0])
 
-    assert talk.sent[-1]["result"] == {"action": "accept", "content": {"field": value}}
+    assert session.sent[-1]["result"] == {"action": "accept", "content": {"field": value}}
 
 
 def test_words_that_fit_no_field_decline_the_form_and_are_not_lost() -> None:
-    talk = Talk().begin()
-    talk.say(id=1, method="elicitation/create", params=form(field={"type": "integer"}))
+    session = AgentSession().begin()
+    session.say(id=1, method="elicitation/create", params=form(field={"type": "integer"}))
 
-    outputs, left = talk.adapter.answer("it depends")
-    talk.take(outputs)
+    outputs, left = session.adapter.answer("it depends")
+    session.take(outputs)
 
-    assert talk.sent[-1]["result"] == {"action": "decline"}
+    assert session.sent[-1]["result"] == {"action": "decline"}
     assert left == "it depends"
 
 
 def test_a_form_of_several_fields_is_asked_one_by_one() -> None:
-    talk = Talk().begin()
+    session = AgentSession().begin()
     fields = {"a": {"type": "string", "title": "First"}, "b": {"type": "boolean", "title": "2nd"}}
-    talk.say(id=1, method="elicitation/create", params=form(**fields))
+    session.say(id=1, method="elicitation/create", params=form(**fields))
 
-    talk.take(talk.adapter.answer("one")[0])
-    talk.take(talk.adapter.answer("yes")[0])
+    session.take(session.adapter.answer("one")[0])
+    session.take(session.adapter.answer("yes")[0])
 
-    assert talk.heard == [Question("Tell me\n\nFirst"), Question("2nd", ("Yes", "No"))]
-    assert talk.sent[-1]["result"] == {"action": "accept", "content": {"a": "one", "b": True}}
+    assert session.heard == [Question("Tell me\n\nFirst"), Question("2nd", ("Yes", "No"))]
+    assert session.sent[-1]["result"] == {"action": "accept", "content": {"a": "one", "b": True}}
 
 
 def test_questions_that_come_together_are_asked_one_after_the_other() -> None:
-    talk = Talk().begin()
-    talk.say(id=1, method="elicitation/create", params=form(a={"type": "string"}))
-    talk.say(id=2, method="elicitation/create", params=form(b={"type": "string"}))
+    session = AgentSession().begin()
+    session.say(id=1, method="elicitation/create", params=form(a={"type": "string"}))
+    session.say(id=2, method="elicitation/create", params=form(b={"type": "string"}))
 
-    talk.take(talk.adapter.answer("one")[0])
-    talk.take(talk.adapter.answer("two")[0])
+    session.take(session.adapter.answer("one")[0])
+    session.take(session.adapter.answer("two")[0])
 
-    assert [one["id"] for one in talk.sent[-2:]] == [1, 2]
-    assert len(talk.heard) == 2
+    assert [one["id"] for one in session.sent[-2:]] == [1, 2]
+    assert len(session.heard) == 2
 
 
 def test_a_cancel_answers_what_was_asked() -> None:
-    talk = Talk().begin()
-    talk.say(id=7, method="session/request_permission", params=PERMISSION)
+    session = AgentSession().begin()
+    session.say(id=7, method="session/request_permission", params=PERMISSION)
 
-    talk.take(talk.adapter.cancel())
+    session.take(session.adapter.cancel())
 
-    assert talk.sent[-2]["method"] == "session/cancel"
-    assert talk.sent[-1] == {
+    assert session.sent[-2]["method"] == "session/cancel"
+    assert session.sent[-1] == {
         "jsonrpc": "2.0",
         "id": 7,
         "result": {"outcome": {"outcome": "cancelled"}},
@@ -359,34 +358,34 @@ def test_a_cancel_answers_what_was_asked() -> None:
 
 
 def test_words_for_a_question_that_was_taken_back_are_no_answer() -> None:
-    talk = Talk().begin()
-    talk.say(id=7, method="session/request_permission", params=PERMISSION)
-    talk.say(method="$/cancel_request", params={"requestId": 7})
+    session = AgentSession().begin()
+    session.say(id=7, method="session/request_permission", params=PERMISSION)
+    session.say(method="$/cancel_request", params={"requestId": 7})
 
-    assert talk.adapter.answer("Allow") == ([], "Allow")
+    assert session.adapter.answer("Allow") == ([], "Allow")
 
 
 @pytest.mark.parametrize(
     "method", ["fs/read_text_file", "terminal/create", "_vendor/new", "session/whatever"]
 )
 def test_what_we_do_not_offer_is_refused_as_the_protocol_wants(method: str) -> None:
-    talk = Talk().begin()
+    session = AgentSession().begin()
 
-    talk.say(id=3, method=method, params={})
+    session.say(id=3, method=method, params={})
 
-    assert talk.sent[-1]["error"]["code"] == -32601
+    assert session.sent[-1]["error"]["code"] == -32601
 
 
 def test_reads_and_searches_are_told_together_before_what_follows() -> None:
-    talk = Talk().begin()
+    session = AgentSession().begin()
     for number in range(3):
         where = [{"path": f"/workspace/repo/src/{number}.py"}]
-        talk.tool(f"r{number}", kind="read", title="Read", locations=where, status="completed")
-    talk.tool("s", kind="search", title="grep x", status="completed")
-    talk.tool("e", kind="execute", title="pytest", status="completed", rawOutput="1 passed")
-    talk.end()
+        session.tool(f"r{number}", kind="read", title="Read", locations=where, status="completed")
+    session.tool("s", kind="search", title="grep x", status="completed")
+    session.tool("e", kind="execute", title="pytest", status="completed", rawOutput="1 passed")
+    session.end()
 
-    assert talk.heard == [
+    assert session.heard == [
         ToolFinished("Looked at", "3 files, 1 search", "src/0.py\nsrc/1.py\nsrc/2.py"),
         ToolFinished("Ran", "pytest", "1 passed"),
         TurnEnded(Outcome.COMPLETED, "Completed", ""),
@@ -394,15 +393,15 @@ def test_reads_and_searches_are_told_together_before_what_follows() -> None:
 
 
 def test_a_read_that_fails_is_told() -> None:
-    talk = Talk().begin()
+    session = AgentSession().begin()
 
-    talk.tool("r", kind="read", title="Read x", status="failed", rawOutput="no such file")
+    session.tool("r", kind="read", title="Read x", status="failed", rawOutput="no such file")
 
-    assert talk.heard == [ToolFinished("Failed to read", "Read x", "no such file")]
+    assert session.heard == [ToolFinished("Failed to read", "Read x", "no such file")]
 
 
 def test_an_edit_tells_how_many_lines_it_changed() -> None:
-    talk = Talk().begin()
+    session = AgentSession().begin()
     diff = {
         "type": "diff",
         "path": "/workspace/repo/a.py",
@@ -410,42 +409,42 @@ def test_an_edit_tells_how_many_lines_it_changed() -> None:
         "newText": "a\nB\nc\nd\n",
     }
 
-    talk.tool("e", kind="edit", title="Edit", status="completed", content=[diff])
+    session.tool("e", kind="edit", title="Edit", status="completed", content=[diff])
 
-    assert talk.heard == [ToolFinished("Edited", "a.py", "+2 -1")]
+    assert session.heard == [ToolFinished("Edited", "a.py", "+2 -1")]
 
 
 def test_a_tool_that_ends_twice_is_told_once() -> None:
-    talk = Talk().begin()
+    session = AgentSession().begin()
     for status in ("completed", "completed", "failed"):
-        talk.tool("e", kind="execute", title="ls", status=status)
+        session.tool("e", kind="execute", title="ls", status=status)
 
-    assert talk.heard == [ToolFinished("Ran", "ls")]
+    assert session.heard == [ToolFinished("Ran", "ls")]
 
 
 def test_chunks_of_one_message_are_one_text_whatever_comes_between() -> None:
-    talk = Talk().begin()
-    talk.text("One ", "m1")
+    session = AgentSession().begin()
+    session.text("One ", "m1")
     thought = {"type": "text", "text": "hm"}
-    talk.update(sessionUpdate="agent_thought_chunk", content=thought, messageId="t1")
-    talk.update(sessionUpdate="usage_update", used=1, size=2)
-    talk.text("text.", "m1")
-    talk.text("Another.", "m2")
-    talk.end()
+    session.update(sessionUpdate="agent_thought_chunk", content=thought, messageId="t1")
+    session.update(sessionUpdate="usage_update", used=1, size=2)
+    session.text("text.", "m1")
+    session.text("Another.", "m2")
+    session.end()
 
-    assert talk.heard == [
+    assert session.heard == [
         Thought("One text."),
         TurnEnded(Outcome.COMPLETED, "Completed", "Another."),
     ]
 
 
 def test_a_to_do_tool_is_a_plan() -> None:
-    talk = Talk("opencode").begin()
+    session = AgentSession("opencode").begin()
     todos = [{"content": "a", "status": "completed"}, {"content": "b", "status": "cancelled"}]
 
-    talk.tool("t", title="todowrite", status="completed", rawInput={"todos": todos})
+    session.tool("t", title="todowrite", status="completed", rawInput={"todos": todos})
 
-    assert talk.heard == [
+    assert session.heard == [
         PlanChanged((Step("a", StepStatus.COMPLETED), Step("b", StepStatus.CANCELED)))
     ]
 
@@ -460,12 +459,12 @@ def test_a_to_do_tool_is_a_plan() -> None:
     ],
 )
 def test_a_turn_that_stops_early_is_a_failure_in_words(reason: str, words: str) -> None:
-    talk = Talk().begin()
-    talk.text("So far.")
+    session = AgentSession().begin()
+    session.text("So far.")
 
-    talk.end(reason)
+    session.end(reason)
 
-    (ended,) = talk.heard
+    (ended,) = session.heard
     assert isinstance(ended, TurnEnded)
     assert (ended.outcome, ended.reason) == (Outcome.FAILED, "AgentFailed")
     assert words in ended.text
@@ -483,11 +482,11 @@ def test_a_turn_that_stops_early_is_a_failure_in_words(reason: str, words: str) 
 def test_an_error_of_the_agent_is_a_failure_that_names_the_next_step(
     error: dict[str, Any], words: str
 ) -> None:
-    talk = Talk().begin()
+    session = AgentSession().begin()
 
-    talk.say(id=talk.sent[-1]["id"], error=error)
+    session.say(id=session.sent[-1]["id"], error=error)
 
-    (ended,) = talk.heard
+    (ended,) = session.heard
     assert isinstance(ended, TurnEnded)
     assert ended.outcome is Outcome.FAILED
     assert words in ended.text
@@ -495,29 +494,29 @@ def test_an_error_of_the_agent_is_a_failure_that_names_the_next_step(
 
 
 def test_an_agent_that_never_says_who_it_is_is_given_up() -> None:
-    talk = Talk()
-    talk.take(talk.adapter.prompt("x"))
-    (timer,) = talk.adapter.started()
-    assert isinstance(timer, Await)
+    session = AgentSession()
+    session.take(session.adapter.prompt("x"))
+    (timer,) = session.adapter.started()
+    assert isinstance(timer, SetTimer)
 
-    talk.take(talk.adapter.elapsed(timer.timer))
+    session.take(session.adapter.elapsed(timer.timer))
 
-    (ended,) = talk.heard
+    (ended,) = session.heard
     assert isinstance(ended, TurnEnded)
     assert "spec.agent.protocol" in ended.text
-    assert isinstance(talk.adapter.prompt("again")[0], Launch)
+    assert isinstance(session.adapter.prompt("again")[0], StartProcess)
 
 
 def test_an_agent_that_dies_in_mid_turn_fails_and_starts_anew() -> None:
-    talk = Talk().begin()
+    session = AgentSession().begin()
 
-    talk.take(talk.adapter.exited(Exit(1, "agent", "Error: no disk")))
+    session.take(session.adapter.exited(ProcessExit(1, "agent", "Error: no disk")))
 
-    (ended,) = talk.heard
+    (ended,) = session.heard
     assert isinstance(ended, TurnEnded)
     assert ended.reason == "AgentFailed"
     assert "Error: no disk" in ended.text
-    assert isinstance(talk.adapter.prompt("again")[0], Launch)
+    assert isinstance(session.adapter.prompt("again")[0], StartProcess)
 
 
 @pytest.mark.parametrize(
@@ -529,18 +528,18 @@ def test_an_agent_that_dies_in_mid_turn_fails_and_starts_anew() -> None:
      b'{"id": {}, "method": "session/request_permission"}', b"[" * 100_000],
 )  # fmt: skip
 def test_no_line_whatever_is_too_much(line: bytes) -> None:
-    talk = Talk().begin()
+    session = AgentSession().begin()
 
-    talk.take(talk.adapter.line(line))
-    talk.end()
+    session.take(session.adapter.line(line))
+    session.end()
 
-    assert isinstance(talk.heard[-1], TurnEnded)
+    assert isinstance(session.heard[-1], TurnEnded)
 
 
 @pytest.fixture(scope="module")
 def schema() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(SCHEMA.read_text())
-    return found
+    schema: dict[str, Any] = json.loads(SCHEMA.read_text())
+    return schema
 
 
 @pytest.mark.parametrize("name", names())

@@ -1,23 +1,14 @@
 """An agent that says what no protocol allows ends at most its own turn, never the sidecar."""
 
-import asyncio
-import dataclasses
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from deputy.wire import GitToken, Outcome, Workspace
+from deputy.wire import Outcome
 from deputy_sidecar.agent.adapters.acp import AcpAdapter
 from deputy_sidecar.agent.adapters.model import Output, TurnEnded
 from deputy_sidecar.agent.profiles import profile_named
-from deputy_sidecar.desired import Job
-from deputy_sidecar.git.repository import Delivery, Work
-from deputy_sidecar.git.save import save
-from deputy_sidecar.journal import Saved
-
-WORKSPACE = Workspace("linear-a-1", "u", 1, "ACP", "", "", "", "https://example.com/a/b.git")
 
 
 def line(**message: Any) -> bytes:
@@ -42,8 +33,8 @@ def form(schema: Any) -> bytes:
     return line(id=9, method="elicitation/create", params=params)
 
 
-def update(**found: Any) -> bytes:
-    return line(method="session/update", params={"update": found})
+def update(**fields: Any) -> bytes:
+    return line(method="session/update", params={"update": fields})
 
 
 @pytest.mark.parametrize("modes", [[], {"availableModes": 5}, {"availableModes": [1, None]}])
@@ -100,31 +91,3 @@ def test_a_whole_character_stays_as_it_is() -> None:
 
 def ended(outputs: list[Output]) -> Output:
     return next(one for one in outputs if isinstance(one, TurnEnded))
-
-
-class NoTokens:
-    """Nobody is asked for a token where nothing can be pushed."""
-
-    async def git_token(self) -> GitToken:
-        raise AssertionError("nothing was to be pushed")
-
-
-class FullVolume(Delivery):
-    """A delivery whose volume is full."""
-
-    async def remember_start(self) -> None:
-        """Do nothing."""
-
-    async def collect(self, job: int, subject: str) -> Work:
-        raise OSError(28, f"No space left on device ({job}, {subject})")
-
-
-def test_a_volume_that_is_full_is_told_and_not_waited_for(tmp_path: Path) -> None:
-    delivery = FullVolume(WORKSPACE, tmp_path, tmp_path / "repo", tmp_path / "token")
-
-    saved = asyncio.run(save(Job(3, "Save it"), WORKSPACE, delivery, NoTokens()))
-
-    said = "The work cannot be taken out of the workspace: No space left on device (3, Save it)."
-    assert dataclasses.astuple(saved) == dataclasses.astuple(
-        Saved(3, reason="AgentFailed", message=said)
-    )

@@ -4,15 +4,15 @@ import pytest
 
 from deputy.wire import Outcome, Thought
 from deputy_sidecar.agent.adapters.exec import ExecAdapter, readable
-from deputy_sidecar.agent.adapters.model import Await, Exit, Launch, TurnEnded
+from deputy_sidecar.agent.adapters.model import ProcessExit, SetTimer, StartProcess, TurnEnded
 
-BURST = Await("burst", 2.0)
-NO_BURST = Await("burst", None)
+BURST = SetTimer("burst", 2.0)
+NO_BURST = SetTimer("burst", None)
 
 
 def begun() -> ExecAdapter:
     adapter = ExecAdapter()
-    assert adapter.prompt("task") == [Launch("task", has_input=False)]
+    assert adapter.prompt("task") == [StartProcess("task", has_input=False)]
     return adapter
 
 
@@ -30,7 +30,7 @@ def test_a_long_burst_does_not_wait_for_its_end() -> None:
 
     outputs = [out for _ in range(5) for out in adapter.line(b"x" * 1_500)]
 
-    assert [type(one) for one in outputs] == [Await, Await, Thought, Await]
+    assert [type(one) for one in outputs] == [SetTimer, SetTimer, Thought, SetTimer]
 
 
 def test_success_ends_with_the_last_burst() -> None:
@@ -40,7 +40,7 @@ def test_success_ends_with_the_last_burst() -> None:
     adapter.line(b"all")
     adapter.line(b"done")
 
-    assert adapter.exited(Exit(0, "sh", "")) == [
+    assert adapter.exited(ProcessExit(0, "sh", "")) == [
         NO_BURST,
         TurnEnded(Outcome.COMPLETED, "Completed", "all\ndone"),
     ]
@@ -51,7 +51,7 @@ def test_lines_that_were_told_are_the_last_word_when_nothing_followed() -> None:
     adapter.line(b"the result")
     adapter.elapsed("burst")
 
-    assert adapter.exited(Exit(0, "sh", ""))[-1] == TurnEnded(
+    assert adapter.exited(ProcessExit(0, "sh", ""))[-1] == TurnEnded(
         Outcome.COMPLETED, "Completed", "the result"
     )
 
@@ -61,7 +61,7 @@ def test_a_long_last_burst_is_told_but_for_its_end() -> None:
     for number in range(25):
         adapter.line(f"line {number}".encode())
 
-    told, ended = adapter.exited(Exit(0, "sh", ""))[1:]
+    told, ended = adapter.exited(ProcessExit(0, "sh", ""))[1:]
 
     assert told == Thought("line 0\nline 1\nline 2\nline 3\nline 4")
     assert isinstance(ended, TurnEnded)
@@ -81,7 +81,7 @@ def test_a_long_last_burst_is_told_but_for_its_end() -> None:
     ],
 )
 def test_an_exit_status_tells_what_went_wrong(code: int, reason: str, words: str) -> None:
-    (ended,) = (one for one in begun().exited(Exit(code, "tool", "")) if one != NO_BURST)
+    (ended,) = (one for one in begun().exited(ProcessExit(code, "tool", "")) if one != NO_BURST)
 
     assert isinstance(ended, TurnEnded)
     assert (ended.outcome, ended.reason) == (Outcome.FAILED, reason)
@@ -92,7 +92,7 @@ def test_127_of_a_program_that_has_worked_is_its_own() -> None:
     adapter = begun()
     adapter.line(b"step one")
 
-    ended = adapter.exited(Exit(127, "sh", "sh: make: not found"))[-1]
+    ended = adapter.exited(ProcessExit(127, "sh", "sh: make: not found"))[-1]
 
     assert isinstance(ended, TurnEnded)
     assert ended.reason == "AgentFailed"

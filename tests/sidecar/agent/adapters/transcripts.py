@@ -1,11 +1,11 @@
-"""Recorded talks with real agents, replayed through the adapter as if the agent were there."""
+"""Recorded sessions with real agents, replayed as if the agent were there."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 from deputy_sidecar.agent.adapters.acp import AcpAdapter
-from deputy_sidecar.agent.adapters.model import Launch, Output, Question, Send, TurnEnded
+from deputy_sidecar.agent.adapters.model import Output, Question, SendLine, StartProcess, TurnEnded
 from deputy_sidecar.agent.profiles import DEFAULT, Profile
 
 _DATA = Path(__file__).parents[3] / "data"
@@ -21,7 +21,7 @@ def names() -> list[str]:
 def lines_of(name: str) -> list[dict[str, Any]]:
     """The messages of a transcript, `in` to the agent and `out` of it."""
     text = (FOLDER / f"{name}.jsonl").read_text()
-    return [found for line in text.splitlines() if (found := json.loads(line))["dir"] != "meta"]
+    return [message for line in text.splitlines() if (message := json.loads(line))["dir"] != "meta"]
 
 
 class Replay:
@@ -83,9 +83,9 @@ class Replay:
     def _take(self, outputs: list[Output]) -> None:
         for output in outputs:
             self.outputs.append(output)
-            if isinstance(output, Send):
+            if isinstance(output, SendLine):
                 self._answer_handshake(json.loads(output.line))
-            assert not isinstance(output, Launch) or output.has_input
+            assert not isinstance(output, StartProcess) or output.has_input
 
     def _answer_handshake(self, sent: dict[str, Any]) -> None:
         self.sent.append(sent)
