@@ -44,7 +44,7 @@ from deputy_sidecar.agent.report import (
     STOPPED,
     TOO_MUCH_OUTPUT,
     WORKSPACE_ENDED,
-    finished,
+    finished_event,
     subject_of,
 )
 from deputy_sidecar.agent.termination import FIRST_STEP, TerminationStep
@@ -284,7 +284,7 @@ class Conversation:
         self._report(self._ended, saved)
 
     def _report(self, ended: TurnEnded, saved: Saved) -> None:
-        event = finished(ended, saved, self._delivered_through, self._workspace.branch)
+        event = finished_event(ended, saved, self._delivered_through, self._workspace.branch)
         self._is_reported = True
         self.exit_code = 0 if event.outcome is Outcome.COMPLETED else 1
         self._emit(event)

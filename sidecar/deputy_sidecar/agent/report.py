@@ -31,7 +31,7 @@ def subject_of(ended: TurnEnded) -> str:
     return one_line(first.strip("#*` "), _MAX_SUBJECT) or SAVE_SUBJECT
 
 
-def finished(ended: TurnEnded, saved: Saved, delivered_through: str, branch: str) -> Finished:
+def finished_event(ended: TurnEnded, saved: Saved, delivered_through: str, branch: str) -> Finished:
     """Return the event that ends the run: how its last turn ended, and whether that was saved."""
     outcome, reason, text = ended.outcome, ended.reason, ended.text
     if saved.reason:

@@ -88,7 +88,7 @@ class Push:
             "somebody else pushed to it, merge or delete the branch; if it is protected, let the "
             "token push to it. Then reply to try again."
         )
-        return failed(self._job, "PushRejected", text)
+        return save_failed(self._job, "PushRejected", text)
 
     def _no_access(self, message: str) -> Saved:
         why = self._no_token_because or message
@@ -97,7 +97,7 @@ class Push:
             f"{why}. Put a token that may write the repository into the Secret that "
             "spec.repository.credentialsSecretRef of the Blueprint names, then reply to try again."
         )
-        return failed(self._job, "CredentialsMissing", text)
+        return save_failed(self._job, "CredentialsMissing", text)
 
     def _out_of_reach(self, message: str) -> Saved:
         text = (
@@ -105,9 +105,9 @@ class Push:
             f"{_FORGE_SECONDS:.0f} seconds: {message}. See that the forge is up, then reply "
             "to try again."
         )
-        return failed(self._job, "PushRejected", text)
+        return save_failed(self._job, "PushRejected", text)
 
 
-def failed(job: SaveJob, reason: str, text: str) -> Saved:
+def save_failed(job: SaveJob, reason: str, text: str) -> Saved:
     """Return that a job failed, and why."""
     return Saved(job.number, reason=reason, message=text)

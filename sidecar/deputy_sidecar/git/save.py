@@ -8,7 +8,7 @@ from deputy.wire import Workspace
 from deputy_sidecar import log
 from deputy_sidecar.desired import SaveJob
 from deputy_sidecar.errors import GitFailed, SecretInWork
-from deputy_sidecar.git.push import GitTokens, Push, failed
+from deputy_sidecar.git.push import GitTokens, Push, save_failed
 from deputy_sidecar.git.repository import OutboxRepository
 from deputy_sidecar.journal import Saved
 
@@ -23,14 +23,14 @@ async def save(
         await repository.remember_start()
         snapshot = await repository.snapshot(job.number, job.subject)
     except GitFailed as error:
-        return failed(job, "AgentFailed", f"The clone cannot be read: {error.message}.")
+        return save_failed(job, "AgentFailed", f"The clone cannot be read: {error.message}.")
     except SecretInWork as error:
-        return failed(job, "AgentFailed", f"Nothing was pushed: {error}.")
+        return save_failed(job, "AgentFailed", f"Nothing was pushed: {error}.")
     except OSError as error:
         # A full volume, or files that change under our hands: silence would be worse than this.
         reason = error.strerror or type(error).__name__
         text = f"The work cannot be taken out of the workspace: {reason}."
-        return failed(job, "AgentFailed", text)
+        return save_failed(job, "AgentFailed", text)
     if snapshot.commits == 0:
         return Saved(job.number)
     if snapshot.is_pushed:
