@@ -10,6 +10,8 @@ import datetime as dt
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from pydantic import BaseModel
+
 from deputy.api.agentrun import AgentRun
 from deputy.api.facts import outcome_of
 from deputy.api.names import pod_name
@@ -129,8 +131,8 @@ class Leader:
 
     async def rest(self) -> None:
         """Let what goes on in the background come to its end."""
-        while self.notifier._background:
-            await asyncio.sleep(0)
+        while background := self.notifier._background:
+            await asyncio.wait(background)
 
     def die(self) -> None:
         """Leave undone what goes on in the background."""
@@ -442,6 +444,7 @@ def _last_word(watched: Watched, key: Key) -> dict[str, Any]:
     thing = watched.store.get(*key)
     if isinstance(thing, Mapping):
         return dict(thing)
+    assert isinstance(thing, BaseModel)
     body: dict[str, Any] = thing.model_dump(by_alias=True, mode="json", exclude_none=True)
     return body
 

@@ -13,8 +13,8 @@ from deputy.kube.errors import (
     Conflict,
     Invalid,
     KubeError,
+    KubeRefused,
     NotFound,
-    Refused,
     Unavailable,
 )
 from tests.kube.promises import ENTRY, Api, config_map, run, version_of
@@ -130,7 +130,7 @@ async def test_a_namespace_has_to_be_there(api: Api) -> None:
 async def test_an_object_is_not_created_elsewhere_than_it_says(api: Api) -> None:
     sent = run() | {"metadata": {"name": "run", "namespace": "default"}}
 
-    with pytest.raises(Refused, match="does not match the namespace sent on the request"):
+    with pytest.raises(KubeRefused, match="does not match the namespace sent on the request"):
         await api.kube.create(api.run(), sent)
 
 
@@ -138,7 +138,7 @@ async def test_a_custom_resource_has_to_say_what_it_is(api: Api) -> None:
     sent = run()
     del sent["kind"]
 
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(KubeRefused) as refusal:
         await api.kube.create(api.run(), sent)
 
     assert refusal.value.status == 400
@@ -164,7 +164,7 @@ async def test_unknown_fields_are_dropped_unless_the_client_wants_to_know(api: A
     sent["spec"]["inbox"] = [ENTRY | {"colour": "red"}]
     sent["spec"]["promt"] = "Fix it."
 
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(KubeRefused) as refusal:
         await api.kube.create(api.run() + "?fieldValidation=Strict", sent)
     made = await api.kube.create(api.run(), sent)
 
@@ -245,14 +245,14 @@ async def test_a_body_has_the_name_of_its_path(api: Api) -> None:
     made = await api.new_run()
     other = made | {"metadata": made["metadata"] | {"name": "other"}}
 
-    with pytest.raises(Refused, match="does not match the name on the URL"):
+    with pytest.raises(KubeRefused, match="does not match the name on the URL"):
         await api.kube.replace(api.run("run"), other)
 
 
 async def test_a_body_has_to_have_a_name(api: Api) -> None:
     await api.new_config_map()
 
-    with pytest.raises(Refused, match="name must be provided") as refusal:
+    with pytest.raises(KubeRefused, match="name must be provided") as refusal:
         await api.kube.replace(api.config_map("map"), {"metadata": {}})
 
     assert refusal.value.status == 400
@@ -422,9 +422,9 @@ async def test_an_inbox_takes_a_message_once(api: Api) -> None:
 async def test_what_is_no_patch_is_refused(api: Api) -> None:
     await api.new_run()
 
-    with pytest.raises(Refused) as malformed:
+    with pytest.raises(KubeRefused) as malformed:
         await api.kube.patch(api.run("run"), {"spec": {}}, JSON_PATCH)
-    with pytest.raises(Refused) as unsupported:
+    with pytest.raises(KubeRefused) as unsupported:
         await api.kube.patch(api.run("run"), {}, "application/strategic-merge-patch+json")
 
     assert (malformed.value.status, unsupported.value.status) == (400, 415)
@@ -549,7 +549,7 @@ async def test_a_path_that_is_not_served_is_not_found(api: Api, path: str, statu
 
 
 async def test_what_is_created_is_created_in_its_folder(api: Api) -> None:
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(KubeRefused) as refusal:
         await api.kube.create(api.config_map("map"), config_map())
 
     assert refusal.value.status == 405

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deputy.kube import resources
-from deputy.kube.errors import Invalid, KubeError, NotFound, Refused
+from deputy.kube.errors import Invalid, KubeError, KubeRefused, NotFound
 from tests.cluster.test_api_validation import (
     ACCEPTED,
     BASES,
@@ -154,7 +154,7 @@ async def test_there_is_no_log_of_what_is_not_there(api: Api) -> None:
 
     with pytest.raises(NotFound, match='pods "other" not found'):
         await api.kube.text(api.pod("other") + "/log", container="agent")
-    with pytest.raises(Refused, match="container other is not valid for pod pod"):
+    with pytest.raises(KubeRefused, match="container other is not valid for pod pod"):
         await api.kube.text(api.pod("pod") + "/log", container="other")
 
 
@@ -162,7 +162,7 @@ async def test_a_log_is_read_from_its_end(server: ApiServer) -> None:
     kube = server.client()
     await kube.create(resources.pods("team-a"), pod())
     path = resources.pods("team-a", "pod") + "/log"
-    with pytest.raises(Refused, match='container "agent" in pod "pod" is waiting to start'):
+    with pytest.raises(KubeRefused, match='container "agent" in pod "pod" is waiting to start'):
         await kube.text(path)
 
     server.logs["team-a", "pod", "agent"] = "one\ntwo\nthree\n"

@@ -5,7 +5,7 @@ import secrets
 import pytest
 
 from deputy.kube import resources
-from deputy.kube.errors import Refused
+from deputy.kube.errors import KubeRefused
 from tests.kube.promises import NOWHERE, Api, names_of, run, version_of
 
 EVERYWHERE = "/apis/deputy.dev/v1alpha1/agentruns"
@@ -123,7 +123,7 @@ async def test_the_node_of_a_pod_selects_it(api: Api) -> None:
     ids=str,
 )
 async def test_what_selects_nothing_sensible_is_refused(api: Api, params: dict[str, str]) -> None:
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(KubeRefused) as refusal:
         await api.kube.get(api.run(), **params)
 
     assert refusal.value.status == 400
