@@ -22,11 +22,8 @@ from deputy.forges import (
 )
 from tests.forges.simulated import BRANCH, TOKEN, Simulated, draft
 
-
-async def test_branch_without_a_pull_request_has_none(forge: Simulated) -> None:
-    await forge.push()
-
-    assert await forge.github.find(forge.repository, BRANCH) is None
+#: A commit that nobody made.
+SHA = "f" * 40
 
 
 async def test_opening_makes_a_pull_request_of_the_branch(forge: Simulated) -> None:
@@ -39,7 +36,7 @@ async def test_opening_makes_a_pull_request_of_the_branch(forge: Simulated) -> N
         1, url, sha, BRANCH, "main", PullRequestState.OPEN, draft=False
     )
     assert (opened.is_new, opened.complaints) == (True, ())
-    assert await forge.github.find(forge.repository, BRANCH) == opened.pull_request
+    assert await forge.github.verify(forge.repository, BRANCH, sha) == opened.pull_request
     assert [(pull["title"], pull["body"]) for pull in await forge.pulls()] == [
         ("ENG-1: Fix", "Fixes ENG-1")
     ]
@@ -144,7 +141,7 @@ async def test_wrong_token_is_refused_with_the_next_step(forge: Simulated) -> No
     github = GitHub(forge.http, "no-such-token")
 
     with pytest.raises(TokenRefused, match=r"Bad credentials.*put a new one") as caught:
-        await github.find(forge.repository, BRANCH)
+        await github.verify(forge.repository, BRANCH, SHA)
 
     assert "no-such-token" not in caught.value.message
 
@@ -193,7 +190,7 @@ async def test_forge_that_nobody_answers_for_is_unavailable(forge: Simulated) ->
     nowhere = Repository("http://127.0.0.1:1/api/v3", "acme", "demo")
 
     with pytest.raises(ForgeUnavailable, match="was not answered"):
-        await forge.github.find(nowhere, BRANCH)
+        await forge.github.verify(nowhere, BRANCH, SHA)
 
 
 async def test_pull_request_of_the_pushed_commit_is_verified(forge: Simulated) -> None:
@@ -225,7 +222,7 @@ async def test_commit_that_was_never_pushed_is_not_verified(forge: Simulated) ->
     await forge.github.open(forge.repository, draft())
 
     with pytest.raises(NotVerified, match=f"pull/1 is at {seen}"):
-        await forge.github.verify(forge.repository, BRANCH, "f" * 40)
+        await forge.github.verify(forge.repository, BRANCH, SHA)
 
 
 async def test_pull_request_of_another_branch_does_not_verify_this_one(forge: Simulated) -> None:
@@ -245,7 +242,7 @@ async def test_token_is_in_no_error_and_in_no_log(
         await forge.tell("faults", fault)
         github = GitHub(forge.control, TOKEN, patience=tenacity.wait_none())
         try:
-            await github.find(forge.repository, BRANCH)
+            await github.verify(forge.repository, BRANCH, SHA)
         except Exception as error:  # noqa: BLE001  every kind is looked into
             errors.append(error)
         await forge.control.delete("/control/faults")
@@ -275,7 +272,7 @@ async def test_rate_limit_is_a_reason_to_wait_not_a_refusal(
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
         github = GitHub(http, TOKEN, patience=tenacity.wait_none())
         with pytest.raises(ForgeUnavailable) as caught:
-            await github.find(Repository("https://api.github.com", "acme", "api"), BRANCH)
+            await github.verify(Repository("https://api.github.com", "acme", "api"), BRANCH, SHA)
 
     assert caught.value.retry_after == retry_after
 
@@ -287,7 +284,7 @@ async def test_repository_that_has_moved_asks_for_its_new_address() -> None:
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
         github = GitHub(http, TOKEN)
         with pytest.raises(ForgeRefused, match=r"has moved; change spec\.repository\.url"):
-            await github.find(Repository("https://api.github.com", "acme", "api"), BRANCH)
+            await github.verify(Repository("https://api.github.com", "acme", "api"), BRANCH, SHA)
 
 
 async def test_answer_that_is_no_json_is_not_an_answer() -> None:
@@ -297,4 +294,4 @@ async def test_answer_that_is_no_json_is_not_an_answer() -> None:
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
         github = GitHub(http, TOKEN, patience=tenacity.wait_none())
         with pytest.raises(ForgeUnavailable, match="not answered with JSON"):
-            await github.find(Repository("https://api.github.com", "acme", "api"), BRANCH)
+            await github.verify(Repository("https://api.github.com", "acme", "api"), BRANCH, SHA)

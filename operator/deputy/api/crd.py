@@ -48,9 +48,9 @@ class _Structural(GenerateJsonSchema):
 
 def structural(model: type[BaseModel]) -> dict[str, Any]:
     """Return the structural schema of `model`: no references, no defaults, no titles."""
-    found = model.model_json_schema(by_alias=True, schema_generator=_Structural)
-    defs = found.pop("$defs", {})
-    cleaned: dict[str, Any] = _clean(found, defs)
+    schema = model.model_json_schema(by_alias=True, schema_generator=_Structural)
+    defs = schema.pop("$defs", {})
+    cleaned: dict[str, Any] = _clean(schema, defs)
     return cleaned
 
 
@@ -136,8 +136,8 @@ def definition(
 
 
 def _column(column: Any) -> dict[str, Any]:
-    found = {"name": column.name, "type": column.type, "jsonPath": column.path}
-    return found | ({"priority": column.priority} if column.priority else {})
+    printed = {"name": column.name, "type": column.type, "jsonPath": column.path}
+    return printed | ({"priority": column.priority} if column.priority else {})
 
 
 def files() -> Iterator[tuple[str, str]]:
@@ -146,10 +146,10 @@ def files() -> Iterator[tuple[str, str]]:
         (AGENT_RUN, AgentRun, AgentRunSpec, AgentRunStatus),
         (BLUEPRINT, Blueprint, BlueprintSpec, BlueprintStatus),
     ):
-        found = definition(kind, model, spec, status)
+        crd = definition(kind, model, spec, status)
         yield (
             f"{GROUP}_{kind.plural}.yaml",
-            yaml.dump(found, Dumper=_Plain, sort_keys=True, width=100),
+            yaml.dump(crd, Dumper=_Plain, sort_keys=True, width=100),
         )
 
 

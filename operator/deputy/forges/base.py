@@ -61,9 +61,6 @@ class Opened:
 class Forge(Protocol):
     """A forge with the rights of one token; every call may raise `ForgeError`."""
 
-    async def find(self, repository: Repository, branch: str) -> PullRequest | None:
-        """Return the open pull request of `branch`, the newest if there are several."""
-
     async def open(self, repository: Repository, draft: PullRequestDraft) -> Opened:
         """Have a pull request open for `draft.head`; repeating it never makes a second one."""
 
@@ -75,6 +72,3 @@ class Forge(Protocol):
         Raises:
             NotVerified: the forge shows something else.
         """
-
-    async def default_branch(self, repository: Repository) -> str:
-        """Return the branch that pull requests go to unless told otherwise."""

@@ -17,8 +17,8 @@ from deputy.forges.errors import (
 )
 from deputy.forges.github_responses import (
     body_of,
+    comes_from,
     error_of,
-    is_of,
     pull_request,
 )
 from deputy.forges.repository import Repository
@@ -46,24 +46,19 @@ class GitHub:
         self._token = token
         self._patience = patience
 
-    async def find(self, repository: Repository, branch: str) -> PullRequest | None:
-        """Return the open pull request of `branch`, the newest if there are several."""
-        found = await self._pulls(repository, branch, "open")
-        return pull_request(found[0]) if found else None
-
     async def open(self, repository: Repository, draft: PullRequestDraft) -> Opened:
         """Have a pull request open for `draft.head`; repeating it never makes a second one.
 
         One that is open already is left as people see it, but for what a crash kept this very
         draft from getting: its labels and reviewers.
         """
-        found = await self._pulls(repository, draft.head, "open")
-        is_new = not found
-        raw = found[0] if found else await self._create(repository, draft)
+        pulls = await self._pulls(repository, draft.head, "open")
+        is_new = not pulls
+        pull = pulls[0] if pulls else await self._create(repository, draft)
         complaints: tuple[str, ...] = ()
-        if is_new or _same_text(raw.get("body"), draft.body):
-            complaints = await self._decorate(repository, raw["number"], draft)
-        return Opened(pull_request(raw), is_new, complaints)
+        if is_new or _same_text(pull.get("body"), draft.body):
+            complaints = await self._decorate(repository, pull["number"], draft)
+        return Opened(pull_request(pull), is_new, complaints)
 
     async def verify(self, repository: Repository, branch: str, sha: str) -> PullRequest:
         """Return the pull request whose head is commit `sha` of `branch`; raise `NotVerified`.
@@ -73,13 +68,8 @@ class GitHub:
         repeated = self._repeated(NotVerified)
         return await repeated(self._verify_once, repository, branch, sha)
 
-    async def default_branch(self, repository: Repository) -> str:
-        """Return the branch that pull requests go to unless told otherwise."""
-        found = await self._get(repository, "")
-        return str(found["default_branch"])
-
     async def _verify_once(self, repository: Repository, branch: str, sha: str) -> PullRequest:
-        pulls = [pull_request(raw) for raw in await self._pulls(repository, branch, "all")]
+        pulls = [pull_request(pull) for pull in await self._pulls(repository, branch, "all")]
         fits = [pull for pull in pulls if pull.head_sha == sha]
         if not fits:
             seen = f"pull request {pulls[0].url} is at {pulls[0].head_sha}" if pulls else "none is"
@@ -93,20 +83,21 @@ class GitHub:
 
     async def _verify_branch(self, repository: Repository, branch: str, sha: str) -> None:
         try:
-            found = await self._get(repository, f"/git/ref/heads/{_quoted(branch)}")
+            reference = await self._get(repository, f"/git/ref/heads/{_quoted(branch)}")
         except RepositoryNotFound:
             raise NotVerified(f"branch {branch} is not in {repository}") from None
-        if found["object"]["sha"] != sha:
+        head = reference["object"]["sha"]
+        if head != sha:
             raise NotVerified(
-                f"branch {branch} in {repository} is at {found['object']['sha']}, not at {sha}; "
+                f"branch {branch} in {repository} is at {head}, not at {sha}; "
                 "somebody else pushed to it"
             )
 
     async def _pulls(self, repository: Repository, branch: str, state: str) -> list[dict[str, Any]]:
         """Return the pull requests of a branch, the newest first."""
         query = {"head": f"{repository.owner}:{branch}", "state": state, "per_page": "100"}
-        found = await self._get(repository, "/pulls", query)
-        return [raw for raw in found if is_of(raw, repository, branch)]
+        pulls = await self._get(repository, "/pulls", query)
+        return [pull for pull in pulls if comes_from(pull, repository, branch)]
 
     async def _create(self, repository: Repository, draft: PullRequestDraft) -> dict[str, Any]:
         wanted = {
@@ -120,11 +111,16 @@ class GitHub:
             created: dict[str, Any] = await self._post(repository, "/pulls", wanted)
         except AlreadyOpen as error:
             # Somebody was faster, or our own request was heard though its answer was lost.
-            found = await self._pulls(repository, draft.head, "open")
-            if not found:
+            pulls = await self._pulls(repository, draft.head, "open")
+            if not pulls:
                 raise ForgeUnavailable(f"{error.message}, but it is not listed yet") from None
-            return found[0]
+            return pulls[0]
         return created
+
+    async def default_branch(self, repository: Repository) -> str:
+        """Return the branch that pull requests go to unless told otherwise."""
+        answer = await self._get(repository, "")
+        return str(answer["default_branch"])
 
     async def _decorate(
         self, repository: Repository, number: int, draft: PullRequestDraft
@@ -164,9 +160,9 @@ class GitHub:
             raise ForgeUnavailable(
                 f"{method} {url} was not answered ({type(error).__name__}); try again later"
             ) from error
-        error_found = error_of(answer, repository)
-        if error_found is not None:
-            raise error_found
+        refusal = error_of(answer, repository)
+        if refusal is not None:
+            raise refusal
         return body_of(answer)
 
     def _headers(self) -> dict[str, str]:

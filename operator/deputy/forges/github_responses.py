@@ -26,33 +26,33 @@ _RIGHTS = (
 )
 
 
-def pull_request(found: Mapping[str, Any]) -> PullRequest:
+def pull_request(pull: Mapping[str, Any]) -> PullRequest:
     """Return the pull request in an answer, be it of a list or of its own."""
     return PullRequest(
-        number=found["number"],
-        url=found["html_url"],
-        head_sha=found["head"]["sha"],
-        head_branch=found["head"]["ref"],
-        base=found["base"]["ref"],
-        state=_state(found),
-        draft=bool(found.get("draft")),
+        number=pull["number"],
+        url=pull["html_url"],
+        head_sha=pull["head"]["sha"],
+        head_branch=pull["head"]["ref"],
+        base=pull["base"]["ref"],
+        state=_state(pull),
+        draft=bool(pull.get("draft")),
     )
 
 
-def _state(found: Mapping[str, Any]) -> PullRequestState:
-    if found.get("merged_at"):
+def _state(pull: Mapping[str, Any]) -> PullRequestState:
+    if pull.get("merged_at"):
         return PullRequestState.MERGED
-    return PullRequestState.OPEN if found["state"] == "open" else PullRequestState.CLOSED
+    return PullRequestState.OPEN if pull["state"] == "open" else PullRequestState.CLOSED
 
 
-def is_of(found: Mapping[str, Any], repository: Repository, branch: str) -> bool:
+def comes_from(pull: Mapping[str, Any], repository: Repository, branch: str) -> bool:
     """Tell whether a pull request comes from `branch` of the repository itself.
 
     GitHub ignores a `head` filter that it does not understand and lists everything.
     """
-    home = found["head"].get("repo") or {}
+    home = pull["head"].get("repo") or {}
     name = f"{repository.owner}/{repository.name}"
-    return found["head"]["ref"] == branch and str(home.get("full_name", "")).lower() == name.lower()
+    return pull["head"]["ref"] == branch and str(home.get("full_name", "")).lower() == name.lower()
 
 
 def body_of(answer: httpx.Response) -> Any:

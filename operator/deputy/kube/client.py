@@ -135,8 +135,8 @@ class Kube:
         data = None if body is None else json.dumps(body).encode()
         async with self._request(verb, path, params=params, data=data, kind=kind) as answer:
             await _raise_for(answer)
-            found: dict[str, Any] = await answer.json()
-            return found
+            result: dict[str, Any] = await answer.json()
+            return result
 
     def _request(
         self,
@@ -191,14 +191,14 @@ async def _raise_for(answer: aiohttp.ClientResponse) -> None:
         return
     text = await answer.text()
     try:
-        found = json.loads(text)
+        status = json.loads(text)
     except ValueError:
-        found = {}
-    raise error_of(answer.status, found.get("reason", ""), found.get("message", text[:500]))
+        status = {}
+    raise error_of(answer.status, status.get("reason", ""), status.get("message", text[:500]))
 
 
-def _error_event(found: dict[str, Any]) -> Exception:
-    code, message = int(found.get("code", 500)), str(found.get("message", ""))
+def _error_event(status: dict[str, Any]) -> Exception:
+    code, message = int(status.get("code", 500)), str(status.get("message", ""))
     return Expired(code, message) if code == 410 else error_of(code, "", message)
 
 

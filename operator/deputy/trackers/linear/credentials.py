@@ -91,10 +91,10 @@ class Credentials:
         except httpx.HTTPError as error:
             message = f"no answer from Linear's token endpoint: {type(error).__name__}"
             raise LinearUnavailable(message) from error
-        found = _object(answer)
-        text, life = found.get("access_token"), found.get("expires_in")
+        body = _object(answer)
+        text, life = body.get("access_token"), body.get("expires_in")
         if answer.status_code != 200 or not isinstance(text, str) or not text:
-            raise _refusal(answer.status_code, found)
+            raise _refusal(answer.status_code, body)
         seconds = float(life) if isinstance(life, int | float) else _MOST_SPARE
         spare = min(_MOST_SPARE, seconds * _SPARE)
         return _Token(text, client, began + seconds - spare)
@@ -102,17 +102,17 @@ class Credentials:
 
 def _object(answer: httpx.Response) -> dict[str, Any]:
     try:
-        found = json.loads(answer.content)
+        body = json.loads(answer.content)
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return body if isinstance(body, dict) else {}
 
 
-def _refusal(status: int, found: dict[str, Any]) -> Unauthenticated | LinearUnavailable:
-    told = str(found.get("error_description") or found.get("error") or "no reason given")
-    if "error" not in found or status >= 500 or status in {408, 429}:
+def _refusal(status: int, body: dict[str, Any]) -> Unauthenticated | LinearUnavailable:
+    reason = str(body.get("error_description") or body.get("error") or "no reason given")
+    if "error" not in body or status >= 500 or status in {408, 429}:
         return LinearUnavailable(f"Linear's token endpoint answered {status}")
     return Unauthenticated(
-        f"Linear gives no token ({status}: {told}); check `clientId` and `clientSecret`, and that "
-        "client credentials are switched on for the application"
+        f"Linear gives no token ({status}: {reason}); check `clientId` and `clientSecret`, and "
+        "that client credentials are switched on for the application"
     )

@@ -17,8 +17,8 @@ class WriterStopped(DeputyError):
 def id_of(update: Update) -> str | None:
     """Return the id by which Linear recognises an update that comes twice, if it has one."""
     match update:
-        case PostActivity(activity_id=found) | PostComment(comment_id=found):
-            return found
+        case PostActivity(activity_id=update_id) | PostComment(comment_id=update_id):
+            return update_id
         case _:
             return None
 
@@ -33,32 +33,32 @@ class PendingResults:
 
     def known(self, update: Update) -> asyncio.Future[Result] | None:
         """Return the future that was given for the same id, resolved or still open."""
-        found = id_of(update)
-        if found is None:
+        update_id = id_of(update)
+        if update_id is None:
             return None
-        if found in self._known:
-            return resolved(self._known[found])
-        future = self._by_id.get(found)
+        if update_id in self._known:
+            return resolved(self._known[update_id])
+        future = self._by_id.get(update_id)
         return _followed(future) if future is not None else None
 
     def add(self, number: int, update: Update) -> asyncio.Future[Result]:
         """Return a future; whoever cancels theirs takes nothing from the others."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        found = id_of(update)
-        self._open[number] = future, found
-        if found is not None:
-            self._by_id[found] = future
+        update_id = id_of(update)
+        self._open[number] = future, update_id
+        if update_id is not None:
+            self._by_id[update_id] = future
         return _followed(future)
 
     def resolve(self, number: int, result: Result, *, remember: bool = True) -> None:
         """Tell what became of an update."""
-        future, found = self._open.pop(number)
+        future, update_id = self._open.pop(number)
         future.set_result(result)
-        if found is None:
+        if update_id is None:
             return
-        del self._by_id[found]
+        del self._by_id[update_id]
         if remember:
-            self._known[found] = result
+            self._known[update_id] = result
             while len(self._known) > _MEMORY:
                 self._known.popitem(last=False)
 

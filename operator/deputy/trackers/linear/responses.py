@@ -45,13 +45,13 @@ def read(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
         Unauthenticated, RateLimited, LinearUnavailable: the request failed as a whole.
         Rejected: it was refused as too large or unreadable, before GraphQL saw it.
     """
-    found = _object(body)
-    errors = _errors(found)
+    payload = _object(body)
+    errors = _errors(payload)
     again = _retry_after(headers)
     _raise_for_whole(status, errors, again)
-    if not errors and (status >= 400 or not isinstance(found.get("data"), dict)):
-        raise _stranger(status, again)
-    data = found.get("data")
+    data = payload.get("data")
+    if not errors and (status >= 400 or not isinstance(data, dict)):
+        raise _not_graphql(status, again)
     failed = tuple(Failed(_path(error), _error_of(error, again)) for error in errors)
     return Answer(data if isinstance(data, dict) else None, failed)
 
@@ -67,7 +67,7 @@ def _raise_for_whole(status: int, errors: list[dict[str, Any]], again: float | N
         raise LinearUnavailable(f"Linear answered {status}", again)
 
 
-def _stranger(status: int, again: float | None) -> LinearError:
+def _not_graphql(status: int, again: float | None) -> LinearError:
     """Return the error for an answer that is not GraphQL's.
 
     Often something between us and Linear gave it, which passes; nothing may be lost for that.
@@ -102,14 +102,14 @@ def _passes(error: Mapping[str, Any]) -> bool:
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(body)
+        payload = json.loads(body)
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return payload if isinstance(payload, dict) else {}
 
 
-def _errors(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    errors = found.get("errors")
+def _errors(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
+    errors = payload.get("errors")
     return [one for one in errors if isinstance(one, dict)] if isinstance(errors, list) else []
 
 

@@ -41,10 +41,10 @@ class MountedSecret:
             CredentialsMissing: there is none.
         """
         lines = (line.strip() for line in self._text(WEBHOOK_SECRET).splitlines())
-        found = tuple(line.encode() for line in lines if line)
-        if not found:
+        secrets = tuple(line.encode() for line in lines if line)
+        if not secrets:
             raise self._missing(f"the key `{WEBHOOK_SECRET}`", "Linear's signing secret")
-        return found
+        return secrets
 
     def grant(self) -> str | Client:
         """Return the access token, or the application that can ask for one.
