@@ -254,7 +254,7 @@ async def test_after_a_restart_the_older_pod_is_seen_until_it_is_gone(world: Wor
 
     seen = await world.look()
 
-    assert (seen.attempt, seen.begun, seen.pod) == (2, 1, PodSeen(attempt=1))
+    assert (seen.attempt, seen.status_attempt, seen.pod) == (2, 1, PodSeen(attempt=1))
 
 
 # What was said

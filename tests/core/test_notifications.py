@@ -2,7 +2,7 @@
 
 import pytest
 
-from deputy.core.notifications import Recipients, closing, end, progressed, start, waiting
+from deputy.core.notifications import Recipients, closing, end, progress, start, waiting
 from deputy.core.outcome import RunOutcome
 from deputy.core.phase import Phase
 from deputy.core.plan import plan_at_end, plan_of
@@ -74,7 +74,7 @@ def test_a_wait_is_told_under_the_same_id_however_often() -> None:
 def test_progress_is_the_plan_with_the_agents_steps() -> None:
     agents = (Step("Fix it", StepStatus.IN_PROGRESS),)
 
-    assert progressed(AUDIENCE, Phase.RUNNING, agents) == (
+    assert progress(AUDIENCE, Phase.RUNNING, agents) == (
         SetPlan("first", plan_of(Phase.RUNNING, agents, has_repository=True)),
     )
 

@@ -265,7 +265,7 @@ async def waiting(client: Client, service: OneRun) -> asyncio.Task[Any]:
 async def test_a_prompt_wakes_the_poll(client: Client, service: OneRun) -> None:
     poll = await waiting(client, service)
 
-    service.one.hear((TASK, MORE), 0.0)
+    service.one.set_prompts((TASK, MORE), 0.0)
 
     async with asyncio.timeout(5):
         assert await poll == [to_json(MORE)]

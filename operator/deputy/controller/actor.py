@@ -34,7 +34,7 @@ from deputy.core.action import (
     SaveLog,
     Wait,
 )
-from deputy.core.admission import in_line
+from deputy.core.admission import queue
 from deputy.core.outcome import RunOutcome
 from deputy.core.phase import Phase
 from deputy.core.pull_request import branch_name
@@ -97,7 +97,7 @@ class Actor:
                 await self._move(run, state, action, now)
             case KeepAlive():
                 state.conversation.shown_at = now
-                self._notifier.alive(run, int(now.timestamp()))
+                self._notifier.keep_alive(run, int(now.timestamp()))
             case AskToStop():
                 state.conversation.ask_to_stop(now)
             case OpenPullRequest():
@@ -228,7 +228,7 @@ class Actor:
             return
         rivals = self._cache.runs_of(run.metadata.namespace, blueprint.metadata.name)
         # Not the whole queue: the others are looked at once a minute, for their place in it.
-        for rival in in_line(map(contender, rivals))[: blueprint.spec.max_concurrent_runs]:
+        for rival in queue(map(contender, rivals))[: blueprint.spec.max_concurrent_runs]:
             self._look_at((run.metadata.namespace, rival.name))
 
     def _notify_end(self, run: AgentRun, state: RunState, outcome: RunOutcome) -> None:

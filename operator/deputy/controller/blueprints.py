@@ -9,7 +9,7 @@ import structlog
 from deputy.api.blueprint import Blueprint
 from deputy.api.facts import contender, created_of
 from deputy.controller import status
-from deputy.core.admission import holds_slot
+from deputy.core.admission import holds_slot, is_queued
 from deputy.core.blueprint import READY_BY_HAND, Readiness, TrackerNames, judge, unreachable
 from deputy.core.conditions import Truth
 from deputy.core.phase import Phase
@@ -129,14 +129,12 @@ class BlueprintReconciler:
 
     def _status(self, blueprint: Blueprint, readiness: Readiness) -> dict[str, Any]:
         runs = [contender(run) for run in self._cache.runs_of(*_key_of(blueprint))]
-        active = sum(holds_slot(run) for run in runs)
-        queued = sum(run.phase is Phase.QUEUED and not run.ended for run in runs)
         ids = readiness.ids
         return {
             "observedGeneration": blueprint.metadata.generation,
             "conditions": _conditions(blueprint, readiness),
-            "activeRuns": active,
-            "queuedRuns": queued,
+            "activeRuns": sum(map(holds_slot, runs)),
+            "queuedRuns": sum(map(is_queued, runs)),
             "linear": {
                 "organizationId": ids.organization_id,
                 "teamId": ids.team_id,

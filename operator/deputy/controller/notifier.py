@@ -9,7 +9,7 @@ from deputy.api.agentrun import AgentRun, InboxKind
 from deputy.api.facts import sessions_of
 from deputy.controller.run_state import RunState
 from deputy.core import notifications
-from deputy.core.acknowledgements import owed
+from deputy.core.acknowledgements import acknowledgements_of
 from deputy.core.notifications import Recipients
 from deputy.core.outcome import RunOutcome
 from deputy.core.phase import Phase
@@ -42,7 +42,7 @@ class Notifier:
         # Who stops a run has not joined it.
         said = (entry for entry in run.spec.inbox if entry.kind is InboxKind.PROMPT)
         joined = [entry.session_id for entry in said if entry.session_id]
-        words = owed(
+        words = acknowledgements_of(
             run.metadata.name, run.metadata.uid, linear.session_id, linear.activity_id, joined
         )
         for session in sessions_of(run):
@@ -74,17 +74,17 @@ class Notifier:
         self._submit(notifications.start(recipients))
         return True
 
-    def alive(self, run: AgentRun, at: int) -> None:
+    def keep_alive(self, run: AgentRun, at: int) -> None:
         """Show for a moment that the run lives; `at` tells one such moment from the next."""
         if recipients := self._recipients(run):
-            self._submit(notifications.alive(recipients, run.status.phase, at))
+            self._submit(notifications.keep_alive(recipients, run.status.phase, at))
 
     def first_contact(self, run: AgentRun, state: RunState, phase: Phase) -> None:
         """Tell that the workspace answers, now that the run is in `phase`."""
         if recipients := self._recipients(run):
             # The leader that made the pod may have died before the tracker heard of it.
             start = () if state.start_notified else notifications.start(recipients)
-            plan = notifications.progressed(recipients, phase, state.conversation.plan)
+            plan = notifications.progress(recipients, phase, state.conversation.plan)
             self._submit((*start, *plan))
             state.start_notified = True
 
@@ -92,7 +92,7 @@ class Notifier:
         """Tell that the pull request is being opened."""
         if recipients := self._recipients(run):
             phase = run.status.phase
-            self._submit(notifications.progressed(recipients, phase, plan, delivering=True))
+            self._submit(notifications.progress(recipients, phase, plan, delivering=True))
 
     def ends(self, run: AgentRun, outcome: RunOutcome, plan: tuple[Step, ...]) -> list[Update]:
         """Return what tells everybody how the run ends; nothing where there is nobody to tell."""

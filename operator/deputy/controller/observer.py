@@ -56,7 +56,7 @@ class Observer:
             phase=run.status.phase,
             created=run.metadata.creation_timestamp or now,
             attempt=run.spec.attempt,
-            begun=attempt_of(run),
+            status_attempt=attempt_of(run),
             has_issue=run.spec.linear is not None,
             has_repository=spec is not None and spec.repository is not None,
             stop_wanted=run.spec.desired_state is DesiredState.STOPPED,
@@ -172,7 +172,7 @@ def _refusal(run: AgentRun, spec: BlueprintSpec | None, state: RunState) -> Prob
     if linear is None or spec is None or spec.linear is None or not state.issue_read:
         return None
     pick_up = pick_up_of(spec.linear.pick_up)
-    refusal = routing.gate(pick_up, state.issue, delegator_of(run))
+    refusal = routing.may_pick_up(pick_up, state.issue, delegator_of(run))
     return Problem(refusal.reason, refusal.text) if refusal is not None else None
 
 

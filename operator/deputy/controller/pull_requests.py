@@ -90,9 +90,9 @@ def _draft(run: AgentRun, spec: BlueprintSpec, report: Finished) -> PullRequestD
     )
 
 
-def _work(run: AgentRun, report: Finished) -> wording.Work:
+def _work(run: AgentRun, report: Finished) -> wording.CompletedWork:
     linear = run.spec.linear
-    return wording.Work(
+    return wording.CompletedWork(
         run_uid=run.metadata.uid,
         run_name=run.metadata.name,
         summary=report.text,

@@ -72,9 +72,9 @@ class Reconciler:
         plan = decide(await self._observer.look(run, state, now))
         for action in plan.actions:
             await self._actor.act(run, state, action, now)
-        pause = plan.look_again.total_seconds() if plan.look_again is not None else None
+        pause = plan.requeue_after.total_seconds() if plan.requeue_after is not None else None
         waits = state.notifying and not state.notified
-        return not plan.actions or plan.look_again is not None or waits, pause
+        return not plan.actions or plan.requeue_after is not None or waits, pause
 
     async def _refresh(self, key: Key) -> None:
         try:

@@ -65,7 +65,7 @@ class RunStates:
         if is_concluded(run) or status.phase in TERMINAL:
             conversation.finish()
         else:
-            conversation.hear(prompts_of(run), time.monotonic())
+            conversation.set_prompts(prompts_of(run), time.monotonic())
         return state
 
     def conversation(self, run: AgentRun) -> RelayConversation:

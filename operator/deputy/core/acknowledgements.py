@@ -47,7 +47,7 @@ def waiting(session_id: str, run_name: str) -> Acknowledgement:
     return Acknowledgement(session_id, stable_id(session_id, "waiting"), body)
 
 
-def owed(
+def acknowledgements_of(
     run_name: str, run_uid: str, session_id: str, prompt_id: str, sessions: Iterable[str]
 ) -> tuple[Acknowledgement, ...]:
     """Return every first word that a run owes: to its own session, and to each that joined it."""

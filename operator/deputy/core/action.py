@@ -124,4 +124,4 @@ class NextActions:
     """What to do now, in this order, and when to look again at the latest."""
 
     actions: tuple[Action, ...] = ()
-    look_again: dt.timedelta | None = None
+    requeue_after: dt.timedelta | None = None

@@ -21,7 +21,7 @@ _INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2028-\u202e\u206
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Work:
+class CompletedWork:
     """What a run has done, and for which issue.
 
     `identifier` is empty where there is none; then `task` is what the run was asked to do.
@@ -73,7 +73,7 @@ def _part(part: str) -> str:
     return part
 
 
-def pull_request_title(work: Work) -> str:
+def pull_request_title(work: CompletedWork) -> str:
     """Return one line that begins with the issue's identifier."""
     if not work.identifier:
         first = next(iter(work.task.strip().splitlines()), "")
@@ -81,13 +81,13 @@ def pull_request_title(work: Work) -> str:
     return _bounded(f"{work.identifier}: {_line(work.title)}", MAX_TITLE)
 
 
-def pull_request_body(work: Work) -> str:
+def pull_request_body(work: CompletedWork) -> str:
     """Return the text of the pull request, in Markdown, with the run's mark at its end."""
-    parts = [_summary(work.summary), *_references(work), mark(work.run_uid)]
+    parts = [_summary(work.summary), *_references(work), run_marker(work.run_uid)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def mark(run_uid: str) -> str:
+def run_marker(run_uid: str) -> str:
     """Return the comment, which nobody sees, by which the pull request of a run is known."""
     return f"<!-- deputy-run: {run_uid} -->"
 
@@ -123,7 +123,7 @@ def _wrapped(text: str) -> str:
     )
 
 
-def _references(work: Work) -> list[str]:
+def _references(work: CompletedWork) -> list[str]:
     references: list[str] = []
     if work.identifier:
         references.append(f"Fixes {_link(work.identifier, work.url)}")

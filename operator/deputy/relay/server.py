@@ -140,11 +140,11 @@ async def _messages(conversation: RelayConversation, last: str, wait: float) -> 
     if messages or not wait:
         return messages
     changed = asyncio.Event()
-    off = conversation.on_change(changed.set)
+    cancel = conversation.on_change(changed.set)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(wait):
             await changed.wait()
-    off()
+    cancel()
     return conversation.messages_after(last)
 
 

@@ -41,7 +41,7 @@ class SessionCommand:
     ) -> claim.SessionDecision:
         """Decide what the session becomes."""
         event = self.event
-        return claim.decide_session(event.session_id, runs, taken, has_words=bool(event.text))
+        return claim.decide_session(event.session_id, runs, taken, has_text=bool(event.text))
 
     def entry(self, _run: claim.RunFacts) -> InboxEntry:
         """Return what was said in the session, which is nothing where it is a delegation."""
