@@ -232,7 +232,7 @@ async def test_it_is_not_ready_once_it_ends_but_still_takes(replica: Replica, fa
 async def test_it_is_sick_when_the_api_server_is_silent(replica: Replica, fake: Fake) -> None:
     assert await replica.get("/healthz") == (200, "ok\n")
 
-    fake.resync._good_at -= 301
+    fake.resync._last_success -= 301
 
     assert await replica.get("/healthz") == (503, "no list has succeeded for 301 s\n")
 

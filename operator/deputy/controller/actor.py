@@ -69,7 +69,7 @@ class Actor:
         pull_requests: PullRequests,
         workspace: WorkspaceSettings,
         assumed: set[str],
-        look_at: Callable[[Key], None],
+        enqueue: Callable[[Key], None],
     ) -> None:
         self._kube = kube
         self._cache = cache
@@ -78,7 +78,7 @@ class Actor:
         self._pull_requests = pull_requests
         self._workspace = workspace
         self._assumed = assumed
-        self._look_at = look_at
+        self._enqueue = enqueue
 
     async def act(self, run: AgentRun, state: RunState, action: Action, now: dt.datetime) -> None:
         """Carry out `action`; raise `KubeError` or `DecisionOutdated` for it to be repeated."""
@@ -129,9 +129,9 @@ class Actor:
         if state.issue_read:
             wanted["priority"] = state.issue.priority if state.issue else 0
         await self._write(run, wanted)
-        if state.noted is None:
+        if state.noted_wait is None:
             self._notifier.waits(run, wait.message)
-        state.noted = (wait.reason, wait.message, wait.position)
+        state.noted_wait = wait
 
     async def _admit(self, run: AgentRun, state: RunState, now: dt.datetime) -> None:
         blueprint = self._blueprint(run)
@@ -219,17 +219,17 @@ class Actor:
             waited = (now - state.conversation.stop_asked).total_seconds()
             metrics.STOP_SECONDS.observe(waited)
         state.conversation.finish()
-        self._look_at_next_in_line(run)
+        self._enqueue_next_queued(run)
 
-    def _look_at_next_in_line(self, run: AgentRun) -> None:
-        """Have the runs looked at that may get the slot of `run`."""
+    def _enqueue_next_queued(self, run: AgentRun) -> None:
+        """Enqueue the runs that may get the slot of `run`."""
         blueprint = self._cache.blueprint_of(run)
         if blueprint is None:
             return
         rivals = self._cache.runs_of(run.metadata.namespace, blueprint.metadata.name)
         # Not the whole queue: the others are looked at once a minute, for their place in it.
         for rival in queue(map(contender, rivals))[: blueprint.spec.max_concurrent_runs]:
-            self._look_at((run.metadata.namespace, rival.name))
+            self._enqueue((run.metadata.namespace, rival.name))
 
     def _notify_end(self, run: AgentRun, state: RunState, outcome: RunOutcome) -> None:
         if state.notifying:
@@ -238,15 +238,15 @@ class Actor:
         updates = self._notifier.ends(run, outcome, state.conversation.plan)
         if not updates:
             state.notified = True
-            self._look_at(key)
+            self._enqueue(key)
             return
 
-        def told(done: bool) -> None:  # noqa: FBT001  the only thing that it is told
-            state.notifying, state.notified = False, done
-            self._look_at(key)
+        def on_result(sent: bool) -> None:  # noqa: FBT001  the only thing that it is given
+            state.notifying, state.notified = False, sent
+            self._enqueue(key)
 
         state.notifying = True
-        self._notifier.until_told(updates, told)
+        self._notifier.submit(updates, on_result)
 
     async def _finish(self, run: AgentRun, outcome: RunOutcome, now: dt.datetime) -> None:
         await self._write(run, status.finished(run, outcome, now))

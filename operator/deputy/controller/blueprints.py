@@ -43,15 +43,15 @@ class BlueprintReconciler:
     """Works on one Blueprint at a time."""
 
     def __init__(
-        self, *, kube: Kube, cache: Cache, tracker: Tracker, look_at_run: Callable[[Key], None]
+        self, *, kube: Kube, cache: Cache, tracker: Tracker, enqueue_run: Callable[[Key], None]
     ) -> None:
         self._kube = kube
         self._cache = cache
         self._tracker = tracker
-        self._look_at_run = look_at_run
+        self._enqueue_run = enqueue_run
         self._known: dict[str, tuple[int, float, Readiness]] = {}
 
-    async def work(self, key: Key) -> float | None:
+    async def reconcile(self, key: Key) -> float | None:
         """Judge the Blueprint `key` and count its runs; return the seconds to the next look."""
         blueprint = self._cache.blueprints.get(*key)
         if blueprint is None:
@@ -63,7 +63,7 @@ class BlueprintReconciler:
                 await self._write(blueprint, wanted)
             except Conflict:
                 return 0.2
-            self._wake_waiting(blueprint)
+            self._enqueue_queued(blueprint)
         return _recheck_seconds(readiness)
 
     async def _readiness(self, blueprint: Blueprint) -> Readiness:
@@ -152,10 +152,10 @@ class BlueprintReconciler:
         }
         self._cache.blueprints.put(await self._kube.patch(path, body))
 
-    def _wake_waiting(self, blueprint: Blueprint) -> None:
+    def _enqueue_queued(self, blueprint: Blueprint) -> None:
         for run in self._cache.runs_of(*_key_of(blueprint)):
             if run.status.phase is Phase.QUEUED:
-                self._look_at_run((run.metadata.namespace, run.metadata.name))
+                self._enqueue_run((run.metadata.namespace, run.metadata.name))
 
 
 def _recheck_seconds(readiness: Readiness) -> float:

@@ -43,7 +43,7 @@ class Observer:
         self._kube = kube
         self._assumed = assumed
 
-    async def look(self, run: AgentRun, state: RunState, now: dt.datetime) -> Observed:
+    async def observe(self, run: AgentRun, state: RunState, now: dt.datetime) -> Observed:
         """Return the facts about `run`; reads the API server only where a cache may be too old."""
         pod = await self._pod(run, state)
         blueprint = self._cache.blueprint_of(run)
@@ -177,9 +177,8 @@ def _refusal(run: AgentRun, spec: BlueprintSpec | None, state: RunState) -> Prob
 
 
 def _is_noted(state: RunState, ready: BlueprintState, message: str, slot: Slot) -> bool:
-    if state.noted is None:
+    if state.noted_wait is None:
         return False
-    _, noted_message, _ = state.noted
     if ready is BlueprintState.READY:
-        return state.noted[2] == slot.position
-    return noted_message == message
+        return state.noted_wait.position == slot.position
+    return state.noted_wait.message == message

@@ -27,7 +27,7 @@ from deputy.wire import Finished
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Opening:
+class OpenResult:
     """The pull request as the forge showed it, or why there is none."""
 
     pull_request: PullRequestSeen | None = None
@@ -41,7 +41,7 @@ class PullRequests:
         self._kube = kube
         self._http = http
 
-    async def open(self, run: AgentRun, spec: BlueprintSpec, report: Finished) -> Opening:
+    async def open(self, run: AgentRun, spec: BlueprintSpec, report: Finished) -> OpenResult:
         """Open the pull request for what `report` says was pushed, and verify it.
 
         Idempotent: an open one is found again. Raises `ForgeUnavailable` where the forge cannot
@@ -70,11 +70,11 @@ class PullRequests:
         return forge_for(repository.url, http=self._http, token=token)
 
 
-async def _open(forge: Forge, run: AgentRun, spec: BlueprintSpec, report: Finished) -> Opening:
+async def _open(forge: Forge, run: AgentRun, spec: BlueprintSpec, report: Finished) -> OpenResult:
     repository = ForgeRepository.parse(spec.repository.url if spec.repository else "")
     opened = await forge.open(repository, _draft(run, spec, report))
     seen = await forge.verify(repository, report.branch, report.head_sha)
-    return Opening(PullRequestSeen(seen.url, seen.number, seen.head_sha, opened.complaints))
+    return OpenResult(PullRequestSeen(seen.url, seen.number, seen.head_sha, opened.complaints))
 
 
 def _draft(run: AgentRun, spec: BlueprintSpec, report: Finished) -> PullRequestDraft:
@@ -103,5 +103,5 @@ def _work(run: AgentRun, report: Finished) -> wording.CompletedWork:
     )
 
 
-def _failed(reason: RunReason, error: Exception) -> Opening:
-    return Opening(problem=Problem(reason, f"{error}"))
+def _failed(reason: RunReason, error: Exception) -> OpenResult:
+    return OpenResult(problem=Problem(reason, f"{error}"))

@@ -106,7 +106,7 @@ class Kube:
     ) -> AsyncIterator[dict[str, Any]]:
         """Yield the changes after `resource_version`, bookmarks included, until the server ends.
 
-        Raises `Expired` where that version is too old, `Unavailable` where the line is cut.
+        Raises `Expired` where that version is too old, `Unavailable` where the connection is cut.
         """
         wanted = params | {
             "watch": "true",
@@ -147,7 +147,7 @@ class Kube:
         data: bytes | None = None,
         kind: str = "application/json",
         timeout: aiohttp.ClientTimeout = _TIMEOUT,
-    ) -> "_Guarded":
+    ) -> "_Request":
         if self._session is None:
             raise RuntimeError("Kube is used outside of its context")
         headers = self._connection.headers() | {"Content-Type": kind}
@@ -155,10 +155,10 @@ class Kube:
         request = self._session.request(
             verb, url, params=params, data=data, headers=headers, timeout=timeout
         )
-        return _Guarded(request, url)
+        return _Request(request, url)
 
 
-class _Guarded:
+class _Request:
     """A request whose connection errors are ours."""
 
     def __init__(self, request: Any, url: str) -> None:

@@ -21,7 +21,7 @@ class Watched:
     """A kind of object that is followed: where it is, what keeps it, who is told of changes.
 
     `changed` and `deleted` are called with the object as the store has read it, `changed` only
-    where that is news. `path` gives the list of a namespace.
+    where that is newer. `path` gives the list of a namespace.
     """
 
     group: str
@@ -105,12 +105,12 @@ def _login(kubeconfig: pathlib.Path | None) -> Callable[..., kopf.ConnectionInfo
 
 def _handler(watched: Watched) -> Callable[..., Any]:
     async def handle(event: Any, **_: Any) -> None:
-        take(watched, event["type"], dict(event["object"]))
+        apply_event(watched, event["type"], dict(event["object"]))
 
     return handle
 
 
-def take(watched: Watched, kind: str | None, body: dict[str, Any]) -> None:
+def apply_event(watched: Watched, kind: str | None, body: dict[str, Any]) -> None:
     """Take in one event of a watch; `kind` is the API server's word for it, None at the start."""
     if kind == "DELETED":
         last = watched.store.remove(body)

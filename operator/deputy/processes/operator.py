@@ -133,13 +133,13 @@ async def _lead(
     """Lead until asked to end; raise `LeadershipLost` (in a group) where another one may."""
     metrics.LEADER.set(1)
     async with asyncio.TaskGroup() as tasks:
-        keeping = tasks.create_task(leadership.keep())
+        renewing = tasks.create_task(leadership.renew())
         await mark_leader(kube, settings.namespace, settings.pod_name)
         ca = await relay_ca(kube, settings.namespace, dt.datetime.now(dt.UTC))
         async with httpx.AsyncClient(timeout=10.0) as http:
             leader = Leader(settings, kube=kube, http=http, ca=ca, health=health, stop=stop)
             await leader.work()
-        keeping.cancel()
+        renewing.cancel()
 
 
 @tenacity.retry(
@@ -191,7 +191,7 @@ class Leader:
                 settings.sidecar_image, settings.relay_url, ca.certificate.decode()
             ),
             assumed=assumed,
-            look_at=self._look_at_run,
+            enqueue=self._enqueue_run,
         )
         reconciler = Reconciler(
             kube=kube,
@@ -201,10 +201,10 @@ class Leader:
             actor=actor,
         )
         blueprints = BlueprintReconciler(
-            kube=kube, cache=self._cache, tracker=tracker, look_at_run=self._look_at_run
+            kube=kube, cache=self._cache, tracker=tracker, enqueue_run=self._enqueue_run
         )
-        self._runs: WorkQueue[Key] = WorkQueue(reconciler.work)
-        self._blueprints: WorkQueue[Key] = WorkQueue(blueprints.work, workers=2)
+        self._runs: WorkQueue[Key] = WorkQueue(reconciler.reconcile)
+        self._blueprints: WorkQueue[Key] = WorkQueue(blueprints.reconcile, workers=2)
 
         # What is followed.
         self._deletion = Deletion(self._states, notifier)
@@ -217,7 +217,7 @@ class Leader:
             cache=self._cache,
             conversations=self._states,
             tracker=tracker,
-            look_at=self._look_at_run,
+            enqueue=self._enqueue_run,
         )
         self._relay = RelayServer(service, Authenticator(kube)).app()
         self._relay_tls = server_context(ca, settings.relay_url, dt.datetime.now(dt.UTC))
@@ -260,12 +260,12 @@ class Leader:
         return (
             watched_blueprints(self._cache.blueprints, self._blueprint_changed),
             watched_pods(self._cache.pods, self._pod_changed),
-            watched_runs(self._cache.runs, self._run_changed, self._deletion.follow_up),
+            watched_runs(self._cache.runs, self._run_changed, self._deletion.handle),
         )
 
     def _run_changed(self, run: AgentRun) -> None:
         self._states.refresh(run)
-        self._look_at_run((run.metadata.namespace, run.metadata.name))
+        self._enqueue_run((run.metadata.namespace, run.metadata.name))
 
     def _blueprint_changed(self, blueprint: Blueprint) -> None:
         self._blueprints.add((blueprint.metadata.namespace, blueprint.metadata.name))
@@ -273,9 +273,9 @@ class Leader:
     def _pod_changed(self, pod: Mapping[str, Any]) -> None:
         for owner in pod["metadata"].get("ownerReferences") or ():
             if owner["kind"] == "AgentRun":
-                self._look_at_run((pod["metadata"]["namespace"], owner["name"]))
+                self._enqueue_run((pod["metadata"]["namespace"], owner["name"]))
 
-    def _look_at_run(self, key: Key) -> None:
+    def _enqueue_run(self, key: Key) -> None:
         self._runs.add(key)
         run = self._cache.runs.get(*key)
         if run is not None:
