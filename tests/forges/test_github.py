@@ -240,7 +240,7 @@ async def test_token_is_in_no_error_and_in_no_log(
     errors: list[Exception] = []
     for fault in ({"status": 503, "count": 9}, {"status": 401}, {"status": 403}, {"status": 404}):
         await forge.tell("faults", fault)
-        github = GitHub(forge.control, TOKEN, patience=tenacity.wait_none())
+        github = GitHub(forge.control, TOKEN, backoff=tenacity.wait_none())
         try:
             await github.verify(forge.repository, BRANCH, SHA)
         except Exception as error:  # noqa: BLE001  every kind is looked into
@@ -270,7 +270,7 @@ async def test_rate_limit_is_a_reason_to_wait_not_a_refusal(
         return httpx.Response(status, headers=headers, json={"message": "slow down"})
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
-        github = GitHub(http, TOKEN, patience=tenacity.wait_none())
+        github = GitHub(http, TOKEN, backoff=tenacity.wait_none())
         with pytest.raises(ForgeUnavailable) as caught:
             await github.verify(Repository("https://api.github.com", "acme", "api"), BRANCH, SHA)
 
@@ -292,6 +292,6 @@ async def test_answer_that_is_no_json_is_not_an_answer() -> None:
         return httpx.Response(200, text="<html>captive portal</html>")
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
-        github = GitHub(http, TOKEN, patience=tenacity.wait_none())
+        github = GitHub(http, TOKEN, backoff=tenacity.wait_none())
         with pytest.raises(ForgeUnavailable, match="not answered with JSON"):
             await github.verify(Repository("https://api.github.com", "acme", "api"), BRANCH, SHA)

@@ -25,11 +25,11 @@ from deputy.forges.repository import Repository
 
 _VERSION = "2022-11-28"
 
-#: How often a question is asked before its failure is told: a blip is not worth a run's patience.
+#: How often a question is asked before it counts as failed: no run shall fail of a short outage.
 _ATTEMPTS = 4
 
 #: GitHub takes a moment to see in a pull request what was pushed to its branch.
-_PATIENCE = tenacity.wait_exponential(multiplier=0.25, max=2)
+_BACKOFF = tenacity.wait_exponential(multiplier=0.25, max=2)
 
 
 class GitHub:
@@ -40,11 +40,11 @@ class GitHub:
     """
 
     def __init__(
-        self, http: httpx.AsyncClient, token: str, *, patience: wait_base = _PATIENCE
+        self, http: httpx.AsyncClient, token: str, *, backoff: wait_base = _BACKOFF
     ) -> None:
         self._http = http
         self._token = token
-        self._patience = patience
+        self._backoff = backoff
 
     async def open(self, repository: Repository, draft: PullRequestDraft) -> Opened:
         """Have a pull request open for `draft.head`; repeating it never makes a second one.
@@ -57,7 +57,7 @@ class GitHub:
         pull = pulls[0] if pulls else await self._create(repository, draft)
         complaints: tuple[str, ...] = ()
         if is_new or _same_text(pull.get("body"), draft.body):
-            complaints = await self._decorate(repository, pull["number"], draft)
+            complaints = await self._add_labels_and_reviewers(repository, pull["number"], draft)
         return Opened(pull_request(pull), is_new, complaints)
 
     async def verify(self, repository: Repository, branch: str, sha: str) -> PullRequest:
@@ -100,7 +100,7 @@ class GitHub:
         return [pull for pull in pulls if comes_from(pull, repository, branch)]
 
     async def _create(self, repository: Repository, draft: PullRequestDraft) -> dict[str, Any]:
-        wanted = {
+        body = {
             "title": draft.title,
             "body": draft.body,
             "head": draft.head,
@@ -108,7 +108,7 @@ class GitHub:
             "draft": draft.draft,
         }
         try:
-            created: dict[str, Any] = await self._post(repository, "/pulls", wanted)
+            created: dict[str, Any] = await self._post(repository, "/pulls", body)
         except AlreadyOpen as error:
             # Somebody was faster, or our own request was heard though its answer was lost.
             pulls = await self._pulls(repository, draft.head, "open")
@@ -122,11 +122,11 @@ class GitHub:
         answer = await self._get(repository, "")
         return str(answer["default_branch"])
 
-    async def _decorate(
+    async def _add_labels_and_reviewers(
         self, repository: Repository, number: int, draft: PullRequestDraft
     ) -> tuple[str, ...]:
         complaints: list[str] = []
-        for path, wanted in _decorations(number, draft):
+        for path, wanted in _labels_and_reviewers(number, draft):
             try:
                 await self._post(repository, path, wanted)
             except ForgeRefused as error:
@@ -137,24 +137,24 @@ class GitHub:
         self, repository: Repository, path: str, query: dict[str, str] | None = None
     ) -> Any:
         repeated = self._repeated(ForgeUnavailable)
-        return await repeated(self._ask, "GET", repository, path, query=query)
+        return await repeated(self._request, "GET", repository, path, query=query)
 
-    async def _post(self, repository: Repository, path: str, wanted: dict[str, Any]) -> Any:
-        return await self._ask("POST", repository, path, wanted=wanted)
+    async def _post(self, repository: Repository, path: str, body: dict[str, Any]) -> Any:
+        return await self._request("POST", repository, path, body=body)
 
-    async def _ask(
+    async def _request(
         self,
         method: str,
         repository: Repository,
         path: str,
         *,
         query: dict[str, str] | None = None,
-        wanted: dict[str, Any] | None = None,
+        body: dict[str, Any] | None = None,
     ) -> Any:
         url = f"{repository.api_url}/repos/{repository.owner}/{repository.name}{path}"
         try:
             answer = await self._http.request(
-                method, url, params=query, json=wanted, headers=self._headers()
+                method, url, params=query, json=body, headers=self._headers()
             )
         except httpx.HTTPError as error:
             raise ForgeUnavailable(
@@ -177,7 +177,7 @@ class GitHub:
         return tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(lambda error: _is_worth_it(error, kind)),
             stop=tenacity.stop_after_attempt(_ATTEMPTS),
-            wait=self._patience,
+            wait=self._backoff,
             reraise=True,
         )
 
@@ -189,16 +189,16 @@ def _is_worth_it(error: BaseException, kind: type[Exception]) -> bool:
     return isinstance(error, kind)
 
 
-def _decorations(number: int, draft: PullRequestDraft) -> list[tuple[str, dict[str, Any]]]:
-    wanted: list[tuple[str, dict[str, Any]]] = []
+def _labels_and_reviewers(number: int, draft: PullRequestDraft) -> list[tuple[str, dict[str, Any]]]:
+    requests: list[tuple[str, dict[str, Any]]] = []
     if draft.labels:
-        wanted.append((f"/issues/{number}/labels", {"labels": list(draft.labels)}))
+        requests.append((f"/issues/{number}/labels", {"labels": list(draft.labels)}))
     teams = [name.partition("/")[2] for name in draft.reviewers if "/" in name]
     people = [name for name in draft.reviewers if "/" not in name]
     if teams or people:
         reviewers = {"reviewers": people, "team_reviewers": teams}
-        wanted.append((f"/pulls/{number}/requested_reviewers", reviewers))
-    return wanted
+        requests.append((f"/pulls/{number}/requested_reviewers", reviewers))
+    return requests
 
 
 def _same_text(seen: str | None, wanted: str) -> bool:

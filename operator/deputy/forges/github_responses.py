@@ -65,7 +65,7 @@ def body_of(answer: httpx.Response) -> Any:
 
 def error_of(answer: httpx.Response, repository: Repository) -> ForgeError | None:
     """Return the error that an answer stands for, with the next step in its message."""
-    status, said = answer.status_code, _said(answer)
+    status, said = answer.status_code, _error_text(answer)
     where = f"{_asked(answer)} of {repository}: {status} {said}".rstrip()
     if answer.is_success:
         return None
@@ -102,7 +102,7 @@ def _asked(answer: httpx.Response) -> str:
     return f"{request.method} {request.url.path}"
 
 
-def _said(answer: httpx.Response) -> str:
+def _error_text(answer: httpx.Response) -> str:
     """Return GitHub's own words: its message, and what it says of each field."""
     try:
         body = answer.json()

@@ -13,7 +13,7 @@ _STOP_WORD = re.compile(r"\s*(?:@\S+\s+)*/?stop[\s.!]*", re.IGNORECASE)
 
 
 def is_stop_word(text: str) -> bool:
-    """Say whether a message is nothing but the wish to stop, as in «stop» or «@deputy /stop»."""
+    """Say whether a message asks to stop and says nothing else, as «stop» or «@deputy /stop»."""
     return _STOP_WORD.fullmatch(text) is not None
 
 

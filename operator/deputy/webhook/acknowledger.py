@@ -78,7 +78,7 @@ class Acknowledger:
         try:
             results = await self._client.apply([_update(word) for word in words])
         except LinearError as error:
-            if len(words) == 1 and not _passes(error):
+            if len(words) == 1 and not _is_temporary(error):
                 self._give_up(words[0], error)
                 return
             results = [Indeterminate()] * len(words)
@@ -117,7 +117,7 @@ class Acknowledger:
             try:
                 await self._post(_update(word))
             except LinearError as error:
-                if not _passes(error) or number == len(_PAUSES):
+                if not _is_temporary(error) or number == len(_PAUSES):
                     self._give_up(word, error)
                     return
             else:
@@ -147,6 +147,6 @@ def _update(word: Acknowledgement) -> PostActivity:
     return PostActivity(word.session_id, word.activity_id, thought, Priority.ACKNOWLEDGEMENT)
 
 
-def _passes(error: LinearError) -> bool:
+def _is_temporary(error: LinearError) -> bool:
     """Whether trying again may help."""
     return isinstance(error, LinearUnavailable | RateLimited)

@@ -107,7 +107,7 @@ def test_what_stays_as_it_is_is_absent_and_not_null() -> None:
     ],
 )
 def test_nothing_is_said_by_what_nobody_would_see(update: Update) -> None:
-    assert content.says_nothing(update)
+    assert content.is_empty(update)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_nothing_is_said_by_what_nobody_would_see(update: Update) -> None:
     ],
 )
 def test_an_end_and_a_cleared_plan_say_something_without_words(update: Update) -> None:
-    assert not content.says_nothing(update)
+    assert not content.is_empty(update)
 
 
 def test_what_is_too_long_ends_in_an_ellipsis() -> None:

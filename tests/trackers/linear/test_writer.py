@@ -37,7 +37,7 @@ from deputy.trackers.updates import (
 from deputy.wire import Step, StepStatus, Thought, stable_id
 from tests.trackers.linear.simulated import Linear, eventually
 
-QUICK = Pacing(spacing=0.0, first_retry=0.01, longest_retry=0.05, answer_timeout=1.0)
+QUICK = Pacing(spacing=0.0, first_backoff=0.01, max_backoff=0.05, answer_timeout=1.0)
 
 
 def says(session: str, words: str, priority: Priority = Priority.NORMAL) -> PostActivity:
@@ -129,14 +129,14 @@ async def test_the_order_of_a_session_is_kept_over_many_requests(linear: Linear)
 
 async def test_an_outage_loses_nothing_and_repeats_nothing(linear: Linear) -> None:
     sessions = [linear.session(f"ENG-{number}") for number in (1, 2, 3)]
-    chance = random.Random(7)  # noqa: S311  to repeat a failure, not to keep a secret
+    jitter = random.Random(7)  # noqa: S311  to repeat a failure, not to keep a secret
     kinds = ("status", "lost", "error", "ratelimited")
 
     async with writing(linear.client()) as writer:
         futures = []
         for number in range(60):
             if number % 6 == 0:
-                linear.fault(kind=chance.choice(kinds), requests=chance.randint(1, 3))
+                linear.fault(kind=jitter.choice(kinds), requests=jitter.randint(1, 3))
             session = sessions[number % 3]
             futures.append(writer.submit(says(session, f"Step {number}")))
             if number % 9 == 0:

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from deputy.trackers.linear.errors import LinearUnavailable, Unauthenticated
-from deputy.trackers.linear.secret import Client, MountedSecret
+from deputy.trackers.linear.secret import MountedSecret, OAuthClient
 
 #: What a token of ours may do. Asking for anything else revokes every token that we hold.
 SCOPE = "read,write,app:assignable,app:mentionable"
@@ -24,8 +24,8 @@ _MOST_SPARE = 3600.0
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Token:
     text: str = dataclasses.field(repr=False)
-    client: Client
-    good_until: float
+    client: OAuthClient
+    renew_at: float
 
 
 class Credentials:
@@ -47,7 +47,7 @@ class Credentials:
         self._url = f"{api_url.rstrip('/')}/oauth/token"
         self._clock = clock
         self._token: _Token | None = None
-        self._asking = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     def webhook_secrets(self) -> tuple[bytes, ...]:
         """Return the secrets that sign deliveries; raise `CredentialsMissing`."""
@@ -70,7 +70,7 @@ class Credentials:
         grant = self._secret.grant()
         if isinstance(grant, str):
             return grant
-        async with self._asking:
+        async with self._lock:
             if self._token is None or not self._is_good(self._token, grant):
                 self._token = await self._ask(grant)
             return self._token.text
@@ -80,10 +80,10 @@ class Credentials:
         if self._token is not None and self._token.text == token:
             self._token = None
 
-    def _is_good(self, token: _Token, client: Client) -> bool:
-        return token.client == client and self._clock() < token.good_until
+    def _is_good(self, token: _Token, client: OAuthClient) -> bool:
+        return token.client == client and self._clock() < token.renew_at
 
-    async def _ask(self, client: Client) -> _Token:
+    async def _ask(self, client: OAuthClient) -> _Token:
         began = self._clock()
         form = {"grant_type": "client_credentials", "scope": SCOPE}
         try:

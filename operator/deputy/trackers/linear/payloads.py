@@ -54,17 +54,17 @@ def _created(body: _Object) -> Event:
         issue=issue,
         delegator=_person(session.get("creator"), session.get("creatorId")),
         is_mention=is_mention,
-        prompt_context=_words(body, "promptContext"),
+        prompt_context=_optional_text(body, "promptContext"),
         text=_mention(body, session) if is_mention else "",
-        guidance=tuple(_words(rule, "body") for rule in _objects(body, "guidance")),
-        comment_id=_maybe(session, "commentId"),
+        guidance=tuple(_optional_text(rule, "body") for rule in _objects(body, "guidance")),
+        comment_id=_text_or_none(session, "commentId"),
     )
 
 
 def _prompted(body: _Object) -> Event:
     session = _object(body, "agentSession")
     activity = _object(body, "agentActivity")
-    text = _words(_object(activity, "content"), "body")
+    text = _optional_text(_object(activity, "content"), "body")
     author = _person(activity.get("user"), activity.get("userId"))
     if author is None:
         raise MalformedDelivery("agentActivity has no user")
@@ -89,8 +89,8 @@ def _elsewhere(body: _Object) -> Event:
 
 
 def _issue_updated(body: _Object) -> Event | None:
-    data, before = _object(body, "data"), _maybe_object(body, "updatedFrom")
-    was = _maybe(before, "delegateId")
+    data, before = _object(body, "data"), _optional_object(body, "updatedFrom")
+    was = _text_or_none(before, "delegateId")
     return _issue_changed(
         body,
         undelegated_from=was if was != data.get("delegateId") else None,
@@ -114,7 +114,7 @@ def _issue_changed(
     return IssueChanged(
         organization_id=_text(body, "organizationId"),
         issue_id=_text(data, "id"),
-        identifier=_words(data, "identifier"),
+        identifier=_optional_text(data, "identifier"),
         undelegated_from=undelegated_from,
         is_canceled=is_canceled,
         is_removed=is_removed,
@@ -167,21 +167,21 @@ def _is_mention(session: _Object) -> bool:
     source = session.get("sourceMetadata")
     if isinstance(source, Mapping):
         return source.get("type") == "comment"
-    comment = _maybe_object(session, "comment")
-    return bool(comment.get("userId")) and not _words(comment, "body").startswith(_ANCHOR)
+    comment = _optional_object(session, "comment")
+    return bool(comment.get("userId")) and not _optional_text(comment, "body").startswith(_ANCHOR)
 
 
 def _mention(body: _Object, session: _Object) -> str:
     """Return the words of a mention, which may stand anywhere in the thread of its comment."""
-    root = _maybe_object(session, "comment")
+    root = _optional_object(session, "comment")
     source = session.get("sourceCommentId") or root.get("id")
     for comment in (root, *_objects(body, "previousComments")):
         if comment.get("id") == source:
-            return _words(comment, "body")
-    return _last_of_thread(_words(body, "promptContext"))
+            return _optional_text(comment, "body")
+    return _newest_comment(_optional_text(body, "promptContext"))
 
 
-def _last_of_thread(context: str) -> str:
+def _newest_comment(context: str) -> str:
     """Return the newest comment of the thread that the prompt context begins with, or nothing.
 
     The context only looks like XML: nothing in it is escaped, so no parser may see it, and no
@@ -200,17 +200,19 @@ def _issue(body: object) -> Issue | None:
     team = _object(body, "team")
     return Issue(
         id=_text(body, "id"),
-        identifier=_words(body, "identifier"),
-        title=_words(body, "title"),
-        url=_words(body, "url"),
-        team=Team(_text(team, "id"), _words(team, "key"), _words(team, "name")),
-        description=_words(body, "description"),
+        identifier=_optional_text(body, "identifier"),
+        title=_optional_text(body, "title"),
+        url=_optional_text(body, "url"),
+        team=Team(_text(team, "id"), _optional_text(team, "key"), _optional_text(team, "name")),
+        description=_optional_text(body, "description"),
     )
 
 
 def _person(body: object, person_id: object) -> Person | None:
     if isinstance(body, Mapping):
-        return Person(_text(body, "id"), _words(body, "name"), _words(body, "email"))
+        return Person(
+            _text(body, "id"), _optional_text(body, "name"), _optional_text(body, "email")
+        )
     return Person(person_id) if isinstance(person_id, str) and person_id else None
 
 
@@ -222,7 +224,7 @@ def _actor(body: _Object) -> Person | None:
 
 
 def _type_of_state(data: _Object) -> str:
-    return _words(_maybe_object(data, "state"), "type")
+    return _optional_text(_optional_object(data, "state"), "type")
 
 
 def _object(body: _Object, name: str) -> _Object:
@@ -232,7 +234,7 @@ def _object(body: _Object, name: str) -> _Object:
     return value
 
 
-def _maybe_object(body: _Object, name: str) -> _Object:
+def _optional_object(body: _Object, name: str) -> _Object:
     value = body.get(name)
     return value if isinstance(value, Mapping) else {}
 
@@ -254,11 +256,11 @@ def _text(body: _Object, name: str) -> str:
     return value
 
 
-def _words(body: _Object, name: str) -> str:
+def _optional_text(body: _Object, name: str) -> str:
     """Return what people wrote; a text that was cut may end in half a character, which is lost."""
     value = body.get(name)
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
-def _maybe(body: _Object, name: str) -> str | None:
-    return _words(body, name) or None
+def _text_or_none(body: _Object, name: str) -> str | None:
+    return _optional_text(body, name) or None

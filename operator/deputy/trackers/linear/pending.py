@@ -1,4 +1,4 @@
-"""The results that are pending: whoever hands in an update is told what became of it."""
+"""The results that are pending: whoever submits an update gets a future of what became of it."""
 
 import asyncio
 import collections
@@ -6,12 +6,12 @@ import collections
 from deputy.errors import DeputyError
 from deputy.trackers.updates import PostActivity, PostComment, Result, Update
 
-#: So many results are remembered, for those who hand in the same again.
-_MEMORY = 20_000
+#: So many results are remembered, for those who submit the same again.
+_MAX_REMEMBERED = 20_000
 
 
 class WriterStopped(DeputyError):
-    """The writer ended before it knew; hand the update in again later, under the same id."""
+    """The writer ended before it knew; submit the update again later, under the same id."""
 
 
 def id_of(update: Update) -> str | None:
@@ -59,7 +59,7 @@ class PendingResults:
         del self._by_id[update_id]
         if remember:
             self._known[update_id] = result
-            while len(self._known) > _MEMORY:
+            while len(self._known) > _MAX_REMEMBERED:
                 self._known.popitem(last=False)
 
     def fail_all(self) -> None:

@@ -19,7 +19,7 @@ _Version: TypeAlias = tuple[tuple[int, int, int] | None, ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Client:
+class OAuthClient:
     """An OAuth application that may have a token of its own."""
 
     id: str
@@ -46,7 +46,7 @@ class MountedSecret:
             raise self._missing(f"the key `{WEBHOOK_SECRET}`", "Linear's signing secret")
         return secrets
 
-    def grant(self) -> str | Client:
+    def grant(self) -> str | OAuthClient:
         """Return the access token, or the application that can ask for one.
 
         Raises:
@@ -54,7 +54,7 @@ class MountedSecret:
         """
         if token := self._text(ACCESS_TOKEN):
             return token
-        client = Client(self._text(CLIENT_ID), self._text(CLIENT_SECRET))
+        client = OAuthClient(self._text(CLIENT_ID), self._text(CLIENT_SECRET))
         if not client.id or not client.secret:
             keys = f"the keys `{CLIENT_ID}` and `{CLIENT_SECRET}`, or `{ACCESS_TOKEN}`,"
             raise self._missing(keys, "those of your OAuth application in Linear")

@@ -76,9 +76,9 @@ def _object(body: bytes) -> dict[str, Any]:
 
 
 def _check_time(payload: Mapping[str, Any], now: dt.datetime) -> None:
-    told = payload.get("webhookTimestamp")
-    if isinstance(told, bool) or not isinstance(told, int | float):
+    timestamp = payload.get("webhookTimestamp")
+    if isinstance(timestamp, bool) or not isinstance(timestamp, int | float):
         raise MalformedDelivery("webhookTimestamp is missing or not a number")
-    off = now.timestamp() - told / 1000 if abs(told) < 1e15 else math.inf
+    off = now.timestamp() - timestamp / 1000 if abs(timestamp) < 1e15 else math.inf
     if not abs(off) <= WINDOW.total_seconds():
         raise StaleDelivery(f"webhookTimestamp is more than {WINDOW.seconds} seconds from now")
