@@ -17,7 +17,7 @@ from deputy.trackers.events import Event, Ignored, SessionCreated
 from deputy.trackers.linear.errors import CredentialsMissing
 from deputy.webhook import metrics
 from deputy.webhook.acknowledger import NotAcknowledged
-from deputy.webhook.app import LARGEST_BODY, Parts, make_app
+from deputy.webhook.app import MAX_BODY, Parts, make_app
 from deputy.webhook.claiming import ClaimUnsettled
 from tests.support.metrics import counted
 from tests.webhook.conftest import SECRET, Replica, delivery, served, sign
@@ -170,7 +170,7 @@ async def test_a_body_that_does_not_say_how_long_it_is_is_refused_too(
     fake: Fake, replica: Replica, session: ClientSession
 ) -> None:
     async def chunks() -> AsyncIterator[bytes]:
-        for _ in range(2 * LARGEST_BODY // 65536):
+        for _ in range(2 * MAX_BODY // 65536):
             yield b"x" * 65536
 
     async with session.post(f"{replica.url}/webhooks/linear", data=chunks()) as answer:

@@ -11,7 +11,7 @@ from typing import Protocol
 from deputy.trackers import events
 
 
-class Takes(Protocol):
+class EventIntake(Protocol):
     """What makes an event safe."""
 
     async def take(self, event: events.Event) -> str:
@@ -21,22 +21,22 @@ class Takes(Protocol):
 class SingleFlight:
     """Has each event taken once at a time, and answers its copies with what became of it."""
 
-    def __init__(self, takes: Takes) -> None:
-        self._takes = takes
-        self._under_way: dict[str, asyncio.Task[str]] = {}
+    def __init__(self, intake: EventIntake) -> None:
+        self._intake = intake
+        self._in_flight: dict[str, asyncio.Task[str]] = {}
 
     async def take(self, event: events.Event) -> str:
         """Take an event, or wait for its copy; raises what taking it raises."""
         key = _key_of(event)
-        task = self._under_way.get(key)
+        task = self._in_flight.get(key)
         if task is not None:
             await asyncio.shield(task)
             return "known"
-        task = asyncio.get_running_loop().create_task(self._takes.take(event))
+        task = asyncio.get_running_loop().create_task(self._intake.take(event))
         if key:
-            self._under_way[key] = task
-            task.add_done_callback(lambda _: self._under_way.pop(key))
-        task.add_done_callback(_look_at)
+            self._in_flight[key] = task
+            task.add_done_callback(lambda _: self._in_flight.pop(key))
+        task.add_done_callback(_retrieve_error)
         # Whoever gives up waiting does not end the work: a write that has begun is finished.
         return await asyncio.shield(task)
 
@@ -51,7 +51,7 @@ def _key_of(event: events.Event) -> str:
             return ""
 
 
-def _look_at(task: asyncio.Task[str]) -> None:
+def _retrieve_error(task: asyncio.Task[str]) -> None:
     """Look at the error of a task that nobody waits for any more; its event comes again."""
     if not task.cancelled():
         task.exception()
