@@ -20,7 +20,7 @@ from deputy.core.run import (
 )
 from deputy.kube.cache import Cache
 from deputy.kube.errors import NotFound
-from deputy.trackers.models import Issue, State, Team
+from deputy.trackers.models import Issue, Team, WorkflowState
 from deputy.wire import Finished, Message, MessageKind, Outcome
 from deputy.workspace.pod import WorkspaceSettings, build_pod
 
@@ -297,7 +297,7 @@ async def test_an_issue_that_may_not_be_worked_on_is_refused_once_it_was_read(
     world.put_run(linear=ISSUE)
     world.put_blueprint(linear=LINEAR)
     before = await world.observe()
-    team, state = Team("team-1", "ENG", "Engineering"), State("s-1", "Triage", "triage")
+    team, state = Team("team-1", "ENG", "Engineering"), WorkflowState("s-1", "Triage", "triage")
     world.state.issue = Issue("issue-1", "ENG-1", "Title", "", team, state=state)
     world.state.issue_read = True
     after = await world.observe()

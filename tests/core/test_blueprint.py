@@ -7,7 +7,7 @@ import pytest
 
 from deputy.core.blueprint import Readiness, TrackerIds, TrackerNames, judge, unreachable
 from deputy.core.reason import BlueprintReason
-from deputy.trackers.models import Organization, State, Team
+from deputy.trackers.models import Organization, Team, WorkflowState
 
 WANTED = TrackerNames(
     namespace="agents",
@@ -25,9 +25,9 @@ TEAM = Team(
     key="ENG",
     name="Engineering",
     states=(
-        State("s-1", "Todo", "unstarted"),
-        State("s-2", "In Progress", "started"),
-        State("s-3", "In Review", "started"),
+        WorkflowState("s-1", "Todo", "unstarted"),
+        WorkflowState("s-2", "In Progress", "started"),
+        WorkflowState("s-3", "In Review", "started"),
     ),
 )
 IDS = TrackerIds("org-1", "team-1", "s-2")
@@ -52,7 +52,7 @@ def test_a_state_is_named_by_its_name_in_whatever_case_or_by_its_id(name: str) -
 
 
 def test_an_id_wins_over_a_name_that_reads_the_same() -> None:
-    team = dataclasses.replace(TEAM, states=(State("s-9", "s-2", "started"), *TEAM.states))
+    team = dataclasses.replace(TEAM, states=(WorkflowState("s-9", "s-2", "started"), *TEAM.states))
 
     assert judge(wanted(in_progress="s-2"), ACME, team, ()).ids.in_progress == "s-2"
 

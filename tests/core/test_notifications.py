@@ -11,11 +11,11 @@ from deputy.trackers.updates import (
     AddLinks,
     ChangeIssue,
     Failure,
-    Link,
     PostActivity,
     PostComment,
     Priority,
     Response,
+    SessionLink,
     SetPlan,
 )
 from deputy.wire import Step, StepStatus, Thought, stable_id
@@ -83,7 +83,7 @@ def test_a_good_end_links_moves_to_review_comments_and_closes_last_of_all() -> N
     found = end(AUDIENCE, OPENED, Phase.RUNNING, (), "https://forge/pr/1")
 
     assert found == (
-        AddLinks("first", (Link("Pull request", "https://forge/pr/1"),)),
+        AddLinks("first", (SessionLink("Pull request", "https://forge/pr/1"),)),
         SetPlan("first", plan_at_end(Phase.RUNNING, Phase.SUCCEEDED, has_repository=True)),
         ChangeIssue("issue-1", state_id="state-review", session_id="first"),
         PostComment(

@@ -14,7 +14,7 @@ from deputy.core.routing import (
     may_pick_up,
     route,
 )
-from deputy.trackers.models import Issue, Person, State, Team
+from deputy.trackers.models import Issue, Person, Team, WorkflowState
 
 OLD = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 TEAM = Team("team-id", "ENG", "Engineering")
@@ -114,7 +114,9 @@ def issue(state: str | None, *labels: str) -> Issue | None:
     if state is None:
         return None
     team = Team("team-1", "ENG", "Engineering")
-    return Issue("i-1", "ENG-1", "t", "u", team, state=State("s", "S", state), labels=labels)
+    return Issue(
+        "i-1", "ENG-1", "t", "u", team, state=WorkflowState("s", "S", state), labels=labels
+    )
 
 
 @pytest.mark.parametrize("state", ["unstarted", "started", "completed", "canceled", None])

@@ -12,10 +12,10 @@ from deputy.core.action import (
     Admit,
     AskToStop,
     Conclude,
+    CreatePod,
     DeletePod,
     DeleteRun,
     Finish,
-    Launch,
     MoveTo,
     NextActions,
     NotifyEnd,
@@ -152,13 +152,13 @@ def test_a_stop_in_the_queue_ends_the_run_before_it_begins() -> None:
 
 
 def test_a_run_with_a_slot_gets_its_pod() -> None:
-    assert decide(seen(Phase.CLAIMED)) == NextActions((Launch(),))
+    assert decide(seen(Phase.CLAIMED)) == NextActions((CreatePod(),))
 
 
 def test_a_pod_that_was_not_noted_is_launched_again_even_if_it_has_reported() -> None:
     facts = seen(Phase.CLAIMED, pod=POD, connected=True, report=report())
 
-    assert decide(facts) == NextActions((Launch(),))
+    assert decide(facts) == NextActions((CreatePod(),))
 
 
 def test_a_pod_that_starts_is_looked_at_twice_a_minute() -> None:
@@ -251,7 +251,7 @@ def test_a_restart_waits_until_the_older_pod_is_gone() -> None:
 
 
 def test_a_restart_launches_the_new_pod_once_the_older_one_is_gone() -> None:
-    assert decide(seen(attempt=2, pod=None)) == NextActions((Launch(),))
+    assert decide(seen(attempt=2, pod=None)) == NextActions((CreatePod(),))
 
 
 def test_a_restart_overrules_what_the_older_attempt_reported() -> None:

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from deputy.core.action import (
     Conclude,
+    CreatePod,
     DeletePod,
     DeleteRun,
-    Launch,
     MoveTo,
     OpenPullRequest,
 )
@@ -89,8 +89,8 @@ def test_nothing_is_ever_left_without_something_to_do_or_a_time_to_look_again(
 def test_no_pod_is_made_for_a_run_without_a_slot(facts: Observed) -> None:
     actions = decide(facts).actions
 
-    assert facts.phase in ACTIVE or Launch() not in actions
-    assert not (Launch() in actions and facts.outcome is not None)
+    assert facts.phase in ACTIVE or CreatePod() not in actions
+    assert not (CreatePod() in actions and facts.outcome is not None)
 
 
 @given(anything)

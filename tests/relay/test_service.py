@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deputy.controller.run_state import prompts_of
+from deputy.controller.run_state import messages_of
 from deputy.core.conversation import RelayConversation
 from deputy.core.phase import TERMINAL
 from deputy.forges.errors import TokenMissing
@@ -123,7 +123,7 @@ async def test_the_task_comes_first_then_what_people_said_in_order(world: World)
     blank = MORE | {"id": "m-3", "text": " \n"}
     world.put_run(inbox=[MORE, stop, blank, MORE | {"id": "m-4", "text": "Again."}])
 
-    assert prompts_of(world.run) == (
+    assert messages_of(world.run) == (
         Message("task-1", MessageKind.PROMPT, "Fix it."),
         Message("m-1", MessageKind.PROMPT, "More.", "alice"),
         Message("m-4", MessageKind.PROMPT, "Again.", "alice"),

@@ -13,7 +13,7 @@ from aiohttp import ClientSession
 from deputy.kube.errors import Forbidden, Unavailable
 from deputy.kube.resync import Resync
 from deputy.processes.webhook import health_of
-from deputy.trackers.events import Event, Ignored, SessionCreated
+from deputy.trackers.events import Ignored, SessionCreated, TrackerEvent
 from deputy.trackers.linear.errors import CredentialsMissing
 from deputy.webhook import metrics
 from deputy.webhook.acknowledger import NotAcknowledged
@@ -32,10 +32,10 @@ class Recorder:
     """Takes every event, or raises what it is told to."""
 
     def __init__(self) -> None:
-        self.taken: list[Event] = []
+        self.taken: list[TrackerEvent] = []
         self.error: Exception | None = None
 
-    async def take(self, event: Event) -> str:
+    async def take(self, event: TrackerEvent) -> str:
         if self.error is not None:
             raise self.error
         self.taken.append(event)

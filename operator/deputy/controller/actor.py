@@ -10,6 +10,7 @@ import structlog
 from deputy.api.agentrun import AgentRun
 from deputy.api.blueprint import Blueprint
 from deputy.api.facts import contender, hash_of, sessions_of
+from deputy.api.meta import micro_timestamp
 from deputy.api.names import pod_name
 from deputy.controller import metrics, status
 from deputy.controller.notifier import Notifier
@@ -22,11 +23,11 @@ from deputy.core.action import (
     Admit,
     AskToStop,
     Conclude,
+    CreatePod,
     DeletePod,
     DeleteRun,
     Finish,
     KeepAlive,
-    Launch,
     MoveTo,
     NotifyEnd,
     OpenPullRequest,
@@ -91,7 +92,7 @@ class Actor:
                 await self._wait(run, state, action, now)
             case Admit():
                 await self._admit(run, state, now)
-            case Launch():
+            case CreatePod():
                 await self._launch(run, state, now)
             case MoveTo():
                 await self._move(run, state, action, now)
@@ -161,7 +162,7 @@ class Actor:
             "branch": _branch(run, state) if spec.repository else "",
             "sessions": list(sessions_of(run)),
             "blueprint": {"generation": blueprint.metadata.generation, "hash": hash_of(spec)},
-            "startTime": status.micro_stamp(now),
+            "startTime": micro_timestamp(now),
         }
 
     async def _launch(self, run: AgentRun, state: RunState, now: dt.datetime) -> None:
@@ -226,10 +227,10 @@ class Actor:
         blueprint = self._cache.blueprint_of(run)
         if blueprint is None:
             return
-        rivals = self._cache.runs_of(run.metadata.namespace, blueprint.metadata.name)
+        runs = self._cache.runs_of(run.metadata.namespace, blueprint.metadata.name)
         # Not the whole queue: the others are looked at once a minute, for their place in it.
-        for rival in queue(map(contender, rivals))[: blueprint.spec.max_concurrent_runs]:
-            self._enqueue((run.metadata.namespace, rival.name))
+        for other in queue(map(contender, runs))[: blueprint.spec.max_concurrent_runs]:
+            self._enqueue((run.metadata.namespace, other.name))
 
     def _notify_end(self, run: AgentRun, state: RunState, outcome: RunOutcome) -> None:
         if state.notifying:

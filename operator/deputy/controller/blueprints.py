@@ -8,6 +8,7 @@ import structlog
 
 from deputy.api.blueprint import Blueprint
 from deputy.api.facts import contender, created_of
+from deputy.api.meta import timestamp
 from deputy.controller import status
 from deputy.core.admission import holds_slot, is_queued
 from deputy.core.blueprint import READY_BY_HAND, Readiness, TrackerNames, judge, unreachable
@@ -114,18 +115,21 @@ class BlueprintReconciler:
 
     def _older(self, blueprint: Blueprint) -> list[str]:
         """Return the names of the Blueprints that took the same team's issues before."""
-        mine, linear = _age(blueprint), blueprint.spec.linear
+        mine, linear = _creation_order(blueprint), blueprint.spec.linear
         if linear is None:
             return []
-        rivals = (
+        others = (
             other
             for other in self._cache.blueprints
             if other.spec.linear is not None
             and other.metadata.uid != blueprint.metadata.uid
             and other.spec.linear.team.casefold() == linear.team.casefold()
-            and _age(other) < mine
+            and _creation_order(other) < mine
         )
-        return [f"{one.metadata.namespace}/{one.metadata.name}" for one in sorted(rivals, key=_age)]
+        return [
+            f"{one.metadata.namespace}/{one.metadata.name}"
+            for one in sorted(others, key=_creation_order)
+        ]
 
     def _status(self, blueprint: Blueprint, readiness: Readiness) -> dict[str, Any]:
         runs = [contender(run) for run in self._cache.runs_of(*_key_of(blueprint))]
@@ -173,7 +177,7 @@ def _retry_after(error: LinearError) -> dt.timedelta:
     return dt.timedelta(seconds=waits or _REFUSED)
 
 
-def _age(blueprint: Blueprint) -> tuple[dt.datetime, str, str]:
+def _creation_order(blueprint: Blueprint) -> tuple[dt.datetime, str, str]:
     return created_of(blueprint), blueprint.metadata.namespace, blueprint.metadata.name
 
 
@@ -225,10 +229,10 @@ def _condition(
 
 
 def _differs(blueprint: Blueprint, wanted: dict[str, Any]) -> bool:
-    """Say whether `wanted` is news; times that did not change do not count."""
+    """Say whether the status has to be written; times that did not change do not count."""
     known = blueprint.status.model_dump(by_alias=True, mode="json")
     conditions = [
-        {**one, "lastTransitionTime": status.stamp(known_one.last_transition_time)}
-        for one, known_one in zip(known["conditions"], blueprint.status.conditions, strict=True)
+        {**written, "lastTransitionTime": timestamp(condition.last_transition_time)}
+        for written, condition in zip(known["conditions"], blueprint.status.conditions, strict=True)
     ]
     return bool({**known, "conditions": conditions} != wanted)

@@ -107,14 +107,14 @@ class Observer:
     def _slot(self, run: AgentRun, blueprint: Blueprint | None, state: RunState) -> Slot:
         if run.status.phase is not Phase.QUEUED or blueprint is None:
             return NO_SLOT
-        rivals = self._cache.runs_of(run.metadata.namespace, blueprint.metadata.name)
+        runs = self._cache.runs_of(run.metadata.namespace, blueprint.metadata.name)
         # The run's own priority was just read and is not in its status before its first wait.
         own = state.issue.priority if state.issue is not None else None
         uid = run.metadata.uid
         return slot_of(
             uid,
-            [contender(rival, own if rival.metadata.uid == uid else None) for rival in rivals],
-            self._assumed & {rival.metadata.uid for rival in rivals},
+            [contender(other, own if other.metadata.uid == uid else None) for other in runs],
+            self._assumed & {other.metadata.uid for other in runs},
             blueprint.spec.max_concurrent_runs,
         )
 

@@ -5,7 +5,7 @@ import dataclasses
 import httpx
 
 from deputy.api.agentrun import AgentRun
-from deputy.api.blueprint import BlueprintSpec, Repository
+from deputy.api.blueprint import BlueprintSpec, RepositorySpec
 from deputy.core import pull_request as wording
 from deputy.core.outcome import Problem
 from deputy.core.reason import RunReason
@@ -17,9 +17,9 @@ from deputy.forges import (
     ForgeRefused,
     NotVerified,
     PullRequestDraft,
+    Repository,
     forge_for,
 )
-from deputy.forges import Repository as ForgeRepository
 from deputy.forges.errors import TokenMissing
 from deputy.forges.tokens import read_token
 from deputy.kube.client import Kube
@@ -59,7 +59,7 @@ class PullRequests:
         except NotVerified as error:
             return _failed(RunReason.PULL_REQUEST_NOT_VERIFIED, error)
 
-    async def _forge(self, run: AgentRun, repository: Repository) -> Forge:
+    async def _forge(self, run: AgentRun, repository: RepositorySpec) -> Forge:
         secret = repository.credentials_secret_ref
         if secret is None:
             raise TokenMissing(
@@ -71,7 +71,7 @@ class PullRequests:
 
 
 async def _open(forge: Forge, run: AgentRun, spec: BlueprintSpec, report: Finished) -> OpenResult:
-    repository = ForgeRepository.parse(spec.repository.url if spec.repository else "")
+    repository = Repository.parse(spec.repository.url if spec.repository else "")
     opened = await forge.open(repository, _draft(run, spec, report))
     seen = await forge.verify(repository, report.branch, report.head_sha)
     return OpenResult(PullRequestSeen(seen.url, seen.number, seen.head_sha, opened.complaints))

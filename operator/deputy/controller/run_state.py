@@ -66,7 +66,7 @@ class RunStates:
         if is_concluded(run) or status.phase in TERMINAL:
             conversation.finish()
         else:
-            conversation.set_prompts(prompts_of(run), time.monotonic())
+            conversation.set_prompts(messages_of(run), time.monotonic())
         return state
 
     def conversation(self, run: AgentRun) -> RelayConversation:
@@ -95,7 +95,7 @@ class RunStates:
         return state
 
 
-def prompts_of(run: AgentRun) -> tuple[Message, ...]:
+def messages_of(run: AgentRun) -> tuple[Message, ...]:
     """Return the task of `run` and what people said to it since, in order."""
     task = Message(
         f"task-{attempt_of(run)}",

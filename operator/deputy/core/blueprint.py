@@ -90,11 +90,11 @@ def _states(
     }
     for field, state in states.items():
         if state is None:
-            names_there = ", ".join(one.name for one in team.states)
+            state_names = ", ".join(one.name for one in team.states)
             return _not_ready(
                 BlueprintReason.STATE_NOT_FOUND,
                 f"spec.linear.states.{field} names no workflow state of team {team.key}; "
-                f"it has: {names_there}",
+                f"it has: {state_names}",
             )
     ids = TrackerIds(
         organization.id,

@@ -14,11 +14,11 @@ from deputy.trackers.updates import (
     AddLinks,
     ChangeIssue,
     Failure,
-    Link,
     PostActivity,
     PostComment,
     Priority,
     Response,
+    SessionLink,
     SetPlan,
     Update,
 )
@@ -99,7 +99,7 @@ def end(
     plan = plan_at_end(last, outcome.phase, agent_steps, has_repository=recipients.has_repository)
     updates: list[Update] = []
     if pull_request:
-        updates.append(AddLinks(recipients.session, (Link("Pull request", pull_request),)))
+        updates.append(AddLinks(recipients.session, (SessionLink("Pull request", pull_request),)))
     if last is not Phase.QUEUED:
         updates.append(SetPlan(recipients.session, plan))
         updates.extend(_issue_updates(recipients, outcome))

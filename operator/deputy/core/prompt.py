@@ -95,7 +95,7 @@ def _fit(texts: _Texts, branch: str | None) -> str:
     while True:
         text = _fill(texts.template, _fields(texts, branch, most))
         if texts.message:
-            message = fence("message", _cut(texts.message, most))
+            message = fence("message", _truncated(texts.message, most))
             text = f"{text}\n{_fill(_FOLLOW_UP, {'message': message})}"
         if len(text) <= MAX_PROMPT:
             return text
@@ -115,14 +115,14 @@ def _fields(texts: _Texts, branch: str | None, most: int) -> dict[str, str]:
     return {
         "identifier": issue.identifier,
         "title": title,
-        "description": fence("description", _cut(issue.description, most)),
-        "context": fence("issue", _cut(context, most)),
+        "description": fence("description", _truncated(issue.description, most)),
+        "context": fence("issue", _truncated(context, most)),
         "url": issue.url,
         "branch": _BRANCH if branch is None else branch,
     }
 
 
-def _cut(text: str, most: int) -> str:
+def _truncated(text: str, most: int) -> str:
     if len(text) <= most:
         return text
     return f"{text[:most]}\n[… {len(text) - most} more characters are left out]"

@@ -43,8 +43,8 @@ def branch_name(suggested: str, identifier: str, title: str) -> str:
     `suggested` is the tracker's own branch name. It counts only with the identifier in it: without,
     the tracker would not see the branch, and an issue called "main" would be pushed to `main`.
     """
-    is_the_issues = bool(identifier) and identifier.lower() in suggested.lower()
-    named = _valid(suggested) if is_the_issues else ""
+    names_the_issue = bool(identifier) and identifier.lower() in suggested.lower()
+    named = _valid(suggested) if names_the_issue else ""
     return named or _valid(_own_branch(identifier, title)) or "deputy/work"
 
 
@@ -77,8 +77,8 @@ def pull_request_title(work: CompletedWork) -> str:
     """Return one line that begins with the issue's identifier."""
     if not work.identifier:
         first = next(iter(work.task.strip().splitlines()), "")
-        return _bounded(_line(first) or work.run_name, MAX_TITLE)
-    return _bounded(f"{work.identifier}: {_line(work.title)}", MAX_TITLE)
+        return _truncated(_line(first) or work.run_name, MAX_TITLE)
+    return _truncated(f"{work.identifier}: {_line(work.title)}", MAX_TITLE)
 
 
 def pull_request_body(work: CompletedWork) -> str:
@@ -98,7 +98,7 @@ def _summary(said: str) -> str:
     They may come from whoever wrote the issue: within the fence they mention nobody, close
     nothing and hide nothing.
     """
-    text = _bounded(_INVISIBLE.sub("", said.replace("\r\n", "\n")).strip(), MAX_SUMMARY)
+    text = _truncated(_INVISIBLE.sub("", said.replace("\r\n", "\n")).strip(), MAX_SUMMARY)
     if not text:
         return ""
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", text)), default=0))
@@ -142,5 +142,5 @@ def _line(text: str) -> str:
     return " ".join(_INVISIBLE.sub(" ", text).split())
 
 
-def _bounded(text: str, most: int) -> str:
+def _truncated(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"

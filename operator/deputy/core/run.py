@@ -16,11 +16,11 @@ from deputy.core.action import (
     Admit,
     AskToStop,
     Conclude,
+    CreatePod,
     DeletePod,
     DeleteRun,
     Finish,
     KeepAlive,
-    Launch,
     MoveTo,
     NextActions,
     NotifyEnd,
@@ -219,7 +219,7 @@ def _launch(seen: Observed) -> NextActions:
     if seen.blueprint is BlueprintState.MISSING:
         problem = Problem(RunReason.BLUEPRINT_NOT_FOUND, f"{seen.blueprint_message}.")
         return NextActions((Conclude(messages.failed(problem)),))
-    return NextActions((Launch(),))
+    return NextActions((CreatePod(),))
 
 
 def _replace(old: PodSeen, left: dt.timedelta) -> NextActions:

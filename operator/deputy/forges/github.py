@@ -175,14 +175,14 @@ class GitHub:
 
     def _repeated(self, kind: type[Exception]) -> tenacity.AsyncRetrying:
         return tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception(lambda error: _is_worth_it(error, kind)),
+            retry=tenacity.retry_if_exception(lambda error: _may_retry(error, kind)),
             stop=tenacity.stop_after_attempt(_ATTEMPTS),
             wait=self._backoff,
             reraise=True,
         )
 
 
-def _is_worth_it(error: BaseException, kind: type[Exception]) -> bool:
+def _may_retry(error: BaseException, kind: type[Exception]) -> bool:
     """Tell whether asking again at once may help; a forge that names a time means it."""
     if isinstance(error, ForgeUnavailable) and error.retry_after is not None:
         return False

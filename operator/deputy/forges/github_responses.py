@@ -112,8 +112,8 @@ def _error_text(answer: httpx.Response) -> str:
         return ""
     errors = body.get("errors")
     details = [_detail(error) for error in errors] if isinstance(errors, list) else []
-    words = "; ".join(part for part in (str(body.get("message", "")), *details) if part)
-    return words[:500]
+    text = "; ".join(part for part in (str(body.get("message", "")), *details) if part)
+    return text[:500]
 
 
 def _detail(error: Any) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from deputy.api.meta import micro_timestamp
 from deputy.api.names import LEADER_LABEL
 from deputy.errors import DeputyError
 from deputy.kube import resources
@@ -57,13 +58,13 @@ def held_lease(lease: dict[str, Any], settings: LeaseSettings, now: dt.datetime)
     """Return `lease` as its holder writes it; the resourceVersion in it makes one winner."""
     spec = dict(lease.get("spec") or {})
     new_holder = spec.get("holderIdentity") != settings.identity
-    stamp = now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    renewed = micro_timestamp(now)
     spec |= {
         "holderIdentity": settings.identity,
         # Kubernetes wants whole seconds.
         "leaseDurationSeconds": max(1, round(settings.duration)),
-        "renewTime": stamp,
-        "acquireTime": stamp if new_holder else spec.get("acquireTime", stamp),
+        "renewTime": renewed,
+        "acquireTime": renewed if new_holder else spec.get("acquireTime", renewed),
         "leaseTransitions": (spec.get("leaseTransitions") or 0) + new_holder,
     }
     return {**lease, "spec": spec}

@@ -41,7 +41,7 @@ from deputy.processes.watched import watched_blueprints, watched_pods, watched_r
 from deputy.relay.authentication import Authenticator
 from deputy.relay.ca import RelayCAMissing, relay_ca, server_context
 from deputy.relay.certificates import KeyPair
-from deputy.relay.server import RelayServer, serve
+from deputy.relay.server import RelayServer, start_server
 from deputy.relay.service import RelayService
 from deputy.settings import OperatorSettings
 from deputy.trackers.linear.client import LinearClient
@@ -84,7 +84,7 @@ async def _main(settings: OperatorSettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     health = Health(ready_text="stands by")
-    runner = await serve(_health_app(health), settings.health_port, None)
+    runner = await start_server(_health_app(health), settings.health_port, None)
     try:
         async with Kube(connection_of(settings), on_write=_count_write) as kube:
             lease = LeaseSettings(settings.namespace, LEASE, settings.pod_name)
@@ -226,7 +226,7 @@ class Leader:
         """Watch, work and serve until asked to end."""
         REGISTRY.register(RunGauges(self._cache))
         await _once_available(self._resync.seed)
-        relay = await serve(self._relay, self._settings.relay_port, self._relay_tls)
+        relay = await start_server(self._relay, self._settings.relay_port, self._relay_tls)
         self._health.add_liveness(self._resync.unhealthy)
         self._health.ready_text = "leads"
         try:

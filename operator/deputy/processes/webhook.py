@@ -149,12 +149,12 @@ def health_of(
 
 async def _follow(following: Following, settings: WebhookSettings, stop: asyncio.Event) -> None:
     """Follow the Blueprints until cancelled; the API server may be away at the start."""
-    await follow(following, settings)
+    await list_and_watch(following, settings)
     # Kopf takes SIGTERM and SIGINT for itself: that it ends is how we are asked to.
     stop.set()
 
 
-async def follow(following: Following, settings: WebhookSettings) -> None:
+async def list_and_watch(following: Following, settings: WebhookSettings) -> None:
     """List what is followed as soon as the API server answers, then follow it."""
     await _seed(following.resync)
     comparing = asyncio.ensure_future(following.resync.run())

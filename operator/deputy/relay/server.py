@@ -152,7 +152,9 @@ def _refused(status: int, message: str) -> web.Response:
     return web.json_response({"error": message}, status=status)
 
 
-async def serve(app: web.Application, port: int, context: ssl.SSLContext | None) -> web.AppRunner:
+async def start_server(
+    app: web.Application, port: int, context: ssl.SSLContext | None
+) -> web.AppRunner:
     """Start serving and return the runner, whose `cleanup` ends it."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
     await runner.setup()

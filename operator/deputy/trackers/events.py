@@ -112,7 +112,7 @@ class Ignored:
     kind: str
 
 
-Event: TypeAlias = (
+TrackerEvent: TypeAlias = (
     SessionCreated
     | SessionElsewhere
     | SessionPrompted

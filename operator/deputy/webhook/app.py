@@ -95,26 +95,26 @@ class _Handlers:
             return _WebhookResponse(503, str(error), "unknown", "credentials_missing")
         return await self._take(event)
 
-    async def _event(self, request: web.Request) -> events.Event:
+    async def _event(self, request: web.Request) -> events.TrackerEvent:
         secrets = self._parts.secrets.webhook_secrets()
         if (request.content_length or 0) > MAX_BODY:
             raise web.HTTPRequestEntityTooLarge(MAX_BODY, request.content_length or 0)
         return from_http(request.headers, await request.read(), secrets, self._parts.now())
 
-    async def _take(self, event: events.Event) -> _WebhookResponse:
+    async def _take(self, event: events.TrackerEvent) -> _WebhookResponse:
         kind = _label_of(event)
         try:
             async with asyncio.timeout(_ANSWER_TIMEOUT):
                 return _WebhookResponse(200, "", kind, await self._parts.intake.take(event))
         except KubeError as error:
-            return _come_again(kind, "api_server", error)
+            return _unavailable(kind, "api_server", error)
         except (NotAcknowledged, CredentialsMissing) as error:
-            return _come_again(kind, "tracker", error)
+            return _unavailable(kind, "tracker", error)
         except (ClaimUnsettled, TimeoutError) as error:
-            return _come_again(kind, "unsettled", error)
+            return _unavailable(kind, "unsettled", error)
 
 
-def _come_again(kind: str, result: str, error: Exception) -> _WebhookResponse:
+def _unavailable(kind: str, result: str, error: Exception) -> _WebhookResponse:
     _LOG.warning("delivery has to come again", kind=kind, result=result, error=str(error))
     return _WebhookResponse(503, "not taken; send it again", kind, result)
 

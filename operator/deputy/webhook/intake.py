@@ -45,7 +45,7 @@ class Intake:
     acknowledger: Acknowledger
     now: Callable[[], dt.datetime]
 
-    async def take(self, event: events.Event) -> str:
+    async def take(self, event: events.TrackerEvent) -> str:
         """Take an event; return one word for what became of it."""
         match event:
             case events.SessionCreated():

@@ -81,12 +81,12 @@ def inbox_entry(
         kind=kind,
         session_id=session_id,
         sender=(sender.name or sender.id)[:_MAX_REFERENCE] if sender else "",
-        text=_shortened(text),
+        text=_truncated(text),
         received_time=now.replace(microsecond=0),
     )
 
 
-def _shortened(text: str) -> str:
+def _truncated(text: str) -> str:
     if len(text) <= _MAX_MESSAGE:
         return text
     note = "\n[… the rest of this message is left out: it is too long]"

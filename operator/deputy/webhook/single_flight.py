@@ -14,7 +14,7 @@ from deputy.trackers import events
 class EventIntake(Protocol):
     """What makes an event safe."""
 
-    async def take(self, event: events.Event) -> str:
+    async def take(self, event: events.TrackerEvent) -> str:
         """Return, once the event is safe, one word for what became of it; see `Intake.take`."""
 
 
@@ -25,7 +25,7 @@ class SingleFlight:
         self._intake = intake
         self._in_flight: dict[str, asyncio.Task[str]] = {}
 
-    async def take(self, event: events.Event) -> str:
+    async def take(self, event: events.TrackerEvent) -> str:
         """Take an event, or wait for its copy; raises what taking it raises."""
         key = _key_of(event)
         task = self._in_flight.get(key)
@@ -41,7 +41,7 @@ class SingleFlight:
         return await asyncio.shield(task)
 
 
-def _key_of(event: events.Event) -> str:
+def _key_of(event: events.TrackerEvent) -> str:
     match event:
         case events.SessionCreated():
             return f"created/{event.organization_id}/{event.session_id}"

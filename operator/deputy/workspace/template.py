@@ -105,7 +105,7 @@ def merged(
     return result
 
 
-def words_of(metadata: Mapping[str, Any], field: str) -> dict[str, str]:
+def added_metadata(metadata: Mapping[str, Any], field: str) -> dict[str, str]:
     """Return the labels or annotations that a template adds; ours are not for it to set."""
     wanted = metadata.get(field) or {}
     if not isinstance(wanted, Mapping):

@@ -12,10 +12,10 @@ from deputy.trackers.updates import (
     ChangeIssue,
     Content,
     Failure,
-    Link,
     PostActivity,
     PostComment,
     Response,
+    SessionLink,
     SetPlan,
     Update,
 )
@@ -82,7 +82,11 @@ def test_a_plan_is_a_list_in_linears_words() -> None:
 
 
 def test_an_address_is_added_once() -> None:
-    links = (Link("Run", "https://a"), Link("", "https://b"), Link("Run!", "https://a"))
+    links = (
+        SessionLink("Run", "https://a"),
+        SessionLink("", "https://b"),
+        SessionLink("Run!", "https://a"),
+    )
 
     assert content.links_input(AddLinks("s", links)) == {
         "addedExternalUrls": [
@@ -124,8 +128,8 @@ def test_an_end_and_a_cleared_plan_say_something_without_words(update: Update) -
 
 
 def test_what_is_too_long_ends_in_an_ellipsis() -> None:
-    assert content.fit("x" * 20_000) == "x" * 15_999 + "…"
-    assert content.fit("x" * 16_000) == "x" * 16_000
+    assert content.sanitised("x" * 20_000) == "x" * 15_999 + "…"
+    assert content.sanitised("x" * 16_000) == "x" * 16_000
 
 
 WORDS = st.text(st.characters(exclude_categories=()), max_size=40)

@@ -12,11 +12,11 @@ from deputy.trackers.updates import (
     AddLinks,
     ChangeIssue,
     Failure,
-    Link,
     PostActivity,
     PostComment,
     Priority,
     Response,
+    SessionLink,
     SetPlan,
     Update,
 )
@@ -30,7 +30,7 @@ UPDATES: tuple[Update, ...] = (
     PostActivity("s", "a4", Response("Done."), Priority.TERMINAL),
     PostActivity("s", "a5", Failure("Broken."), Priority.TERMINAL),
     SetPlan("s", (Step("Read", StepStatus.PENDING),)),
-    AddLinks("s", (Link("Pull request", "https://example.com/1"),)),
+    AddLinks("s", (SessionLink("Pull request", "https://example.com/1"),)),
     ChangeIssue("i", state_id="st", delegate_id="me"),
     PostComment("i", "c", "Done."),
 )

@@ -8,13 +8,13 @@ import pytest
 
 from deputy.trackers.events import (
     AppRevoked,
-    Event,
     Ignored,
     IssueChanged,
     SessionCreated,
     SessionElsewhere,
     SessionPrompted,
     TeamAccessChanged,
+    TrackerEvent,
     Unassigned,
 )
 from deputy.trackers.linear import payloads
@@ -69,7 +69,7 @@ def changed(undelegated_from: str | None, *, canceled: bool, removed: bool) -> I
     )
 
 
-EXPECTED: dict[str, Event] = {
+EXPECTED: dict[str, TrackerEvent] = {
     "agent_session_created_automation": created("agent_session_created_automation", None),
     "agent_session_created_delegation": created("agent_session_created_delegation", JANE),
     "agent_session_created_mention": created(
@@ -88,7 +88,7 @@ EXPECTED: dict[str, Event] = {
 }
 
 
-def event_of(found: dict[str, Any]) -> Event:
+def event_of(found: dict[str, Any]) -> TrackerEvent:
     return payloads.event_of(found)
 
 

@@ -22,11 +22,11 @@ from deputy.trackers.linear.schedule import (
 from deputy.trackers.updates import (
     AddLinks,
     ChangeIssue,
-    Link,
     PostActivity,
     PostComment,
     Priority,
     Response,
+    SessionLink,
     SetPlan,
     Update,
     is_ephemeral,
@@ -131,7 +131,7 @@ def test_an_issue_without_a_session_has_an_order_of_its_own() -> None:
 
 
 def test_a_closed_session_sends_what_is_terminal_and_nothing_else() -> None:
-    schedule = filled(says("a", "1"), AddLinks("a", (Link("x", "y"),)), ends("a"))
+    schedule = filled(says("a", "1"), AddLinks("a", (SessionLink("x", "y"),)), ends("a"))
 
     dropped = schedule.close("a")
 

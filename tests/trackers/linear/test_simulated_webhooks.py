@@ -9,12 +9,12 @@ from aiohttp.test_utils import TestServer
 
 from deputy.trackers.events import (
     AppRevoked,
-    Event,
     Ignored,
     IssueChanged,
     SessionCreated,
     SessionPrompted,
     TeamAccessChanged,
+    TrackerEvent,
     Unassigned,
 )
 from deputy.trackers.linear.webhooks import from_http
@@ -25,7 +25,7 @@ from tests.trackers.linear.simulated import Linear, eventually
 SECRET = "lin_wh_of_a_test"
 
 
-class Received(list[Event]):
+class Received(list[TrackerEvent]):
     """Every event that was delivered, in the order of arrival."""
 
     async def take(self, request: web.Request) -> web.Response:
@@ -34,7 +34,7 @@ class Received(list[Event]):
         self.append(from_http(request.headers, body, [b"another", SECRET.encode()], now))
         return web.Response(text="OK")
 
-    async def first(self, kind: type[Event]) -> Event:
+    async def first(self, kind: type[TrackerEvent]) -> TrackerEvent:
         await eventually(lambda: any(isinstance(event, kind) for event in self))
         return next(event for event in self if isinstance(event, kind))
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 import pytest
 
 from deputy.trackers.linear.budget import Budget
-from deputy.trackers.linear.client import Indeterminate, UpdateResult
+from deputy.trackers.linear.client import ApplyResult, Indeterminate
 from deputy.trackers.linear.errors import (
     CredentialsMissing,
     LinearError,
@@ -19,8 +19,9 @@ from deputy.trackers.linear.errors import (
     Unauthenticated,
 )
 from deputy.trackers.linear.pacing import Pacing
+from deputy.trackers.linear.pending import WriterStopped
 from deputy.trackers.linear.schedule import CLOSED, PRESSURE, SUPERSEDED
-from deputy.trackers.linear.writer import Sender, Writer, WriterStopped
+from deputy.trackers.linear.writer import Writer, WriterClient
 from deputy.trackers.updates import (
     ChangeIssue,
     Dropped,
@@ -29,10 +30,10 @@ from deputy.trackers.updates import (
     Priority,
     Refused,
     Response,
-    Result,
     Sent,
     SetPlan,
     Update,
+    UpdateResult,
 )
 from deputy.wire import Step, StepStatus, Thought, stable_id
 from tests.trackers.linear.simulated import Linear, eventually
@@ -58,7 +59,7 @@ def plan(session: str, words: str) -> SetPlan:
 
 
 @contextlib.asynccontextmanager
-async def writing(client: Sender, pacing: Pacing = QUICK) -> AsyncIterator[Writer]:
+async def writing(client: WriterClient, pacing: Pacing = QUICK) -> AsyncIterator[Writer]:
     """Run a writer; it is stopped at the end, and must not have failed before."""
     writer = Writer(client, pacing=pacing)
     task = asyncio.create_task(writer.run())
@@ -71,7 +72,7 @@ async def writing(client: Sender, pacing: Pacing = QUICK) -> AsyncIterator[Write
             await task
 
 
-async def results(futures: Sequence[asyncio.Future[Result]]) -> list[Result]:
+async def results(futures: Sequence[asyncio.Future[UpdateResult]]) -> list[UpdateResult]:
     async with asyncio.timeout(10):
         return list(await asyncio.gather(*futures))
 
@@ -79,14 +80,14 @@ async def results(futures: Sequence[asyncio.Future[Result]]) -> list[Result]:
 class Script:
     """A Linear that answers as it is told, and remembers what it was asked."""
 
-    def __init__(self, *answers: list[UpdateResult] | LinearError | Exception) -> None:
+    def __init__(self, *answers: list[ApplyResult] | LinearError | Exception) -> None:
         self.budget = Budget()
         self.asked: list[list[Update]] = []
         self.gate = asyncio.Event()
         self.gate.set()
-        self._answers: Iterator[list[UpdateResult] | Exception] = iter(answers)
+        self._answers: Iterator[list[ApplyResult] | Exception] = iter(answers)
 
-    async def apply(self, updates: Sequence[Update]) -> list[UpdateResult]:
+    async def apply(self, updates: Sequence[Update]) -> list[ApplyResult]:
         self.asked.append(list(updates))
         await self.gate.wait()
         answer = next(self._answers, None)
@@ -405,7 +406,7 @@ class Poisoned(Script):
         super().__init__()
         self._poison = poison
 
-    async def apply(self, updates: Sequence[Update]) -> list[UpdateResult]:
+    async def apply(self, updates: Sequence[Update]) -> list[ApplyResult]:
         self.asked.append(list(updates))
         if self._poison in updates:
             if len(updates) > 1:

@@ -25,7 +25,7 @@ from deputy.trackers.models import Issue, Team, Viewer
 from deputy.trackers.updates import Refused, Sent, Update
 
 
-class Tokens(Protocol):
+class TokenSource(Protocol):
     """Where access tokens come from."""
 
     async def token(self) -> str:
@@ -43,7 +43,7 @@ class Indeterminate:
     """
 
 
-UpdateResult: TypeAlias = Sent | Refused | Indeterminate
+ApplyResult: TypeAlias = Sent | Refused | Indeterminate
 
 
 class LinearClient:
@@ -53,7 +53,7 @@ class LinearClient:
         self,
         http: httpx.AsyncClient,
         api_url: str,
-        credentials: Tokens,
+        credentials: TokenSource,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -88,7 +88,7 @@ class LinearClient:
             raise answer.errors[0].error
         return answer.data or {}
 
-    async def apply(self, updates: Sequence[Update]) -> list[UpdateResult]:
+    async def apply(self, updates: Sequence[Update]) -> list[ApplyResult]:
         """Carry out updates in one request, and return what became of each.
 
         An id that is there already counts as sent. When the request fails as a whole, nothing
@@ -136,14 +136,14 @@ class LinearClient:
         metrics.report_budget(self.budget)
 
 
-def _confirmed(answer: GraphQLResponse, index: int) -> UpdateResult:
+def _confirmed(answer: GraphQLResponse, index: int) -> ApplyResult:
     payload = (answer.data or {}).get(documents.alias(index))
     if isinstance(payload, Mapping) and payload.get("success") is True:
         return Sent()
     return Refused("Linear did not confirm it")
 
 
-def _results(answer: GraphQLResponse, count: int) -> list[UpdateResult]:
+def _results(answer: GraphQLResponse, count: int) -> list[ApplyResult]:
     """Sort the errors of a request by update.
 
     Raises:
@@ -158,7 +158,7 @@ def _results(answer: GraphQLResponse, count: int) -> list[UpdateResult]:
     return [_result_or_unknown(failed.get(documents.alias(index))) for index in range(count)]
 
 
-def _result(error: LinearError) -> UpdateResult:
+def _result(error: LinearError) -> ApplyResult:
     if isinstance(error, AlreadyInserted):
         return Sent()
     if isinstance(error, Rejected):
@@ -166,7 +166,7 @@ def _result(error: LinearError) -> UpdateResult:
     raise error
 
 
-def _result_or_unknown(error: LinearError | None) -> UpdateResult:
+def _result_or_unknown(error: LinearError | None) -> ApplyResult:
     """Return what an error says of its own update; the others may be done or not."""
     if error is None or not isinstance(error, Rejected):
         return Indeterminate()

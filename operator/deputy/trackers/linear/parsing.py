@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from deputy.trackers.models import Issue, Organization, State, Team, Viewer
+from deputy.trackers.models import Issue, Organization, Team, Viewer, WorkflowState
 
 
 def viewer_of(data: Mapping[str, Any]) -> Viewer:
@@ -48,5 +48,5 @@ def _team(node: Mapping[str, Any]) -> Team:
     return Team(node["id"], node["key"], node["name"], tuple(states))
 
 
-def _state(node: Mapping[str, Any]) -> State:
-    return State(node["id"], node["name"], node["type"], float(node["position"]))
+def _state(node: Mapping[str, Any]) -> WorkflowState:
+    return WorkflowState(node["id"], node["name"], node["type"], float(node["position"]))

@@ -9,13 +9,13 @@ from typing import Any, TypeAlias
 
 from deputy.trackers.events import (
     AppRevoked,
-    Event,
     Ignored,
     IssueChanged,
     SessionCreated,
     SessionElsewhere,
     SessionPrompted,
     TeamAccessChanged,
+    TrackerEvent,
     Unassigned,
     is_stop_word,
 )
@@ -25,7 +25,7 @@ from deputy.trackers.models import Issue, Person, Team
 _Object: TypeAlias = Mapping[str, Any]
 
 #: How the comment begins that Linear itself writes above a delegation.
-_ANCHOR = "This thread is for an agent session with"
+_DELEGATION_COMMENT = "This thread is for an agent session with"
 
 #: Types of workflow states in which nobody wants the work any more.
 _CANCELED = frozenset({"canceled", "duplicate"})
@@ -33,7 +33,7 @@ _CANCELED = frozenset({"canceled", "duplicate"})
 _USER = re.compile(r"<user\b[^<>]*>([^<]*)</user>")
 
 
-def event_of(body: _Object) -> Event:
+def event_of(body: _Object) -> TrackerEvent:
     """Return what a body says; raise `MalformedDelivery` where a promised field is missing."""
     kind, action = _text(body, "type"), _text(body, "action")
     read = _READERS.get((kind, action))
@@ -41,7 +41,7 @@ def event_of(body: _Object) -> Event:
     return event if event is not None else Ignored(f"{kind}/{action}")
 
 
-def _created(body: _Object) -> Event:
+def _created(body: _Object) -> TrackerEvent:
     session = _object(body, "agentSession")
     issue = _issue(session.get("issue"))
     if issue is None:
@@ -61,7 +61,7 @@ def _created(body: _Object) -> Event:
     )
 
 
-def _prompted(body: _Object) -> Event:
+def _prompted(body: _Object) -> TrackerEvent:
     session = _object(body, "agentSession")
     activity = _object(body, "agentActivity")
     text = _optional_text(_object(activity, "content"), "body")
@@ -80,7 +80,7 @@ def _prompted(body: _Object) -> Event:
     )
 
 
-def _elsewhere(body: _Object) -> Event:
+def _elsewhere(body: _Object) -> TrackerEvent:
     return SessionElsewhere(
         _text(body, "organizationId"),
         _text(body, "appUserId"),
@@ -88,7 +88,7 @@ def _elsewhere(body: _Object) -> Event:
     )
 
 
-def _issue_updated(body: _Object) -> Event | None:
+def _issue_updated(body: _Object) -> TrackerEvent | None:
     data, before = _object(body, "data"), _optional_object(body, "updatedFrom")
     was = _text_or_none(before, "delegateId")
     return _issue_changed(
@@ -100,7 +100,7 @@ def _issue_updated(body: _Object) -> Event | None:
     )
 
 
-def _issue_removed(body: _Object) -> Event | None:
+def _issue_removed(body: _Object) -> TrackerEvent | None:
     return _issue_changed(body, undelegated_from=None, is_canceled=False, is_removed=True)
 
 
@@ -122,7 +122,7 @@ def _issue_changed(
     )
 
 
-def _unassigned(body: _Object) -> Event:
+def _unassigned(body: _Object) -> TrackerEvent:
     notification = _object(body, "notification")
     return Unassigned(
         organization_id=_text(body, "organizationId"),
@@ -132,11 +132,11 @@ def _unassigned(body: _Object) -> Event:
     )
 
 
-def _revoked(body: _Object) -> Event:
+def _revoked(body: _Object) -> TrackerEvent:
     return AppRevoked(_text(body, "organizationId"), _text(body, "oauthClientId"))
 
 
-def _access_changed(body: _Object) -> Event:
+def _access_changed(body: _Object) -> TrackerEvent:
     return TeamAccessChanged(
         organization_id=_text(body, "organizationId"),
         app_user_id=_text(body, "appUserId"),
@@ -168,7 +168,9 @@ def _is_mention(session: _Object) -> bool:
     if isinstance(source, Mapping):
         return source.get("type") == "comment"
     comment = _optional_object(session, "comment")
-    return bool(comment.get("userId")) and not _optional_text(comment, "body").startswith(_ANCHOR)
+    return bool(comment.get("userId")) and not _optional_text(comment, "body").startswith(
+        _DELEGATION_COMMENT
+    )
 
 
 def _mention(body: _Object, session: _Object) -> str:
@@ -190,8 +192,8 @@ def _newest_comment(context: str) -> str:
     end = context.find("</primary-directive-thread>")
     end = context.rfind("</comment>", 0, end) if end >= 0 else -1
     begin = context.rfind("<comment", 0, end) if end >= 0 else -1
-    _, closed, words = context[begin:end].partition(">") if begin >= 0 else ("", "", "")
-    return _USER.sub(r"@\1", words).strip() if closed else ""
+    _, closed, text = context[begin:end].partition(">") if begin >= 0 else ("", "", "")
+    return _USER.sub(r"@\1", text).strip() if closed else ""
 
 
 def _issue(body: object) -> Issue | None:

@@ -96,8 +96,8 @@ def _is_temporary(error: Mapping[str, Any]) -> bool:
         return False
     status = _extension(error, "statusCode")
     served_badly = isinstance(status, int) and status >= 500
-    told = _extension(error, "type"), _extension(error, "code")
-    return served_badly or told[0] in _TEMPORARY or told[1] == "INTERNAL_SERVER_ERROR"
+    kind, code = _extension(error, "type"), _extension(error, "code")
+    return served_badly or kind in _TEMPORARY or code == "INTERNAL_SERVER_ERROR"
 
 
 def _object(body: bytes) -> dict[str, Any]:

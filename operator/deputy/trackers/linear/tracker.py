@@ -9,7 +9,7 @@ from deputy.trackers.linear.client import LinearClient
 from deputy.trackers.linear.errors import EntityNotFound, LinearError
 from deputy.trackers.linear.writer import Writer
 from deputy.trackers.models import Issue, Organization, Team
-from deputy.trackers.updates import Dropped, Refused, Result, Update
+from deputy.trackers.updates import Dropped, Refused, Update, UpdateResult
 
 _LOG = structlog.stdlib.get_logger(__name__)
 
@@ -68,7 +68,7 @@ class Tracker:
             return organization, None
 
 
-def _copy_result(outcome: asyncio.Future[str], done: asyncio.Future[Result]) -> None:
+def _copy_result(outcome: asyncio.Future[str], done: asyncio.Future[UpdateResult]) -> None:
     if outcome.done() or done.cancelled():
         return
     if (error := done.exception()) is not None:

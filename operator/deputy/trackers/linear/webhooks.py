@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deputy.trackers.events import Event
+from deputy.trackers.events import TrackerEvent
 from deputy.trackers.linear.errors import (
     MalformedDelivery,
     SecretUnset,
@@ -29,7 +29,7 @@ WINDOW = dt.timedelta(seconds=60)
 
 def from_http(
     headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes], now: dt.datetime
-) -> Event:
+) -> TrackerEvent:
     """Return what a delivery says, once one of `secrets` signed it within `WINDOW` of `now`.
 
     Freshness is judged by the time inside the signed body, never by a header, which nobody signs.

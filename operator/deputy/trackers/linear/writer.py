@@ -17,11 +17,11 @@ import structlog
 
 from deputy.trackers.linear import metrics
 from deputy.trackers.linear.budget import Budget
-from deputy.trackers.linear.client import Indeterminate, UpdateResult
+from deputy.trackers.linear.client import ApplyResult, Indeterminate
 from deputy.trackers.linear.content import is_empty
 from deputy.trackers.linear.errors import LinearError, LinearUnavailable, RateLimited, Rejected
 from deputy.trackers.linear.pacing import Pacing, backoff, is_short
-from deputy.trackers.linear.pending import PendingResults, WriterStopped, resolved, stopped
+from deputy.trackers.linear.pending import PendingResults, resolved, stopped
 from deputy.trackers.linear.schedule import (
     CLOSED,
     PRESSURE,
@@ -32,9 +32,7 @@ from deputy.trackers.linear.schedule import (
     SendBatch,
     SendState,
 )
-from deputy.trackers.updates import Dropped, Refused, Result, Sent, Update
-
-__all__ = ["Sender", "Writer", "WriterStopped"]
+from deputy.trackers.updates import Dropped, Refused, Sent, Update, UpdateResult
 
 _LOG = structlog.stdlib.get_logger(__name__)
 
@@ -42,14 +40,14 @@ _LOG = structlog.stdlib.get_logger(__name__)
 _REASONS = {SUPERSEDED: "superseded", CLOSED: "closed", PRESSURE: "pressure"}
 
 
-class Sender(Protocol):
+class WriterClient(Protocol):
     """What the writer needs of a client."""
 
     @property
     def budget(self) -> Budget:
         """What may still be asked for, as the newest answer said it."""
 
-    async def apply(self, updates: Sequence[Update]) -> list[UpdateResult]:
+    async def apply(self, updates: Sequence[Update]) -> list[ApplyResult]:
         """Carry out updates in one request."""
 
 
@@ -62,7 +60,7 @@ class Writer:
 
     def __init__(
         self,
-        client: Sender,
+        client: WriterClient,
         *,
         pacing: Pacing | None = None,
         clock: Callable[[], float] = time.time,
@@ -80,7 +78,7 @@ class Writer:
         self._changed = asyncio.Event()
         self._stopped = False
 
-    def submit(self, update: Update) -> asyncio.Future[Result]:
+    def submit(self, update: Update) -> asyncio.Future[UpdateResult]:
         """Submit an update; the future holds what became of it.
 
         An id that was submitted before, or is in flight, is not sent again: the future holds the
@@ -165,7 +163,7 @@ class Writer:
         else:
             self._answered(entries, results)
 
-    def _answered(self, entries: tuple[QueuedUpdate, ...], results: Iterable[UpdateResult]) -> None:
+    def _answered(self, entries: tuple[QueuedUpdate, ...], results: Iterable[ApplyResult]) -> None:
         if self._failures:
             _LOG.info("Linear takes updates again", failures=self._failures)
         self._failures = 0
