@@ -51,7 +51,7 @@ class TrackerLog:
     async def submit_all(self, updates: Sequence[Update]) -> None:
         await asyncio.sleep(0)
         for update in updates:
-            self.submit(update)
+            await self.submit(update)
 
     def open_session(self, _session: str) -> None:
         """Take everything, as ever."""

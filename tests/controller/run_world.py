@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
+from typing_extensions import override
 
 from deputy.api.agentrun import AgentRun
 from deputy.api.facts import outcome_of
@@ -59,6 +60,7 @@ class DyingActor(Actor):
 
     world: "World"
 
+    @override
     async def act(self, run: AgentRun, state: RunState, action: Action, now: dt.datetime) -> None:
         self.world.about_to_act(action)
         await super().act(run, state, action, now)

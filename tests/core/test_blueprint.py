@@ -1,7 +1,6 @@
 """Facts of a Blueprint's readiness: what it names has to be there."""
 
 import dataclasses
-import datetime as dt
 
 import pytest
 
@@ -10,9 +9,6 @@ from deputy.core.reason import BlueprintReason
 from deputy.trackers.models import Organization, Team, WorkflowState
 
 WANTED = TrackerNames(
-    namespace="agents",
-    name="api",
-    created=dt.datetime(2026, 11, 21, tzinfo=dt.UTC),
     team="ENG",
     organization="",
     in_progress="In Progress",
@@ -34,7 +30,7 @@ IDS = TrackerIds("org-1", "team-1", "s-2")
 
 
 def wanted(**facts: str) -> TrackerNames:
-    return dataclasses.replace(WANTED, **facts)  # type: ignore[arg-type]
+    return dataclasses.replace(WANTED, **facts)
 
 
 def test_a_blueprint_whose_names_are_all_there_is_ready() -> None:

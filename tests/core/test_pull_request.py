@@ -24,7 +24,6 @@ WORK = CompletedWork(
     identifier="ENG-123",
     title="Prices are rounded down",
     url="https://linear.app/acme/issue/ENG-123",
-    session_url="https://linear.app/s/1",
 )
 
 #: What `git check-ref-format` forbids in a branch name.
@@ -114,11 +113,10 @@ def test_title_of_a_run_made_by_hand_is_the_first_line_of_its_prompt_or_its_name
     assert pull_request_title(CompletedWork("uid", "nightly", "")) == "nightly"
 
 
-def test_body_holds_the_summary_the_issue_the_session_and_the_mark() -> None:
+def test_body_holds_the_summary_the_issue_and_the_mark() -> None:
     assert pull_request_body(WORK) == (
         "```text\nFixed the rounding.\n```\n\n"
         "Fixes [ENG-123](https://linear.app/acme/issue/ENG-123)\n\n"
-        "[The agent's session](https://linear.app/s/1)\n\n"
         "Made by Deputy in run `linear-abc-1`.\n\n"
         "<!-- deputy-run: uid-1 -->\n"
     )

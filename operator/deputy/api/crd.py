@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
+from typing_extensions import override
 
 from deputy.api.agentrun import (
     AGENT_RUN,
@@ -37,10 +38,12 @@ _SPEC_RULES: dict[str, dict[str, Any]] = {
 class _Structural(GenerateJsonSchema):
     """JSON schema in the dialect of CustomResourceDefinitions."""
 
+    @override
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         """Absent is the only nothing there is."""
         return self.generate_inner(schema["schema"])
 
+    @override
     def literal_schema(self, schema: core_schema.LiteralSchema) -> JsonSchemaValue:
         """A choice is an enumeration even where it has one value."""
         return {"type": "string", "enum": list(schema["expected"])}
@@ -156,7 +159,8 @@ def files() -> Iterator[tuple[str, str]]:
 class _Plain(yaml.SafeDumper):
     """YAML without anchors: equal parts are written out."""
 
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  the signature is PyYAML's
+    @override
+    def ignore_aliases(self, data: Any) -> bool:
         return True
 
 

@@ -191,9 +191,6 @@ def tracker_names(blueprint: Blueprint) -> TrackerNames:
     if linear is None:
         raise ValueError(f"Blueprint {blueprint.metadata.name} has no spec.linear")
     return TrackerNames(
-        namespace=blueprint.metadata.namespace,
-        name=blueprint.metadata.name,
-        created=created_of(blueprint),
         team=linear.team,
         organization=linear.organization,
         in_progress=linear.states.in_progress,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
+from typing_extensions import override
 
 from deputy.api.facts import contender
 from deputy.core.admission import holds_slot, is_queued
@@ -21,6 +22,7 @@ class RunGauges(Collector):
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
 
+    @override
     def collect(self) -> Iterator[Metric]:
         """Yield the gauges as they are now."""
         yield self._phases()

@@ -60,8 +60,8 @@ class Observer:
             has_issue=run.spec.linear is not None,
             has_repository=spec is not None and spec.repository is not None,
             stop_wanted=run.spec.desired_state is DesiredState.STOPPED,
-            timeout=_seconds(spec, "timeout_seconds"),
-            ttl=_seconds(spec, "ttl_seconds_after_finished"),
+            timeout=_timeout(spec),
+            ttl=_ttl(spec),
             started=run.status.start_time,
             completed=run.status.completion_time,
             blueprint=ready,
@@ -123,9 +123,15 @@ def _seen(pod: Mapping[str, Any] | None, now: dt.datetime) -> PodSeen | None:
     return pod_seen(pod, now) if pod is not None else None
 
 
-def _seconds(spec: BlueprintSpec | None, field: str) -> dt.timedelta:
-    value = getattr(spec, field) if spec is not None else _DEFAULTS[field].default
-    return dt.timedelta(seconds=value)
+def _timeout(spec: BlueprintSpec | None) -> dt.timedelta:
+    seconds = spec.timeout_seconds if spec else _DEFAULTS["timeout_seconds"].default
+    return dt.timedelta(seconds=seconds)
+
+
+def _ttl(spec: BlueprintSpec | None) -> dt.timedelta:
+    field = "ttl_seconds_after_finished"
+    seconds = spec.ttl_seconds_after_finished if spec else _DEFAULTS[field].default
+    return dt.timedelta(seconds=seconds)
 
 
 def _readiness(run: AgentRun, blueprint: Blueprint | None) -> tuple[BlueprintState, str]:

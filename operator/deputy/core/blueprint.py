@@ -12,9 +12,6 @@ from deputy.trackers.models import Organization, Team
 class TrackerNames:
     """What a Blueprint names in the tracker."""
 
-    namespace: str
-    name: str
-    created: dt.datetime
     team: str
     organization: str
     in_progress: str

@@ -33,7 +33,7 @@ class CompletedWork:
     identifier: str = ""
     title: str = ""
     url: str = ""
-    session_url: str = ""
+
     task: str = ""
 
 
@@ -127,8 +127,7 @@ def _references(work: CompletedWork) -> list[str]:
     references: list[str] = []
     if work.identifier:
         references.append(f"Fixes {_link(work.identifier, work.url)}")
-    if work.session_url:
-        references.append(_link("The agent's session", work.session_url))
+
     references.append(f"Made by Deputy in run `{work.run_name}`.")
     return references
 

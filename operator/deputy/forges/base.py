@@ -22,10 +22,7 @@ class PullRequest:
     number: int
     url: str
     head_sha: str
-    head_branch: str
-    base: str
     state: PullRequestState
-    draft: bool
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,14 +44,13 @@ class PullRequestDraft:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Opened:
-    """A pull request that is open now; `is_new` unless it was open before.
+    """A pull request that is open now.
 
     `complaints` are what the forge refused beside it, labels and reviewers: a line for people,
     never a reason to fail.
     """
 
     pull_request: PullRequest
-    is_new: bool
     complaints: tuple[str, ...] = ()
 
 

@@ -53,12 +53,11 @@ class GitHub:
         draft from getting: its labels and reviewers.
         """
         pulls = await self._pulls(repository, draft.head, "open")
-        is_new = not pulls
         pull = pulls[0] if pulls else await self._create(repository, draft)
         complaints: tuple[str, ...] = ()
-        if is_new or _same_text(pull.get("body"), draft.body):
+        if not pulls or _same_text(pull.get("body"), draft.body):
             complaints = await self._add_labels_and_reviewers(repository, pull["number"], draft)
-        return Opened(pull_request(pull), is_new, complaints)
+        return Opened(pull_request(pull), complaints)
 
     async def verify(self, repository: Repository, branch: str, sha: str) -> PullRequest:
         """Return the pull request whose head is commit `sha` of `branch`; raise `NotVerified`.

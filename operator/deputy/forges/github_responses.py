@@ -32,10 +32,7 @@ def pull_request(pull: Mapping[str, Any]) -> PullRequest:
         number=pull["number"],
         url=pull["html_url"],
         head_sha=pull["head"]["sha"],
-        head_branch=pull["head"]["ref"],
-        base=pull["base"]["ref"],
         state=_state(pull),
-        draft=bool(pull.get("draft")),
     )
 
 

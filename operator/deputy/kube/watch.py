@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import kopf
+from typing_extensions import override
 
 from deputy.kube.store import Store
 
@@ -37,18 +38,23 @@ class Watched:
 class _NoProgress(kopf.ProgressStorage):
     """Progress of handlers that have none."""
 
+    @override
     def fetch(self, **_: Any) -> None:
         """Know nothing."""
 
+    @override
     def store(self, **_: Any) -> None:
         """Write nothing."""
 
+    @override
     def purge(self, **_: Any) -> None:
         """Write nothing."""
 
+    @override
     def touch(self, **_: Any) -> None:
         """Write nothing."""
 
+    @override
     def clear(self, *, essence: Any) -> Any:
         """Leave the object as it is."""
         return essence
@@ -57,13 +63,16 @@ class _NoProgress(kopf.ProgressStorage):
 class _NoDiffBase(kopf.DiffBaseStorage):
     """Differences that nobody asks for."""
 
+    @override
     def build(self, **_: Any) -> Any:
         """Copy nothing."""
         return {}
 
+    @override
     def fetch(self, **_: Any) -> None:
         """Know nothing."""
 
+    @override
     def store(self, **_: Any) -> None:
         """Write nothing."""
 

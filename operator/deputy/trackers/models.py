@@ -76,6 +76,3 @@ class Issue:
     priority: int = 0
     state: WorkflowState | None = None
     labels: tuple[str, ...] = ()
-    delegate_id: str | None = None
-    is_gone: bool = False
-    """Archived or in the bin."""

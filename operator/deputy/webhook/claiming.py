@@ -4,6 +4,7 @@ Every write is one atomic step on the API server, so any number of replicas may 
 """
 
 import asyncio
+import contextlib
 import enum
 import random
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -31,7 +32,6 @@ from deputy.core.claim import (
 from deputy.core.routing import Refusal
 from deputy.errors import DeputyError
 from deputy.webhook.runs import NewRun, Runs
-from deputy.webhook.single_flight import IssueLocks, NoLocks
 
 #: Attempts at a run that changes meanwhile, before the event has to be sent again.
 _MAX_ATTEMPTS = 40
@@ -93,13 +93,20 @@ class Command(Protocol):
         """Return why a live run shall not hear of this."""
 
 
+class Locks(Protocol):
+    """What lets the commands of one issue go one after the other."""
+
+    def of(self, issue: str) -> contextlib.AbstractAsyncContextManager[None]:
+        """Return the lock of the issue with this hash."""
+
+
 class Claimer:
     """Carries commands out; safe to use from many tasks and processes at once."""
 
     def __init__(
         self,
         runs: Runs,
-        locks: IssueLocks | NoLocks,
+        locks: Locks,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._runs = runs

@@ -89,6 +89,8 @@ class Intake:
                 self.acknowledger.acknowledge(acknowledgements.joined(session, run.uid, run.name))
             case Claimed(ClaimResult.FULL):
                 await self.acknowledger.refuse(session, stable_id(session, "full"), Response(FULL))
+            case _:
+                pass  # what the session waits for is said by the operator
         return self._log_claimed(claimed, event.organization_id, event.issue.id)
 
     async def _prompt(self, event: events.SessionPrompted, issue: Issue) -> str:
@@ -107,6 +109,8 @@ class Intake:
             case Claimed(ClaimResult.NOTHING_TO_STOP):
                 text = Response(NOTHING_TO_STOP)
                 await self.acknowledger.refuse(session, stable_id(key, "nothing-to-stop"), text)
+            case _:
+                pass  # as above
         return self._log_claimed(claimed, event.organization_id, issue.id)
 
     async def _elsewhere(self, event: events.SessionElsewhere | events.SessionPrompted) -> str:

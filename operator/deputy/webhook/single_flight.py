@@ -69,11 +69,3 @@ class IssueLocks:
     def of(self, issue: str) -> contextlib.AbstractAsyncContextManager[None]:
         """Return the lock of an issue."""
         return self._locks.setdefault(issue, asyncio.Lock())
-
-
-class NoLocks:
-    """Lets everybody go at once."""
-
-    def of(self, _issue: str) -> contextlib.AbstractAsyncContextManager[None]:
-        """Return a context that waits for nobody."""
-        return contextlib.nullcontext()

@@ -58,9 +58,7 @@ async def test_an_issue_is_read_by_id_and_by_identifier(linear: Linear, by_id: b
         priority=2,
         state=WorkflowState(state.id, "Todo", "unstarted", state.position),
         labels=("bug",),
-        delegate_id=world.app_user_id,
         team=Team(team.id, "ENG", "Engineering"),
-        is_gone=False,
     )
 
 

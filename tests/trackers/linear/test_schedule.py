@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from typing_extensions import override
 
 from deputy.trackers.linear.budget import Allowance, Budget
 from deputy.trackers.linear.pacing import Pacing
@@ -315,6 +316,7 @@ class PendingResults(RuleBasedStateMachine):
         assert len(done) == len(self.sent) + len(self.dropped)
         assert len(self.schedule) == len(self.entries) - len(done)
 
+    @override
     def teardown(self) -> None:
         """Everything that is left goes, and each session was told in order."""
         self.land(["sent"] * 4)

@@ -7,6 +7,7 @@ import random
 from collections.abc import AsyncIterator, Iterator, Sequence
 
 import pytest
+from typing_extensions import override
 
 from deputy.trackers.linear.budget import Budget
 from deputy.trackers.linear.client import ApplyResult, Indeterminate
@@ -406,6 +407,7 @@ class Poisoned(Script):
         super().__init__()
         self._poison = poison
 
+    @override
     async def apply(self, updates: Sequence[Update]) -> list[ApplyResult]:
         self.asked.append(list(updates))
         if self._poison in updates:
@@ -473,7 +475,7 @@ async def test_an_idle_writer_has_told_everybody() -> None:
 async def test_the_lag_is_the_age_of_the_oldest() -> None:
     now = [1_000.0]
     writer = Writer(Script(), clock=lambda: now[0])
-    writer.submit(says("s", "One."))
+    _ = writer.submit(says("s", "One."))
 
     now[0] += 7
 

@@ -25,10 +25,9 @@ query Viewer { viewer { id name } organization { id name urlKey } }
 ISSUE = """
 query IssueFacts($id: String!) {
   issue(id: $id) {
-    id identifier title url branchName priority archivedAt trashed
+    id identifier title url branchName priority
     state { id name type position }
     labels(first: 50) { nodes { name } }
-    delegate { id }
     team { id key name }
   }
 }
@@ -43,8 +42,6 @@ query Teams($filter: TeamFilter!) {
 }
 """
 
-#: Documents without a part that is built.
-FIXED = {"VIEWER": VIEWER, "ISSUE": ISSUE, "TEAMS": TEAMS}
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 

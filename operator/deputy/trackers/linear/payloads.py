@@ -46,18 +46,15 @@ def _created(body: _Object) -> TrackerEvent:
     issue = _issue(session.get("issue"))
     if issue is None:
         return _elsewhere(body)
-    is_mention = _is_mention(session)
     return SessionCreated(
         organization_id=_text(body, "organizationId"),
         app_user_id=_text(body, "appUserId"),
         session_id=_text(session, "id"),
         issue=issue,
         delegator=_person(session.get("creator"), session.get("creatorId")),
-        is_mention=is_mention,
         prompt_context=_optional_text(body, "promptContext"),
-        text=_mention(body, session) if is_mention else "",
+        text=_mention(body, session) if _is_mention(session) else "",
         guidance=tuple(_optional_text(rule, "body") for rule in _objects(body, "guidance")),
-        comment_id=_text_or_none(session, "commentId"),
     )
 
 
@@ -81,11 +78,7 @@ def _prompted(body: _Object) -> TrackerEvent:
 
 
 def _elsewhere(body: _Object) -> TrackerEvent:
-    return SessionElsewhere(
-        _text(body, "organizationId"),
-        _text(body, "appUserId"),
-        _text(_object(body, "agentSession"), "id"),
-    )
+    return SessionElsewhere(_text(_object(body, "agentSession"), "id"))
 
 
 def _issue_updated(body: _Object) -> TrackerEvent | None:
@@ -114,7 +107,6 @@ def _issue_changed(
     return IssueChanged(
         organization_id=_text(body, "organizationId"),
         issue_id=_text(data, "id"),
-        identifier=_optional_text(data, "identifier"),
         undelegated_from=undelegated_from,
         is_canceled=is_canceled,
         is_removed=is_removed,
@@ -133,17 +125,11 @@ def _unassigned(body: _Object) -> TrackerEvent:
 
 
 def _revoked(body: _Object) -> TrackerEvent:
-    return AppRevoked(_text(body, "organizationId"), _text(body, "oauthClientId"))
+    return AppRevoked(_text(body, "organizationId"))
 
 
 def _access_changed(body: _Object) -> TrackerEvent:
-    return TeamAccessChanged(
-        organization_id=_text(body, "organizationId"),
-        app_user_id=_text(body, "appUserId"),
-        added=_texts(body, "addedTeamIds"),
-        removed=_texts(body, "removedTeamIds"),
-        all_public_teams=body.get("canAccessAllPublicTeams") is True,
-    )
+    return TeamAccessChanged(_text(body, "organizationId"))
 
 
 #: What is read of each type and action; everything else is ignored.
@@ -244,11 +230,6 @@ def _optional_object(body: _Object, name: str) -> _Object:
 def _objects(body: _Object, name: str) -> list[_Object]:
     value = body.get(name)
     return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
-
-
-def _texts(body: _Object, name: str) -> tuple[str, ...]:
-    value = body.get(name)
-    return tuple(str(item) for item in value) if isinstance(value, list) else ()
 
 
 def _text(body: _Object, name: str) -> str:
