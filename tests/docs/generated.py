@@ -16,7 +16,7 @@ from deputy.controller import metrics as operator_metrics
 from deputy.controller.gauges import RunGauges
 from deputy.core import phase as phases
 from deputy.core.phase import ACTIVE, TERMINAL, TRANSITIONS, Phase
-from deputy.kube import resync
+from deputy.kube import metrics as kube_metrics
 from deputy.kube.cache import Cache
 from deputy.relay import metrics as relay_metrics
 from deputy.trackers.linear import metrics as linear_metrics
@@ -53,7 +53,7 @@ def metrics_table() -> str:
         *_gauges(),
         *_metrics(vars(operator_metrics), "operator"),
         *_metrics(vars(relay_metrics), "operator"),
-        *_metrics(vars(resync), "both"),
+        *_metrics(vars(kube_metrics), "both"),
         *_metrics(vars(linear_metrics), "both"),
         *_metrics(vars(webhook_metrics), "webhook"),
     ]
