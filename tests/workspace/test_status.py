@@ -5,11 +5,9 @@ from typing import Any
 
 import pytest
 
+from deputy.core.observed import PodSeen
 from deputy.core.outcome import Problem
 from deputy.core.reason import RunReason
-from deputy.core.run import (
-    PodSeen,
-)
 from deputy.workspace.status import MAX_RESTARTS, PULL_TIMEOUT, SCHEDULE_TIMEOUT, pod_seen
 
 CREATED = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)

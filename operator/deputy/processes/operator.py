@@ -263,10 +263,10 @@ class Leader:
 
     def _run_changed(self, run: AgentRun) -> None:
         self._states.refresh(run)
-        self._enqueue_run((run.metadata.namespace, run.metadata.name))
+        self._enqueue_run(run.metadata.key)
 
     def _blueprint_changed(self, blueprint: Blueprint) -> None:
-        self._blueprints.add((blueprint.metadata.namespace, blueprint.metadata.name))
+        self._blueprints.add(blueprint.metadata.key)
 
     def _pod_changed(self, pod: Mapping[str, Any]) -> None:
         for owner in pod["metadata"].get("ownerReferences") or ():
