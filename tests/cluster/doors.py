@@ -29,14 +29,14 @@ def opened(tools: Tools, namespace: str, *services: str) -> Iterator[list[str]]:
     own = [fixtures.address_of(tools, namespace, service) for service in services]
     with contextlib.ExitStack() as doors:
         if _is_reached(own[0]):
-            found = own
+            opened_doors = own
         else:
-            found = [
+            opened_doors = [
                 doors.enter_context(_forwarded(tools, namespace, service)) for service in services
             ]
-        for address in found:
+        for address in opened_doors:
             _until_it_answers(f"{address}/healthz")
-        yield found
+        yield opened_doors
 
 
 def _is_reached(address: str) -> bool:
