@@ -93,7 +93,8 @@ def _discovery(path: str) -> object:
             return _resources(version)
         case ["apis", group, version]:
             return _resources(f"{group}/{version}")
-    return None
+        case _:
+            return None
 
 
 def _group(group: str) -> dict[str, object]:
