@@ -1,0 +1,60 @@
+"""`python3 dev/check.py [--python]`: check in seconds all that `make demo` needs of a machine.
+
+With `--python` only Python itself is checked.
+
+Any Python from 3.7 on can run this, because its version is one of the things that are checked.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+
+PROJECT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+NEEDED = (3, 11)
+#: What is older cannot even read the rest of these checks.
+READS_THE_REST = (3, 10)
+
+
+def python_problems(
+    version: tuple[int, int], *, has_venv: bool, has_environment: bool
+) -> list[str]:
+    """Say what this Python lacks, each with the way out."""
+    shown = ".".join(map(str, version))
+    if version < NEEDED:
+        problem = (
+            f"this Python is {shown} and 3.11 or newer is needed: on Debian and Ubuntu `sudo "
+            "apt-get install -y python3.11 python3.11-venv`, on a Mac `brew install python`; "
+            "then it is found by itself, or named with `make PYTHON=...`"
+        )
+        return [problem]
+    if not has_venv and not has_environment:
+        problem = (
+            "this Python cannot make virtual environments: on Debian and Ubuntu "
+            f"`sudo apt-get install -y python{shown}-venv`"
+        )
+        return [problem]
+    return []
+
+
+def main() -> int:
+    """Name everything that is missing, at once."""
+    has_venv = importlib.util.find_spec("ensurepip") is not None
+    has_environment = os.path.exists(os.path.join(PROJECT, ".venv", ".ready"))  # noqa: PTH110, PTH118
+    problems = python_problems(
+        (sys.version_info[0], sys.version_info[1]),
+        has_venv=has_venv,
+        has_environment=has_environment,
+    )
+    if "--python" in sys.argv or sys.version_info < READS_THE_REST:
+        sys.stderr.write("".join(f"error: {problem}\n" for problem in problems))
+        return bool(problems)
+    sys.path.insert(0, PROJECT)
+    from dev.cluster.preflight import main as check  # noqa: PLC0415  only now it can be read
+
+    return check(problems)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
