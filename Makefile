@@ -9,7 +9,7 @@ PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.1
 	"$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$each"; exit; }; \
 	done; echo python3)
 BIN := .venv/bin
-export PYTHONPATH := operator:sidecar:.
+export PYTHONPATH := operator:sidecar:simulator:.
 export PYTHONDONTWRITEBYTECODE := 1
 
 help: ## say what there is
@@ -26,7 +26,7 @@ venv: .venv/.ready ## make the virtual environment
 
 check: venv ## format, lint, types, import contracts, generated files (seconds)
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && echo "format and lint: ok"
-	@$(BIN)/mypy operator/deputy sidecar/deputy_sidecar dev tests
+	@$(BIN)/mypy operator/deputy sidecar/deputy_sidecar simulator/deputy_simulator dev tests
 	@$(BIN)/lint-imports --no-cache | tail -n 3
 	@$(BIN)/pytest -q tests/unit/test_crds.py
 

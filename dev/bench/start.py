@@ -8,9 +8,8 @@ import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
-from deputy.core.claim import issue_hash, run_name
+from deputy.api.names import issue_hash, pod_name, run_name
 from deputy.kube import resources
-from deputy.kube.workspace import pod_name
 from dev.bench import bare
 from dev.bench.environment import Environment, exec_agent, selector
 from dev.bench.figures import Figure, Group, Unit, latencies

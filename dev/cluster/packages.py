@@ -23,11 +23,14 @@ FOR_CLUSTER: Mapping[str, str] = {
     "runc": "runc",
 }
 FOR_IMAGES: Mapping[str, str] = {"buildah": "buildah", "mmdebstrap": "mmdebstrap"}
-#: The shim is tried in every shell that images have, between users, and git beside it.
+#: The shim is tried in every shell that images have, between users, and git beside it; Node.js
+#: runs Linear's own client.
 FOR_TESTS: Mapping[str, str] = {
     "busybox": "busybox-static",
     "dash": "dash",
     "git": "git",
+    "node": "nodejs",
+    "npm": "npm",
     "python3": "python3",
     "setpriv": "util-linux",
     "unshare": "util-linux",

@@ -105,7 +105,7 @@ def _settings() -> tuple[str, ...]:
 
 def _renew(tools: Tools, namespace: str) -> None:
     """Restart simulators that run from an older image."""
-    image = loaded.version_of("operator")
+    image = loaded.version_of("simulator")
     seen = tools.get("namespace", namespace)["metadata"].get("annotations", {}).get(_IMAGE, image)
     if seen != image:
         say("    the image has changed since the last time; the simulators begin anew")

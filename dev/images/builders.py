@@ -110,7 +110,7 @@ class Buildah:
 
     #: Changing a word of it makes a new base.
     recipe = (
-        *("--variant=minbase", "--include=ca-certificates,git,python3,python3-venv"),
+        *("--variant=minbase", "--include=ca-certificates,python3,python3-venv"),
         *(f"--dpkgopt=path-exclude=/usr/share/{each}/*" for each in ("doc", "man", "locale")),
         '--customize-hook=rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*.bin "$1"/var/log/*',
         "trixie",

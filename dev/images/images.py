@@ -57,6 +57,13 @@ ALL = (
         "PYTHON_IMAGE",
         "sidecar",
     ),
+    Image(
+        "simulator",
+        paths.PROJECT,
+        (*_LOCKED, "dev/images/locked.py", "simulator/deputy_simulator"),
+        "PYTHON_IMAGE",
+        "simulator",
+    ),
     Image("agent-shell", HERE / "agent-shell", (".",), "BASE_IMAGE", in_demo=False),
     Image("agent-gemini", HERE / "agent-gemini", (".",), "BASE_IMAGE"),
 )

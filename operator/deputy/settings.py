@@ -8,10 +8,12 @@ import urllib.parse
 from collections.abc import Mapping
 from typing import Any, Self
 
+from deputy.errors import DeputyError
+
 _LEVELS = tuple(logging.getLevelNamesMapping())
 
 
-class SettingWrong(Exception):
+class InvalidSetting(DeputyError):
     """A variable of the environment is missing, or is not what it has to be."""
 
     def __init__(self, variable: str, fact: str) -> None:
@@ -21,7 +23,7 @@ class SettingWrong(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Environment:
-    """Reads variables; raises `SettingWrong` where one cannot be used."""
+    """Reads variables; raises `InvalidSetting` where one cannot be used."""
 
     variables: Mapping[str, str]
 
@@ -29,21 +31,21 @@ class Environment:
         """Return a variable's text; empty counts as absent."""
         found = self.variables.get(name, "").strip() or default
         if found is None:
-            raise SettingWrong(name, "is not set; the Helm chart sets it")
+            raise InvalidSetting(name, "is not set; the Helm chart sets it")
         return found
 
     def words(self, name: str, default: str | None = None) -> tuple[str, ...]:
         """Return the words of a comma-separated list, at least one."""
         found = tuple(word.strip() for word in self.text(name, default).split(",") if word.strip())
         if not found:
-            raise SettingWrong(name, "names nothing; give it names, separated by commas")
+            raise InvalidSetting(name, "names nothing; give it names, separated by commas")
         return found
 
     def number(self, name: str, default: int, lowest: int, highest: int) -> int:
         """Return a whole number between `lowest` and `highest`."""
         text = self.text(name, str(default))
         if not text.isdecimal() or not lowest <= int(text) <= highest:
-            raise SettingWrong(name, f"is {text!r}; give it a number from {lowest} to {highest}")
+            raise InvalidSetting(name, f"is {text!r}; give it a number from {lowest} to {highest}")
         return int(text)
 
     def address(self, name: str, default: str | None = None) -> str:
@@ -51,7 +53,9 @@ class Environment:
         text = self.text(name, default)
         parts = urllib.parse.urlsplit(text)
         if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise SettingWrong(name, f"is {text!r}; give it an address such as https://example.com")
+            raise InvalidSetting(
+                name, f"is {text!r}; give it an address such as https://example.com"
+            )
         return text.rstrip("/")
 
     def path(self, name: str, default: str) -> pathlib.Path:
@@ -62,7 +66,7 @@ class Environment:
         """Return the name of a log level."""
         text = self.text(name, "INFO").upper()
         if text not in _LEVELS:
-            raise SettingWrong(name, f"is {text!r}; give it DEBUG, INFO, WARNING or ERROR")
+            raise InvalidSetting(name, f"is {text!r}; give it DEBUG, INFO, WARNING or ERROR")
         return text
 
 
@@ -93,7 +97,7 @@ class WebhookSettings(Settings):
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Self:
-        """Read the environment; raise `SettingWrong`."""
+        """Read the environment; raise `InvalidSetting`."""
         read = Environment(variables)
         common = _common(read)
         return cls(
@@ -115,7 +119,7 @@ class OperatorSettings(Settings):
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Self:
-        """Read the environment; raise `SettingWrong`."""
+        """Read the environment; raise `InvalidSetting`."""
         read = Environment(variables)
         common = _common(read)
         return cls(

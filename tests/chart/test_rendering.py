@@ -10,9 +10,9 @@ import yaml
 
 from deputy.api.agentrun import AgentRun
 from deputy.api.blueprint import BlueprintSpec
-from deputy.controller.leader import LEADER_LABEL
-from deputy.kube.workspace import WorkspaceSettings, build_pod, labels_of
+from deputy.api.names import LEADER_LABEL
 from deputy.settings import OperatorSettings, WebhookSettings
+from deputy.workspace.pod import WorkspaceSettings, build_pod, labels_of
 from tests.chart.generated import COMMAND, GOLDEN
 from tests.chart.rendering import (
     NAMESPACE,

@@ -19,7 +19,7 @@ NAMESPACE = os.environ.get("DEPUTY_TEST_NAMESPACE", "deputy-test")
 KEEP = os.environ.get("DEPUTY_KEEP", "") not in ("", "0")
 
 _MADE_OF = "deputy.dev/test-installation"
-_IMAGES = ("operator", "sidecar")
+_IMAGES = ("operator", "sidecar", "simulator")
 
 #: Workspaces may reach the simulators, which are in the cluster, where policies are enforced.
 _SIMULATORS = "networkPolicy.workspaces.extraEgress[0].to[0].podSelector.matchExpressions[0]"

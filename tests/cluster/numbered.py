@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from deputy.core.acknowledge import FIRST
+from deputy.core.acknowledgements import FIRST
 from tests.cluster.blueprints import scripted
 from tests.cluster.conftest import Place
 from tests.cluster.linear import PATIENCE, Session

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from deputy.core.claim import ISSUE_LABEL, issue_hash
+from deputy.api.names import ISSUE_LABEL, issue_hash
 from deputy.core.phase import TERMINAL
 from deputy.kube import resources
 from deputy.kube.client import Kube
 from deputy.kube.errors import NotFound, Unavailable
-from deputy.wire import stable_id
+from deputy_simulator.linear.seed import seeded_id
 
 PATIENCE = 60.0
 #: Id of the organisation of every simulated Linear.
-ORGANIZATION = stable_id("simulator", "organization/acme")
+ORGANIZATION = seeded_id("organization", "acme")
 
 OVER = tuple(phase.value for phase in TERMINAL)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deputy.core.acknowledge import FIRST, joined
+from deputy.core.acknowledgements import FIRST, joined
 from tests.cluster.blueprints import scripted
 from tests.cluster.conftest import Place
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deputy.core.acknowledge import FIRST
+from deputy.core.acknowledgements import FIRST
 from deputy.kube import resources
 from deputy.kube.client import Kube
 from dev.demo import fixtures

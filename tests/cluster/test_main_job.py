@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from deputy.core.acknowledge import FIRST
+from deputy.core.acknowledgements import FIRST
 from deputy.core.plan import ANALYSE, DELIVER, SET_UP, WORK
 from tests.cluster.blueprints import scripted, shell
 from tests.cluster.conftest import Place

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from deputy.core.acknowledge import FIRST
+from deputy.core.acknowledgements import FIRST
 from tests.cluster.blueprints import scripted
 from tests.cluster.conftest import Place
 from tests.cluster.linear import Session

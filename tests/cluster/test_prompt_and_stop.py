@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from deputy.core.acknowledge import AGAIN, FIRST
+from deputy.core.acknowledgements import AGAIN, FIRST
 from tests.cluster.blueprints import scripted
 from tests.cluster.conftest import Place
 from tests.cluster.linear import Linear, Session

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from deputy.core.messages import position, queued
 from deputy.core.phase import ACTIVE
-from deputy.core.words import position, queued
 from tests.cluster.blueprints import scripted
 from tests.cluster.conftest import Place
 from tests.cluster.runs import conditions_of, phase_of

@@ -2,8 +2,8 @@
 
 import pytest
 
-from deputy.core.acknowledge import FIRST
-from deputy.simulator.forge.seed import FILES
+from deputy.core.acknowledgements import FIRST
+from deputy_simulator.forge.seed import FILES
 from tests.cluster.blueprints import gemini
 from tests.cluster.conftest import Place
 from tests.cluster.test_main_job import PLANS

@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from prometheus_client import CollectorRegistry, Metric
+from prometheus_client import Metric
 from prometheus_client.metrics import MetricWrapperBase
 
 from deputy.controller import metrics as operator_metrics
-from deputy.controller.cluster import Cluster
 from deputy.controller.gauges import RunGauges
 from deputy.core import phase as phases
 from deputy.core.phase import ACTIVE, TERMINAL, TRANSITIONS, Phase
+from deputy.kube import resync
+from deputy.kube.cache import Cache
+from deputy.relay import metrics as relay_metrics
 from deputy.trackers.linear import metrics as linear_metrics
-from deputy.webhook.metrics import Metrics
+from deputy.webhook import metrics as webhook_metrics
 
 PROJECT = Path(__file__).resolve().parents[2]
 REFERENCE = PROJECT / "docs" / "reference.md"
@@ -50,8 +52,10 @@ def metrics_table() -> str:
     rows = [
         *_gauges(),
         *_metrics(vars(operator_metrics), "operator"),
+        *_metrics(vars(relay_metrics), "operator"),
+        *_metrics(vars(resync), "both"),
         *_metrics(vars(linear_metrics), "both"),
-        *_metrics(vars(Metrics(CollectorRegistry())), "webhook"),
+        *_metrics(vars(webhook_metrics), "webhook"),
     ]
     head = ["| metric | type | labels | process | meaning |", "|---|---|---|---|---|"]
     return "\n".join([*head, *rows])
@@ -124,7 +128,7 @@ def _docstrings_of_members(module: Any) -> dict[str, str]:
 
 
 def _gauges() -> Iterator[str]:
-    for one in RunGauges(Cluster()).collect():
+    for one in RunGauges(Cache()).collect():
         # Only the class for gauges knows its labels before there is a sample.
         yield _row(one, getattr(one, "_labelnames", ()), "operator")
 

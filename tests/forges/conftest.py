@@ -9,8 +9,8 @@ import tenacity
 from aiohttp.test_utils import TestServer
 
 from deputy.forges import GitHub, Repository
-from deputy.simulator.forge.app import make_app
-from deputy.simulator.forge.settings import Grant, Settings
+from deputy_simulator.forge.app import make_app
+from deputy_simulator.forge.settings import Grant, Settings
 from tests.forges.simulated import TOKEN, Checked, Simulated
 
 

@@ -4,13 +4,13 @@ import datetime as dt
 import ssl
 from pathlib import Path
 
-from deputy.relay.certificates import make_authority, make_server
+from deputy.relay.certificates import make_ca, make_server
 
 
 def authority_and_server(folder: Path) -> tuple[str, ssl.SSLContext]:
     """Return the authority's certificate, and the context of a server that it vouches for."""
     now = dt.datetime.now(dt.UTC)
-    authority = make_authority(now)
+    authority = make_ca(now)
     server = make_server(authority, ["localhost"], now)
     file = folder / "server.pem"
     file.write_bytes(server.certificate + server.key)

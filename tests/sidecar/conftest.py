@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 import pytest
 from aiohttp import web
 
-from deputy.simulator.forge.app import FORGE, make_app
-from deputy.simulator.forge.settings import Grant, Settings
 from deputy.wire import Workspace
+from deputy_simulator.forge.app import FORGE, make_app
+from deputy_simulator.forge.settings import Grant, Settings
 from tests.sidecar.fake_relay import FakeRelay
 from tests.sidecar.pod import Pod
 

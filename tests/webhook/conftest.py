@@ -17,16 +17,14 @@ import httpx
 import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
-from prometheus_client import CollectorRegistry
 
 from deputy.kube import resources
 from deputy.kube.client import Kube
+from deputy.processes.webhook import assemble, follow
 from deputy.settings import WebhookSettings
-from deputy.simulator.linear.app import make_app as make_linear
-from deputy.simulator.linear.settings import Settings as LinearSettings
 from deputy.webhook.app import make_app
-from deputy.webhook.metrics import Metrics
-from deputy.webhook.process import assemble
+from deputy_simulator.linear.app import make_app as make_linear
+from deputy_simulator.linear.settings import Settings as LinearSettings
 
 SECRET = "webhook-secret"
 
@@ -187,29 +185,36 @@ StartReplica = Callable[..., Awaitable[Replica]]
 
 
 @pytest.fixture
-async def start(
-    linear: Linear, namespace: str, secret_folder: pathlib.Path, session: ClientSession, kube: Kube
-) -> AsyncIterator[StartReplica]:
-    """Start replicas that work in the test's namespace."""
-    settings = WebhookSettings(
+def webhook_settings(
+    linear: Linear, namespace: str, secret_folder: pathlib.Path, kubeconfig: pathlib.Path
+) -> WebhookSettings:
+    """Return the settings of replicas that work in the test's namespace."""
+    return WebhookSettings(
         namespace=namespace,
         pod_name="replica",
         agent_namespaces=(namespace,),
         linear_api_url=linear.url,
         linear_credentials=secret_folder,
-        kubeconfig=None,
+        kubeconfig=kubeconfig,
         log_level="INFO",
         port=1,
         drain=dt.timedelta(),
     )
+
+
+@pytest.fixture
+async def start(
+    webhook_settings: WebhookSettings, session: ClientSession, kube: Kube
+) -> AsyncIterator[StartReplica]:
+    """Start replicas that work in the test's namespace."""
     async with contextlib.AsyncExitStack() as stack:
 
         async def begin(through: Kube = kube) -> Replica:
             http = await stack.enter_async_context(httpx.AsyncClient())
-            built = assemble(settings, through, http, Metrics(CollectorRegistry()))
-            following = asyncio.create_task(built.catalogue.follow())
+            built = assemble(webhook_settings, through, http)
+            following = asyncio.create_task(follow(built.following, webhook_settings))
             stack.push_async_callback(_cancelled, following)
-            stack.push_async_callback(built.teller.drain, 5.0)
+            stack.push_async_callback(built.acknowledger.drain, 5.0)
             url = await stack.enter_async_context(served(make_app(built.parts)))
             replica = Replica(url, session)
             if through is kube:

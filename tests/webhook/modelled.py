@@ -6,14 +6,16 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from typing import Any
 
 from deputy.api.agentrun import InboxEntry
-from deputy.core.claim import ISSUE_LABEL, RunFacts
+from deputy.api.names import ISSUE_LABEL
+from deputy.core.claim import RunFacts
 from deputy.core.phase import TERMINAL, Phase
-from deputy.core.routing import BlueprintFacts, Refusal, Routed, Team, route
-from deputy.trackers.events import IssueRef, Person, SessionCreated, SessionPrompted, TeamRef
+from deputy.core.routing import BlueprintFacts, Refusal, Routed, route
+from deputy.trackers.events import SessionCreated, SessionPrompted
+from deputy.trackers.models import Issue, Person, Team
 from deputy.webhook.runs import NewRun, facts_of
 
 NOW = dt.datetime(2026, 11, 20, 9, tzinfo=dt.UTC)
-ISSUE = IssueRef("issue", "ENG-1", "Title", "https://linear.app/i", TeamRef("t", "ENG", "Eng"))
+ISSUE = Issue("issue", "ENG-1", "Title", "https://linear.app/i", Team("t", "ENG", "Eng"))
 JANE = Person("jane", "Jane Doe", "jane@example.com")
 BLUEPRINT = BlueprintFacts("api", "agents", NOW, "ENG")
 
@@ -92,7 +94,15 @@ class ModelServer:
     def conclude(self, name: str) -> None:
         """Record how a run ends; from here on nobody reads its inbox."""
         phase = self.objects[name].get("status", {}).get("phase", Phase.RUNNING)
-        self.objects[name]["status"] = {"phase": phase, "response": "Done."}
+        decided = {
+            "type": "Succeeded",
+            "status": "True",
+            "lastTransitionTime": "2026-11-20T09:00:00Z",
+            "reason": "Completed",
+            "message": "the agent finished",
+        }
+        status = {"phase": phase, "response": "Done.", "conditions": [decided]}
+        self.objects[name]["status"] = status
 
     def set_phase(self, name: str, phase: Phase) -> None:
         self.objects[name]["status"] = {"phase": phase}

@@ -1,25 +1,29 @@
 """Facts of the HTTP side: what is answered, whatever is sent."""
 
+import asyncio
 import datetime as dt
 import json
 import time
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from aiohttp import ClientSession
-from prometheus_client import CollectorRegistry
 
 from deputy.kube.errors import Forbidden, Unavailable
-from deputy.kube.reflector import SILENT_AFTER
+from deputy.kube.resync import Resync
+from deputy.processes.webhook import health_of
 from deputy.trackers.events import Event, Ignored, SessionCreated
 from deputy.trackers.linear.errors import CredentialsMissing
+from deputy.webhook import metrics
+from deputy.webhook.acknowledger import NotAcknowledged
 from deputy.webhook.app import LARGEST_BODY, Parts, make_app
-from deputy.webhook.claiming import Unsettled
-from deputy.webhook.health import Health
-from deputy.webhook.metrics import Metrics
-from deputy.webhook.teller import Untold
+from deputy.webhook.claiming import ClaimUnsettled
+from tests.support.metrics import counted
 from tests.webhook.conftest import SECRET, Replica, delivery, served, sign
+
+if TYPE_CHECKING:
+    from deputy.kube.client import Kube
 
 UNKNOWN = {"type": "Reaction", "action": "create", "organizationId": "org"}
 
@@ -53,41 +57,27 @@ class Secret:
         self.webhook_secrets()
 
 
-class Copy:
-    """A copy of the Blueprints."""
-
-    synced = True
-    silent = 0.0
-
-    def age(self) -> float:
-        return self.silent
-
-
 class Fake:
     """An application whose parts do as they are told."""
 
     def __init__(self) -> None:
         self.intake = Recorder()
         self.secrets = Secret()
-        self.copy = Copy()
-        self.metrics = Metrics(CollectorRegistry())
-        self.health = Health(self.copy, self.secrets.check)
-        self.parts = Parts(
-            self.intake, self.secrets, self.health, self.metrics, lambda: dt.datetime.now(dt.UTC)
-        )
+        self.resync = Resync(cast("Kube", None), (), ())
+        self.ending = asyncio.Event()
+        self.before = counted(metrics.RECEIVED)
+        health = health_of(self.ending, self.resync, self.secrets.check)
+        self.parts = Parts(self.intake, self.secrets, health, lambda: dt.datetime.now(dt.UTC))
 
-    def received(self) -> dict[tuple[str, str], float]:
-        samples = next(iter(self.metrics.received.collect())).samples
-        return {
-            (sample.labels["kind"], sample.labels["result"]): sample.value
-            for sample in samples
-            if sample.name.endswith("_total")
-        }
+    def received(self) -> dict[tuple[str, ...], int]:
+        return dict(counted(metrics.RECEIVED) - self.before)
 
 
 @pytest.fixture
-def fake() -> Fake:
-    return Fake()
+async def fake() -> Fake:
+    fake = Fake()
+    await fake.resync.seed()
+    return fake
 
 
 @pytest.fixture
@@ -193,9 +183,9 @@ async def test_a_body_that_does_not_say_how_long_it_is_is_refused_too(
     [
         (Unavailable(0, "gone"), "api_server"),
         (Forbidden(403, "may not create agentruns"), "api_server"),
-        (Untold("Linear is away"), "tracker"),
+        (NotAcknowledged("Linear is away"), "tracker"),
         (CredentialsMissing("no key"), "tracker"),
-        (Unsettled("busy"), "unsettled"),
+        (ClaimUnsettled("busy"), "unsettled"),
         (TimeoutError(), "unsettled"),
     ],
 )
@@ -222,7 +212,7 @@ async def test_without_a_secret_nothing_is_taken_and_readyz_says_what_to_do(
 
 
 async def test_it_is_not_ready_before_the_blueprints_are_read(replica: Replica, fake: Fake) -> None:
-    fake.copy.synced = False
+    fake.resync._seeded = False
 
     status, text = await replica.get("/readyz")
 
@@ -233,7 +223,7 @@ async def test_it_is_not_ready_before_the_blueprints_are_read(replica: Replica, 
 
 
 async def test_it_is_not_ready_once_it_ends_but_still_takes(replica: Replica, fake: Fake) -> None:
-    fake.health.ending = True
+    fake.ending.set()
 
     assert await replica.get("/readyz") == (503, "shutting down\n")
     assert await replica.send(created()) == 200
@@ -242,12 +232,9 @@ async def test_it_is_not_ready_once_it_ends_but_still_takes(replica: Replica, fa
 async def test_it_is_sick_when_the_api_server_is_silent(replica: Replica, fake: Fake) -> None:
     assert await replica.get("/healthz") == (200, "ok\n")
 
-    fake.copy.silent = SILENT_AFTER + 1
+    fake.resync._good_at -= 301
 
-    assert await replica.get("/healthz") == (
-        503,
-        "the API server has been silent for 331 seconds\n",
-    )
+    assert await replica.get("/healthz") == (503, "no list has succeeded for 301 s\n")
 
 
 async def test_metrics_are_served(replica: Replica) -> None:
@@ -256,7 +243,7 @@ async def test_metrics_are_served(replica: Replica) -> None:
     status, text = await replica.get("/metrics")
 
     assert status == 200
-    assert 'deputy_webhook_received_total{kind="ignored",result="ignored"} 1.0' in text
+    assert 'deputy_webhook_received_total{kind="ignored",result="ignored"}' in text
     assert "deputy_webhook_seconds_bucket" in text
 
 

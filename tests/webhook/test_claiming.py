@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deputy.core.claim import RunFacts, issue_hash, run_name
+from deputy.api.names import issue_hash, run_name
+from deputy.core.claim import RunFacts
 from deputy.core.phase import Phase
 from deputy.trackers.events import SessionCreated, SessionPrompted
-from deputy.webhook.claiming import Claims, Outcome, Settled, Unsettled
-from deputy.webhook.copies import NoTurns
-from deputy.webhook.wishes import PromptWish, SessionWish, WithdrawalWish
+from deputy.webhook.claiming import Claimed, Claimer, ClaimResult, ClaimUnsettled
+from deputy.webhook.commands import PromptCommand, SessionCommand, WithdrawalCommand
+from deputy.webhook.single_flight import NoLocks
 from tests.webhook.modelled import (
     ISSUE,
     JANE,
@@ -44,20 +45,20 @@ EVENTS = st.one_of(
 STOPS = st.builds(message, SESSIONS, st.sampled_from("xy"), stop=st.just(value=True))
 
 
-def wish(event: Any) -> SessionWish | PromptWish:
+def command(event: Any) -> SessionCommand | PromptCommand:
     if isinstance(event, SessionCreated):
-        return SessionWish(event, to_blueprint, NOW)
-    return PromptWish(event, ISSUE, to_blueprint, NOW)
+        return SessionCommand(event, to_blueprint, NOW)
+    return PromptCommand(event, ISSUE, to_blueprint, NOW)
 
 
-def settle(server: ModelServer, event: Any) -> Settled:
-    found = done(Claims(server, NoTurns(), pause).settle(wish(event)))
-    assert isinstance(found, Settled)
+def settle(server: ModelServer, event: Any) -> Claimed:
+    found = done(Claimer(server, NoLocks(), pause).carry_out(command(event)))
+    assert isinstance(found, Claimed)
     return found
 
 
-def outcome(server: ModelServer, event: Any) -> Outcome:
-    return settle(server, event).outcome
+def outcome(server: ModelServer, event: Any) -> ClaimResult:
+    return settle(server, event).result
 
 
 def spec_of(server: ModelServer, name: str = FIRST) -> dict[str, Any]:
@@ -115,7 +116,7 @@ def test_a_second_session_joins_the_live_run_with_what_was_said_in_it() -> None:
 
     found = settle(server, created("two", "and add a test"))
 
-    assert found.outcome is Outcome.JOINED
+    assert found.result is ClaimResult.JOINED
     assert spec_of(server)["inbox"] == [
         {
             "id": "two",
@@ -133,8 +134,8 @@ def test_a_prompt_after_the_end_begins_a_run_that_follows_up() -> None:
     settle(server, created("one"))
     server.set_phase(FIRST, Phase.SUCCEEDED)
 
-    assert outcome(server, prompted("one", "a")) is Outcome.CREATED
-    assert outcome(server, prompted("one", "a")) is Outcome.KNOWN
+    assert outcome(server, prompted("one", "a")) is ClaimResult.CREATED
+    assert outcome(server, prompted("one", "a")) is ClaimResult.KNOWN
 
     spec = spec_of(server, run_name(HASH, 2))
     assert "say a" in spec["prompt"]
@@ -147,8 +148,8 @@ def test_an_opening_that_a_prompt_has_overtaken_brings_its_words_once() -> None:
     server = ModelServer()
     settle(server, prompted("one", "a"))
 
-    assert outcome(server, created("one", "use Rust")) is Outcome.JOINED
-    assert outcome(server, created("one", "use Rust")) is Outcome.KNOWN
+    assert outcome(server, created("one", "use Rust")) is ClaimResult.JOINED
+    assert outcome(server, created("one", "use Rust")) is ClaimResult.KNOWN
 
     assert [entry["text"] for entry in spec_of(server)["inbox"]] == ["use Rust"]
 
@@ -157,15 +158,15 @@ def test_a_delegation_that_a_prompt_has_overtaken_adds_nothing() -> None:
     server = ModelServer()
     settle(server, prompted("one", "a"))
 
-    assert outcome(server, created("one")) is Outcome.KNOWN
+    assert outcome(server, created("one")) is ClaimResult.KNOWN
 
 
 def test_a_stop_marks_the_live_run_and_says_who_wanted_it() -> None:
     server = ModelServer()
     settle(server, created("one"))
 
-    assert outcome(server, prompted("one", "x", stop=True)) is Outcome.STOPPED
-    assert outcome(server, prompted("one", "x", stop=True)) is Outcome.KNOWN
+    assert outcome(server, prompted("one", "x", stop=True)) is ClaimResult.STOPPED
+    assert outcome(server, prompted("one", "x", stop=True)) is ClaimResult.KNOWN
 
     spec = spec_of(server)
     assert spec["desiredState"] == "Stopped"
@@ -175,8 +176,8 @@ def test_a_stop_marks_the_live_run_and_says_who_wanted_it() -> None:
 def test_a_stop_before_its_run_wins() -> None:
     server = ModelServer()
 
-    assert outcome(server, prompted("one", "x", stop=True)) is Outcome.CREATED_STOPPED
-    assert outcome(server, created("one")) is Outcome.KNOWN
+    assert outcome(server, prompted("one", "x", stop=True)) is ClaimResult.CREATED_STOPPED
+    assert outcome(server, created("one")) is ClaimResult.KNOWN
 
     spec = spec_of(server)
     assert spec["desiredState"] == "Stopped"
@@ -189,12 +190,12 @@ def test_what_comes_when_the_end_is_recorded_waits_for_the_next_run() -> None:
     settle(server, created("one"))
     server.conclude(FIRST)
 
-    with pytest.raises(Unsettled, match="still ending"):
+    with pytest.raises(ClaimUnsettled, match="still ending"):
         settle(server, prompted("one", "a"))
-    assert outcome(server, prompted("one", "x", stop=True)) is Outcome.KNOWN
+    assert outcome(server, prompted("one", "x", stop=True)) is ClaimResult.KNOWN
 
     server.set_phase(FIRST, Phase.SUCCEEDED)
-    assert outcome(server, prompted("one", "a")) is Outcome.CREATED
+    assert outcome(server, prompted("one", "a")) is ClaimResult.CREATED
 
 
 def test_a_stop_after_the_end_has_nothing_to_stop() -> None:
@@ -202,7 +203,7 @@ def test_a_stop_after_the_end_has_nothing_to_stop() -> None:
     settle(server, created("one"))
     server.set_phase(FIRST, Phase.FAILED)
 
-    assert outcome(server, prompted("one", "x", stop=True)) is Outcome.NOTHING_TO_STOP
+    assert outcome(server, prompted("one", "x", stop=True)) is ClaimResult.NOTHING_TO_STOP
 
 
 def test_what_comes_while_a_run_is_being_stopped_has_to_come_again() -> None:
@@ -210,11 +211,11 @@ def test_what_comes_while_a_run_is_being_stopped_has_to_come_again() -> None:
     settle(server, created("one"))
     settle(server, prompted("one", "x", stop=True))
 
-    with pytest.raises(Unsettled):
+    with pytest.raises(ClaimUnsettled):
         settle(server, prompted("one", "a"))
 
     server.set_phase(FIRST, Phase.STOPPED)
-    assert outcome(server, prompted("one", "a")) is Outcome.CREATED
+    assert outcome(server, prompted("one", "a")) is ClaimResult.CREATED
 
 
 def test_a_name_that_somebody_else_holds_is_passed_over() -> None:
@@ -233,13 +234,13 @@ def test_a_full_inbox_takes_no_prompt_but_stops() -> None:
     for number in range(95):
         settle(server, prompted("one", f"p{number}"))
 
-    assert outcome(server, prompted("one", "one too many")) is Outcome.FULL
-    assert outcome(server, prompted("one", "x", stop=True)) is Outcome.STOPPED
+    assert outcome(server, prompted("one", "one too many")) is ClaimResult.FULL
+    assert outcome(server, prompted("one", "x", stop=True)) is ClaimResult.STOPPED
     assert spec_of(server)["desiredState"] == "Stopped"
 
 
-def withdrawal(former: str | None = "app") -> WithdrawalWish:
-    return WithdrawalWish(HASH, _undelegated, "The issue was undelegated.", JANE, former, NOW)
+def withdrawal(former: str | None = "app") -> WithdrawalCommand:
+    return WithdrawalCommand(HASH, _undelegated, "The issue was undelegated.", JANE, former, NOW)
 
 
 def _undelegated(run: RunFacts) -> str:
@@ -248,24 +249,30 @@ def _undelegated(run: RunFacts) -> str:
 
 @pytest.mark.parametrize(
     ("former", "expected"),
-    [("app", Outcome.STOPPED), (None, Outcome.STOPPED), ("another", Outcome.NOTHING_LIVE)],
+    [
+        ("app", ClaimResult.STOPPED),
+        (None, ClaimResult.STOPPED),
+        ("another", ClaimResult.NOTHING_LIVE),
+    ],
 )
-def test_an_issue_taken_away_from_us_stops_its_run(former: str | None, expected: Outcome) -> None:
+def test_an_issue_taken_away_from_us_stops_its_run(
+    former: str | None, expected: ClaimResult
+) -> None:
     server = ModelServer()
     settle(server, created("one"))
 
-    found = done(Claims(server, NoTurns(), pause).settle(withdrawal(former)))
+    found = done(Claimer(server, NoLocks(), pause).carry_out(withdrawal(former)))
 
-    assert found.outcome is expected
+    assert found.result is expected
 
 
 def test_an_issue_taken_away_twice_is_stopped_once() -> None:
     server = ModelServer()
     settle(server, created("one"))
-    claims = Claims(server, NoTurns(), pause)
+    claimer = Claimer(server, NoLocks(), pause)
 
-    assert done(claims.settle(withdrawal())).outcome is Outcome.STOPPED
-    assert done(claims.settle(withdrawal())).outcome is Outcome.NOTHING_LIVE
+    assert done(claimer.carry_out(withdrawal())).result is ClaimResult.STOPPED
+    assert done(claimer.carry_out(withdrawal())).result is ClaimResult.NOTHING_LIVE
     assert len(spec_of(server)["inbox"]) == 1
 
 
@@ -301,10 +308,10 @@ class World:
             self.server.set_phase(name, Phase.RUNNING)
 
     def take(self, events: list[Any]) -> list[Any]:
-        claims = Claims(self.server, NoTurns(), pause)
+        claimer = Claimer(self.server, NoLocks(), pause)
         copies = [event for event in events for _ in range(self.random.randint(1, 3))]
-        handlers = [functools.partial(claims.settle, wish(event)) for event in copies]
-        return drive(handlers, self.choose, self.go_on, (Unsettled,))
+        handlers = [functools.partial(claimer.carry_out, command(event)) for event in copies]
+        return drive(handlers, self.choose, self.go_on, (ClaimUnsettled,))
 
     def taken(self) -> list[str]:
         """Every message that is in any run, as often as it is in one."""
@@ -349,7 +356,7 @@ def test_whatever_overtakes_a_stop_no_run_lives_that_was_stopped(
     results = world.take(events)
 
     for result in results:
-        if result.outcome in (Outcome.STOPPED, Outcome.CREATED_STOPPED):
+        if result.result in (ClaimResult.STOPPED, ClaimResult.CREATED_STOPPED):
             assert spec_of(world.server, result.run.name)["desiredState"] == "Stopped"
     messages = world.taken()
     assert len(messages) == len(set(messages))
@@ -360,14 +367,14 @@ def test_whatever_overtakes_a_stop_no_run_lives_that_was_stopped(
 def test_many_copies_and_mentions_at_once_make_one_run(seed: int) -> None:
     world = World(seed)
     events = [created("delegated")] * 20 + [created(f"mention-{n}", "hi") for n in range(10)]
-    claims = Claims(world.server, NoTurns(), pause)
-    handlers = [functools.partial(claims.settle, wish(event)) for event in events]
+    claimer = Claimer(world.server, NoLocks(), pause)
+    handlers = [functools.partial(claimer.carry_out, command(event)) for event in events]
 
-    results = drive(handlers, world.choose, lambda: None, (Unsettled,))
+    results = drive(handlers, world.choose, lambda: None, (ClaimUnsettled,))
 
     assert list(world.server.objects) == [FIRST]
     assert world.sessions() == {"delegated", *(f"mention-{n}" for n in range(10))}
-    by_outcome = [result.outcome for result in results]
-    assert by_outcome.count(Outcome.CREATED) == 1
-    assert by_outcome.count(Outcome.JOINED) == 10
-    assert by_outcome.count(Outcome.KNOWN) == 19
+    by_outcome = [result.result for result in results]
+    assert by_outcome.count(ClaimResult.CREATED) == 1
+    assert by_outcome.count(ClaimResult.JOINED) == 10
+    assert by_outcome.count(ClaimResult.KNOWN) == 19

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from deputy.core import acknowledge
-from deputy.core.claim import issue_hash, run_name
+from deputy.api.names import issue_hash, run_name
+from deputy.core import acknowledgements
 from deputy.kube.client import Connection, Kube
 from tests.webhook.conftest import (
     SECRET,
@@ -62,7 +62,7 @@ async def test_a_delegation_is_claimed_and_acknowledged(
         "appUserId": "app-user",
     }
     assert (run["spec"]["inbox"], run["spec"]["desiredState"]) == ([], "Active")
-    assert await said(linear, session) == [("thought", acknowledge.FIRST)]
+    assert await said(linear, session) == [("thought", acknowledgements.FIRST)]
 
 
 async def test_what_linear_itself_sends_is_taken_answered_and_shown(
@@ -79,7 +79,7 @@ async def test_what_linear_itself_sends_is_taken_answered_and_shown(
     await linear.do("stop", session=session)
     await until(lambda: _inbox(cluster, 2), "the stop is in the inbox")
 
-    assert words == [("thought", acknowledge.FIRST)]
+    assert words == [("thought", acknowledgements.FIRST)]
     assert (await linear.see(f"sessions/{session}"))["answeredInTime"]
     spec = (await cluster.run())["spec"]
     assert [entry["kind"] for entry in spec["inbox"]] == ["Prompt", "Stop"]
@@ -111,7 +111,7 @@ async def test_two_hundred_copies_and_fifty_mentions_on_two_replicas_make_one_ru
     for one in known:
         words = await said(linear, one)
         assert [kind for kind, _ in words] == ["thought"]
-    assert (await linear.words(known[0]))[0][1] == acknowledge.FIRST
+    assert (await linear.words(known[0]))[0][1] == acknowledgements.FIRST
     assert "already at work" in (await linear.words(known[1]))[0][1]
 
 
@@ -190,7 +190,7 @@ async def test_a_reply_after_the_end_begins_the_next_run(
     assert second["spec"]["linear"]["activityId"] == "activity-1"
     assert "And the tests?" in second["spec"]["prompt"]
     assert sorted(await said(linear, session, 2)) == sorted(
-        [("thought", acknowledge.FIRST), ("thought", acknowledge.AGAIN)]
+        [("thought", acknowledgements.FIRST), ("thought", acknowledgements.AGAIN)]
     )
 
 
@@ -319,7 +319,7 @@ async def test_the_first_word_is_posted_although_linear_fails_at_first(
 
     assert await replica.send(payloads.created(session)) == 200
 
-    assert await said(linear, session) == [("thought", acknowledge.FIRST)]
+    assert await said(linear, session) == [("thought", acknowledgements.FIRST)]
 
 
 @pytest.mark.parametrize("what", ["undelegated", "canceled", "removed"])

@@ -12,12 +12,12 @@ from deputy.api.meta import (
     Conditions,
     Int32,
     Kind,
+    LenientModel,
     MaybeReference,
     Name,
     ObjectMeta,
-    Observed,
-    Part,
     Reference,
+    StrictModel,
     cel,
     unique,
 )
@@ -41,14 +41,14 @@ class InboxKind(enum.StrEnum):
     STOP = "Stop"
 
 
-class BlueprintRef(Part):
+class BlueprintRef(StrictModel):
     """A Blueprint in the run's namespace."""
 
     name: Name
     """Name of the Blueprint."""
 
 
-class LinearIssue(Part):
+class LinearIssue(StrictModel):
     """The Linear issue and session that a run works for."""
 
     organization_id: Reference
@@ -75,7 +75,7 @@ class LinearIssue(Part):
     """Id of our own user in the organisation."""
 
 
-class InboxEntry(Part):
+class InboxEntry(StrictModel):
     """Something that somebody said to a run."""
 
     id: Reference
@@ -92,7 +92,7 @@ class InboxEntry(Part):
     """When it reached us."""
 
 
-class AgentRunSpec(Part):
+class AgentRunSpec(StrictModel):
     """What is to be done; nothing changes but desiredState, attempt and inbox."""
 
     blueprint_ref: Annotated[
@@ -151,7 +151,7 @@ class AgentRunSpec(Part):
         return self
 
 
-class PullRequestStatus(Observed):
+class PullRequestStatus(LenientModel):
     """The pull request, as the forge showed it."""
 
     url: Address = ""
@@ -164,14 +164,14 @@ class PullRequestStatus(Observed):
     """Open, Closed or Merged."""
 
 
-class InboxStatus(Observed):
+class InboxStatus(LenientModel):
     """How much of the inbox the agent has."""
 
     delivered_through: MaybeReference = ""
     """Id of the last message that reached the agent."""
 
 
-class BlueprintUsed(Observed):
+class BlueprintUsed(LenientModel):
     """The Blueprint as it was when the run was admitted."""
 
     generation: Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})] = 0
@@ -180,7 +180,7 @@ class BlueprintUsed(Observed):
     """Hash of its spec."""
 
 
-class AgentRunStatus(Observed):
+class AgentRunStatus(LenientModel):
     """What became of it."""
 
     observed_generation: Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})] = 0
@@ -221,7 +221,7 @@ class AgentRunStatus(Observed):
     """When it was over."""
 
 
-class AgentRun(Observed):
+class AgentRun(LenientModel):
     """One issue, or one prompt, given to one agent."""
 
     metadata: ObjectMeta
@@ -249,5 +249,4 @@ AGENT_RUN = Kind(
         Column("Attempt", ".status.attempt", "integer", priority=1),
         Column("Position", ".status.queuePosition", "integer", priority=1),
     ),
-    rules=(),
 )

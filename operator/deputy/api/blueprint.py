@@ -10,12 +10,12 @@ from deputy.api.meta import (
     Conditions,
     Int32,
     Kind,
+    LenientModel,
     MaybeReference,
     Name,
     ObjectMeta,
-    Observed,
-    Part,
     Reference,
+    StrictModel,
     unique,
 )
 
@@ -55,7 +55,7 @@ DEFAULT_STATE_TYPES = (
 )
 
 
-class States(Part):
+class States(StrictModel):
     """The workflow states that Deputy moves an issue to."""
 
     in_progress: Reference
@@ -66,7 +66,7 @@ class States(Part):
     """Name or id of the state of an issue that Deputy could not do; without it a comment says so."""
 
 
-class PickUp(Part):
+class PickUp(StrictModel):
     """Which of the team's issues are taken."""
 
     state_types: Annotated[
@@ -87,7 +87,7 @@ class PickUp(Part):
         return self
 
 
-class LinearTeam(Part):
+class LinearTeam(StrictModel):
     """The Linear team whose delegated issues this Blueprint takes."""
 
     organization: MaybeReference = ""
@@ -100,14 +100,14 @@ class LinearTeam(Part):
     """Which of the team's issues are taken."""
 
 
-class SecretRef(Part):
+class SecretRef(StrictModel):
     """A Secret in the Blueprint's namespace."""
 
     name: Name
     """Name of the Secret."""
 
 
-class Repository(Part):
+class Repository(StrictModel):
     """The repository that the agent works on."""
 
     url: Annotated[
@@ -121,7 +121,7 @@ class Repository(Part):
     """Secret whose key `token` may push to the repository and open pull requests."""
 
 
-class PullRequest(Part):
+class PullRequest(StrictModel):
     """How pull requests are opened."""
 
     draft: Annotated[bool, Field(strict=True)] = False
@@ -132,7 +132,7 @@ class PullRequest(Part):
     """Whose review to ask for."""
 
 
-class Agent(Part):
+class Agent(StrictModel):
     """The program that does the work."""
 
     image: Annotated[str, Field(min_length=1, max_length=1024)]
@@ -155,7 +155,7 @@ class Agent(Part):
     """Text given to the agent; $title, $description, $context, $identifier, $url and $branch are replaced; absent: ours."""
 
 
-class PodTemplate(Part):
+class PodTemplate(StrictModel):
     """What is merged over the pod that Deputy builds; what security rests on cannot be overridden."""
 
     metadata: Opaque = {}
@@ -164,7 +164,7 @@ class PodTemplate(Part):
     """Fields of the pod's spec to add or replace, as a strategic merge."""
 
 
-class WorkspacePod(Part):
+class WorkspacePod(StrictModel):
     """The pod that the agent works in."""
 
     resources: Opaque = {}
@@ -181,7 +181,7 @@ class WorkspacePod(Part):
     """What is merged over the pod that Deputy builds."""
 
 
-class BlueprintSpec(Part):
+class BlueprintSpec(StrictModel):
     """How issues of one team become pull requests."""
 
     linear: LinearTeam | None = None
@@ -202,7 +202,7 @@ class BlueprintSpec(Part):
     """How long a finished run is kept; at least seven hours, as long as Linear may repeat its webhooks."""
 
 
-class BlueprintLinearStatus(Observed):
+class BlueprintLinearStatus(LenientModel):
     """What the names in `spec.linear` stand for."""
 
     organization_id: MaybeReference = ""
@@ -217,7 +217,7 @@ class BlueprintLinearStatus(Observed):
     """Id of the needs-human state."""
 
 
-class BlueprintStatus(Observed):
+class BlueprintStatus(LenientModel):
     """What Deputy knows of the Blueprint."""
 
     observed_generation: Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})] = 0
@@ -232,7 +232,7 @@ class BlueprintStatus(Observed):
     """What the names in `spec.linear` stand for."""
 
 
-class Blueprint(Observed):
+class Blueprint(LenientModel):
     """How issues of one team become pull requests: where from, which agent, which limits."""
 
     metadata: ObjectMeta

@@ -12,10 +12,6 @@ GROUP = "deputy.dev"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 
-#: Annotation of a run: when its delegation reached us. A creationTimestamp has whole seconds, and
-#: five issues that are delegated within one of them still have an order.
-RECEIVED = "deputy.dev/received"
-
 #: A name of a Kubernetes object.
 Name = Annotated[
     str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
@@ -45,7 +41,7 @@ def unique(values: Iterable[str]) -> None:
         seen.add(value)
 
 
-class Part(BaseModel):
+class StrictModel(BaseModel):
     """A part of an object that users write: it refuses what it does not know."""
 
     model_config = ConfigDict(
@@ -57,13 +53,13 @@ class Part(BaseModel):
     )
 
 
-class Observed(Part):
+class LenientModel(StrictModel):
     """A part of an object that we wrote: an older operator survives a newer field."""
 
     model_config = ConfigDict(extra="ignore")
 
 
-class Condition(Observed):
+class Condition(LenientModel):
     """One condition, as Kubernetes defines them for every kind."""
 
     type: Annotated[str, Field(max_length=316)]
@@ -89,7 +85,7 @@ Conditions = Annotated[
 ]
 
 
-class ObjectMeta(Observed):
+class ObjectMeta(LenientModel):
     """What we read of an object's metadata."""
 
     name: str
@@ -131,7 +127,6 @@ class Kind:
     short_names: tuple[str, ...]
     columns: tuple[Column, ...]
     selectable: tuple[str, ...]
-    rules: tuple[tuple[str, str], ...] = ()
 
     @property
     def singular(self) -> str:

@@ -7,32 +7,29 @@ from typing import Any
 import structlog
 
 from deputy.api.blueprint import Blueprint
+from deputy.api.facts import contender, created_of
 from deputy.controller import status
-from deputy.controller.cluster import Cluster, Key, contender, key_of
-from deputy.controller.desk import read_token
-from deputy.controller.tracker import Tracker
 from deputy.core.admission import holds_slot
-from deputy.core.blueprint import (
-    READY_BY_HAND,
-    Judgement,
-    Wanted,
-    judge,
-    unreachable,
-)
+from deputy.core.blueprint import READY_BY_HAND, Readiness, TrackerNames, judge, unreachable
+from deputy.core.conditions import Truth
 from deputy.core.phase import Phase
 from deputy.core.reason import BlueprintReason
+from deputy.forges.errors import TokenMissing
+from deputy.forges.tokens import read_token
 from deputy.kube import resources
+from deputy.kube.cache import Cache
 from deputy.kube.client import Kube
 from deputy.kube.errors import Conflict
-from deputy.relay.app import NoToken
+from deputy.kube.store import Key
 from deputy.trackers.linear.errors import (
     CredentialsMissing,
     LinearError,
     LinearUnavailable,
     RateLimited,
 )
+from deputy.trackers.linear.tracker import Tracker
 
-_log = structlog.get_logger()
+_LOG = structlog.stdlib.get_logger(__name__)
 
 #: Seconds until the tracker is asked again: at once while it cannot be reached, later while it
 #: refuses us, soon while a name leads nowhere (somebody may be correcting it there), else seldom.
@@ -46,68 +43,68 @@ class BlueprintReconciler:
     """Works on one Blueprint at a time."""
 
     def __init__(
-        self, *, kube: Kube, cluster: Cluster, tracker: Tracker, look_at_run: Callable[[Key], None]
+        self, *, kube: Kube, cache: Cache, tracker: Tracker, look_at_run: Callable[[Key], None]
     ) -> None:
         self._kube = kube
-        self._cluster = cluster
+        self._cache = cache
         self._tracker = tracker
         self._look_at_run = look_at_run
-        self._judged: dict[str, tuple[int, float, Judgement]] = {}
+        self._known: dict[str, tuple[int, float, Readiness]] = {}
 
     async def work(self, key: Key) -> float | None:
         """Judge the Blueprint `key` and count its runs; return the seconds to the next look."""
-        blueprint = self._cluster.blueprints.get(*key)
+        blueprint = self._cache.blueprints.get(*key)
         if blueprint is None:
             return None
-        judgement = await self._judgement(blueprint)
-        wanted = self._status(blueprint, judgement)
+        readiness = await self._readiness(blueprint)
+        wanted = self._status(blueprint, readiness)
         if _differs(blueprint, wanted):
             try:
                 await self._write(blueprint, wanted)
             except Conflict:
                 return 0.2
             self._wake_waiting(blueprint)
-        return _patience(judgement)
+        return _recheck_seconds(readiness)
 
-    async def _judgement(self, blueprint: Blueprint) -> Judgement:
+    async def _readiness(self, blueprint: Blueprint) -> Readiness:
         now = dt.datetime.now(dt.UTC).timestamp()
-        known = self._judged.get(blueprint.metadata.uid)
+        known = self._known.get(blueprint.metadata.uid)
         generation = blueprint.metadata.generation
         if known is not None and known[0] == generation and now < known[1]:
             return known[2]
-        found = await self._judge(blueprint)
-        until = now + _patience(found) * 0.9
-        self._judged[blueprint.metadata.uid] = (generation, until, found)
-        if not found.ready:
-            _log.warning(
+        fresh = await self._judge(blueprint)
+        until = now + _recheck_seconds(fresh) * 0.9
+        self._known[blueprint.metadata.uid] = (generation, until, fresh)
+        if not fresh.ready:
+            _LOG.warning(
                 "Blueprint is not ready",
                 blueprint=blueprint.metadata.name,
                 namespace=blueprint.metadata.namespace,
-                reason=found.reason.value,
-                message=found.message,
+                reason=fresh.reason.value,
+                message=fresh.message,
             )
-        return found
+        return fresh
 
-    async def _judge(self, blueprint: Blueprint) -> Judgement:
+    async def _judge(self, blueprint: Blueprint) -> Readiness:
         try:
             await self._check_secret(blueprint)
-        except NoToken as error:
-            return Judgement(
+        except TokenMissing as error:
+            return Readiness(
                 ready=False, reason=BlueprintReason.SECRET_NOT_FOUND, message=str(error)
             )
         if blueprint.spec.linear is None:
             return READY_BY_HAND
         try:
-            team = await self._tracker.team(blueprint.spec.linear.team)
+            organization, team = await self._tracker.team(blueprint.spec.linear.team)
         except CredentialsMissing as error:
             return unreachable(BlueprintReason.LINEAR_NOT_CONNECTED, str(error))
         except LinearError as error:
             return unreachable(
                 BlueprintReason.LINEAR_UNREACHABLE,
                 f"Linear cannot be asked ({error}); this is tried again by itself",
-                _peace(error),
+                _retry_after(error),
             )
-        return judge(wanted_of(blueprint), team, self._older(blueprint))
+        return judge(tracker_names(blueprint), organization, team, self._older(blueprint))
 
     async def _check_secret(self, blueprint: Blueprint) -> None:
         repository = blueprint.spec.repository
@@ -122,7 +119,7 @@ class BlueprintReconciler:
             return []
         rivals = (
             other
-            for other in self._cluster.blueprints
+            for other in self._cache.blueprints
             if other.spec.linear is not None
             and other.metadata.uid != blueprint.metadata.uid
             and other.spec.linear.team.casefold() == linear.team.casefold()
@@ -130,47 +127,47 @@ class BlueprintReconciler:
         )
         return [f"{one.metadata.namespace}/{one.metadata.name}" for one in sorted(rivals, key=_age)]
 
-    def _status(self, blueprint: Blueprint, judgement: Judgement) -> dict[str, Any]:
-        runs = [contender(run) for run in self._cluster.runs_of(*key_of(blueprint))]
+    def _status(self, blueprint: Blueprint, readiness: Readiness) -> dict[str, Any]:
+        runs = [contender(run) for run in self._cache.runs_of(*_key_of(blueprint))]
         active = sum(holds_slot(run) for run in runs)
         queued = sum(run.phase is Phase.QUEUED and not run.ended for run in runs)
-        names = judgement.names
+        ids = readiness.ids
         return {
             "observedGeneration": blueprint.metadata.generation,
-            "conditions": _conditions(blueprint, judgement),
+            "conditions": _conditions(blueprint, readiness),
             "activeRuns": active,
             "queuedRuns": queued,
             "linear": {
-                "organizationId": names.organization_id,
-                "teamId": names.team_id,
-                "inProgressStateId": names.in_progress,
-                "inReviewStateId": names.in_review,
-                "needsHumanStateId": names.needs_human,
+                "organizationId": ids.organization_id,
+                "teamId": ids.team_id,
+                "inProgressStateId": ids.in_progress,
+                "inReviewStateId": ids.in_review,
+                "needsHumanStateId": ids.needs_human,
             },
         }
 
     async def _write(self, blueprint: Blueprint, wanted: dict[str, Any]) -> None:
-        path = resources.blueprints(*key_of(blueprint)) + "/status"
+        path = resources.blueprints(*_key_of(blueprint)) + "/status"
         body = {
             "metadata": {"resourceVersion": blueprint.metadata.resource_version},
             "status": wanted,
         }
-        self._cluster.blueprints.put(await self._kube.patch(path, body))
+        self._cache.blueprints.put(await self._kube.patch(path, body))
 
     def _wake_waiting(self, blueprint: Blueprint) -> None:
-        for run in self._cluster.runs_of(*key_of(blueprint)):
+        for run in self._cache.runs_of(*_key_of(blueprint)):
             if run.status.phase is Phase.QUEUED:
-                self._look_at_run(key_of(run))
+                self._look_at_run((run.metadata.namespace, run.metadata.name))
 
 
-def _patience(judgement: Judgement) -> float:
-    if judgement.ready:
+def _recheck_seconds(readiness: Readiness) -> float:
+    if readiness.ready:
         return _RECHECK
-    usual = _UNREACHABLE if judgement.retry else _NOT_FOUND
-    return max(usual, judgement.patience.total_seconds())
+    usual = _UNREACHABLE if readiness.retry else _NOT_FOUND
+    return max(usual, readiness.retry_after.total_seconds())
 
 
-def _peace(error: LinearError) -> dt.timedelta:
+def _retry_after(error: LinearError) -> dt.timedelta:
     """Return how long Linear has to be left alone: asking on would spend what is not there."""
     if isinstance(error, LinearUnavailable):
         return dt.timedelta(seconds=error.retry_after or 0)
@@ -179,19 +176,22 @@ def _peace(error: LinearError) -> dt.timedelta:
 
 
 def _age(blueprint: Blueprint) -> tuple[dt.datetime, str, str]:
-    created = blueprint.metadata.creation_timestamp or dt.datetime.max.replace(tzinfo=dt.UTC)
-    return created, blueprint.metadata.namespace, blueprint.metadata.name
+    return created_of(blueprint), blueprint.metadata.namespace, blueprint.metadata.name
 
 
-def wanted_of(blueprint: Blueprint) -> Wanted:
+def _key_of(blueprint: Blueprint) -> Key:
+    return blueprint.metadata.namespace, blueprint.metadata.name
+
+
+def tracker_names(blueprint: Blueprint) -> TrackerNames:
     """Return what `blueprint` names in the tracker; raise `ValueError` where it names nothing."""
     linear = blueprint.spec.linear
     if linear is None:
         raise ValueError(f"Blueprint {blueprint.metadata.name} has no spec.linear")
-    return Wanted(
+    return TrackerNames(
         namespace=blueprint.metadata.namespace,
         name=blueprint.metadata.name,
-        created=_age(blueprint)[0],
+        created=created_of(blueprint),
         team=linear.team,
         organization=linear.organization,
         in_progress=linear.states.in_progress,
@@ -200,36 +200,30 @@ def wanted_of(blueprint: Blueprint) -> Wanted:
     )
 
 
-def _conditions(blueprint: Blueprint, judgement: Judgement) -> list[dict[str, Any]]:
-    ready = "True" if judgement.ready else "Unknown" if judgement.retry else "False"
-    accepted = "False" if judgement.conflict else "True"
-    reason = BlueprintReason.CONFLICT if judgement.conflict else BlueprintReason.ACCEPTED
-    said = judgement.message if judgement.conflict else "no other Blueprint takes the same issues"
+def _conditions(blueprint: Blueprint, readiness: Readiness) -> list[dict[str, Any]]:
+    unready = Truth.UNKNOWN if readiness.retry else Truth.FALSE
+    ready = Truth.TRUE if readiness.ready else unready
+    accepted = Truth.FALSE if readiness.conflict else Truth.TRUE
+    reason = BlueprintReason.CONFLICT if readiness.conflict else BlueprintReason.ACCEPTED
+    said = readiness.message if readiness.conflict else "no other Blueprint takes the same issues"
     return [
-        _condition(blueprint, "Ready", ready, judgement.reason.value, judgement.message),
-        _condition(blueprint, "Accepted", accepted, reason.value, said),
+        _condition(blueprint, "Ready", ready, readiness.reason, readiness.message),
+        _condition(blueprint, "Accepted", accepted, reason, said),
     ]
 
 
 def _condition(
-    blueprint: Blueprint, kind: str, truth: str, reason: str, message: str
+    blueprint: Blueprint, kind: str, truth: Truth, reason: BlueprintReason, message: str
 ) -> dict[str, Any]:
-    since = next(
-        (
-            known.last_transition_time
-            for known in blueprint.status.conditions
-            if known.type == kind and known.status == truth
-        ),
-        dt.datetime.now(dt.UTC),
+    return status.condition(
+        kind,
+        truth,
+        reason.value,
+        message,
+        generation=blueprint.metadata.generation,
+        known=blueprint.status.conditions,
+        now=dt.datetime.now(dt.UTC),
     )
-    return {
-        "type": kind,
-        "status": truth,
-        "observedGeneration": blueprint.metadata.generation,
-        "lastTransitionTime": status.stamp(since),
-        "reason": reason,
-        "message": message,
-    }
 
 
 def _differs(blueprint: Blueprint, wanted: dict[str, Any]) -> bool:

@@ -7,9 +7,10 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from deputy.controller.cluster import Cluster, contender, key_of
+from deputy.api.facts import contender
 from deputy.core.admission import holds_slot
 from deputy.core.phase import Phase
+from deputy.kube.cache import Cache
 
 _OF_BLUEPRINT = ("namespace", "blueprint")
 
@@ -17,8 +18,8 @@ _OF_BLUEPRINT = ("namespace", "blueprint")
 class RunGauges(Collector):
     """Counts what the stores hold."""
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
 
     def collect(self) -> Iterator[Metric]:
         """Yield the gauges as they are now."""
@@ -28,9 +29,9 @@ class RunGauges(Collector):
         over = GaugeMetricFamily(
             "deputy_slots_over_admitted", "Runs above the cap; must be 0", labels=_OF_BLUEPRINT
         )
-        for blueprint in self._cluster.blueprints:
-            key = key_of(blueprint)
-            runs = [contender(run) for run in self._cluster.runs_of(*key)]
+        for blueprint in self._cache.blueprints:
+            key = (blueprint.metadata.namespace, blueprint.metadata.name)
+            runs = [contender(run) for run in self._cache.runs_of(*key)]
             active = sum(holds_slot(run) for run in runs)
             taken.add_metric(key, active)
             waiting.add_metric(key, sum(r.phase is Phase.QUEUED and not r.ended for r in runs))
@@ -39,7 +40,7 @@ class RunGauges(Collector):
 
     def _phases(self) -> Metric:
         gauge = GaugeMetricFamily("deputy_runs", "Runs by phase", labels=("phase",))
-        counts = Counter(run.status.phase for run in self._cluster.runs)
+        counts = Counter(run.status.phase for run in self._cache.runs)
         for phase in Phase:
             gauge.add_metric((phase.value,), counts[phase])
         return gauge

@@ -1,4 +1,4 @@
-"""What the operator counts; base units, and no names or uids as labels."""
+"""What the controller counts; base units, and no names or uids as labels."""
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -13,17 +13,10 @@ CLAIM_TO_POD = Histogram("deputy_claim_to_pod_seconds", "From claim to pod", buc
 POD_TO_HELLO = Histogram(
     "deputy_pod_to_first_contact_seconds", "From slot to the sidecar's first word", buckets=_SECONDS
 )
-PROMPT_SECONDS = Histogram(
-    "deputy_prompt_delivery_seconds", "From inbox to the agent", buckets=_SECONDS
-)
 STOP_SECONDS = Histogram(
     "deputy_stop_seconds", "From asking the sidecar to the end of the run", buckets=_SECONDS
-)
-RELAY_EVENTS = Counter(
-    "deputy_relay_events_total", "Events of sidecars, by what became of them", ["result"]
 )
 API_WRITES = Counter(
     "deputy_api_writes_total", "Writes to the API server, by resource", ["resource"]
 )
-STALE_WATCH = Counter("deputy_watch_stale_total", "Changes that a resync found before the watch")
 LEADER = Gauge("deputy_leader", "1 while this process leads")

@@ -12,7 +12,7 @@ from deputy.controller import metrics
 
 Key = TypeVar("Key", bound=Hashable)
 
-_log = structlog.get_logger()
+_LOG = structlog.stdlib.get_logger(__name__)
 
 #: The first and the longest pause after a key failed, in seconds.
 _FIRST_PAUSE = 0.2
@@ -86,7 +86,7 @@ class WorkQueue(Generic[Key]):
             failures = self._failures[key] = self._failures.get(key, 0) + 1
             pause = min(_FIRST_PAUSE * 2 ** min(failures - 1, 12), _LONGEST_PAUSE)
             metrics.WORK_FAILURES.inc()
-            _log.warning("will try again", key=str(key), seconds=pause, error=_told(error))
+            _LOG.warning("will try again", key=str(key), seconds=pause, error=_named(error))
             self.add_later(key, pause)
             return
         self._failures.pop(key, None)
@@ -115,5 +115,5 @@ def _is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _told(error: BaseException) -> str:
+def _named(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"

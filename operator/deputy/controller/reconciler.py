@@ -5,18 +5,17 @@ import datetime as dt
 import structlog
 
 from deputy.api.agentrun import AgentRun
-from deputy.controller.apply import Actor, Stale
-from deputy.controller.cluster import Cluster, Key
-from deputy.controller.desk import RunDesk
-from deputy.controller.observe import Observer
-from deputy.core.run import (
-    decide,
-)
+from deputy.controller.actor import Actor, DecisionOutdated
+from deputy.controller.observer import Observer
+from deputy.controller.run_state import RunStates
+from deputy.core.run import decide
 from deputy.kube import resources
+from deputy.kube.cache import Cache
 from deputy.kube.client import Kube
 from deputy.kube.errors import Conflict, NotFound
+from deputy.kube.store import Key
 
-_log = structlog.get_logger()
+_LOG = structlog.stdlib.get_logger(__name__)
 
 #: More rounds than any run needs in one go; a bound against a decision that never settles.
 _MOST_ROUNDS = 12
@@ -26,24 +25,18 @@ class Reconciler:
     """Works on one run at a time, as the work queue asks."""
 
     def __init__(
-        self,
-        *,
-        kube: Kube,
-        cluster: Cluster,
-        observer: Observer,
-        actor: Actor,
-        desk: RunDesk,
+        self, *, kube: Kube, cache: Cache, states: RunStates, observer: Observer, actor: Actor
     ) -> None:
         self._kube = kube
-        self._cluster = cluster
+        self._cache = cache
+        self._states = states
         self._observer = observer
         self._actor = actor
-        self._desk = desk
 
     async def work(self, key: Key) -> float | None:
         """Bring the run `key` as far as it goes now; return the seconds to the next look."""
         for _ in range(_MOST_ROUNDS):
-            run = self._cluster.runs.get(*key)
+            run = self._cache.runs.get(*key)
             if run is None or run.metadata.deletion_timestamp is not None:
                 return None
             try:
@@ -52,29 +45,29 @@ class Reconciler:
                 # The view was stale; the newest one decides.
                 await self._refresh(key)
                 continue
-            except Stale as error:
-                _log.info("looked at a run that had moved on", run=key[1], reason=str(error))
+            except DecisionOutdated as error:
+                _LOG.info("looked at a run that had moved on", run=key[1], reason=str(error))
                 return 1.0
             if settled:
                 return pause
-        _log.error("a run does not settle", run=key[1], namespace=key[0])
+        _LOG.error("a run does not settle", run=key[1], namespace=key[0])
         return 5.0
 
     async def _round(self, run: AgentRun) -> tuple[bool, float | None]:
         """Look, decide and act once; return whether nothing is left, and when to look again."""
         now = dt.datetime.now(dt.UTC)
-        memory = self._desk.memory_of(run)
+        state = self._states.refresh(run)
         # A new leader does not know when the one before it spoke: it counts from its first look.
-        memory.talk.shown_at = memory.talk.shown_at or now
-        plan = decide(await self._observer.look(run, memory, now))
+        state.conversation.shown_at = state.conversation.shown_at or now
+        plan = decide(await self._observer.look(run, state, now))
         for action in plan.actions:
-            await self._actor.act(run, memory, action, now)
+            await self._actor.act(run, state, action, now)
         pause = plan.look_again.total_seconds() if plan.look_again is not None else None
-        waits = memory.telling and not memory.told
+        waits = state.notifying and not state.notified
         return not plan.actions or plan.look_again is not None or waits, pause
 
     async def _refresh(self, key: Key) -> None:
         try:
-            self._cluster.runs.put(await self._kube.get(resources.agentruns(*key)))
+            self._cache.runs.put(await self._kube.get(resources.agentruns(*key)))
         except NotFound:
             return

@@ -1,11 +1,13 @@
-"""What is written into an AgentRun's status: whole sentences of state, in one write each."""
+"""What is written into a status: whole sentences of state, in one write each."""
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import Any
 
+from deputy.api import meta
 from deputy.api.agentrun import AgentRun
-from deputy.core.conditions import Condition, conditions_of, phase_of
-from deputy.core.ending import Ending
+from deputy.core.conditions import Truth, WantedCondition, conditions_of, phase_of
+from deputy.core.outcome import RunOutcome
 from deputy.core.phase import TERMINAL, Phase, move
 from deputy.core.reason import RunReason
 
@@ -20,67 +22,75 @@ def micro_stamp(moment: dt.datetime) -> str:
     return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def ending_of(run: AgentRun) -> Ending | None:
-    """Return how `run` ends, as its status has it; None while that is open."""
-    for condition in run.status.conditions:
-        if condition.type == "Succeeded" and condition.status != "Unknown":
-            reason = RunReason(condition.reason)
-            return Ending(reason, condition.message, run.status.response)
-    return None
-
-
 def moved(
     run: AgentRun, phase: Phase, reason: RunReason, message: str, now: dt.datetime
 ) -> dict[str, Any]:
     """Return the status of `run` once it is in `phase`; raise `IllegalMove`."""
     move(run.status.phase, phase)
-    last = run.status.phase if phase in TERMINAL else phase
-    ending = phase in TERMINAL
-    return _status(run, conditions_of(phase, reason, message, last=last, ending=ending), now)
+    over = phase in TERMINAL
+    last = run.status.phase if over else phase
+    return _status(run, conditions_of(phase, reason, message, last=last, concluded=over), now)
 
 
-def concluded(run: AgentRun, ending: Ending, now: dt.datetime) -> dict[str, Any]:
+def concluded(run: AgentRun, outcome: RunOutcome, now: dt.datetime) -> dict[str, Any]:
     """Return the status of `run` once it is decided how it ends, though nobody was told yet.
 
     A run that awaited an answer awaits none from here on.
     """
-    move(run.status.phase, ending.phase)
+    move(run.status.phase, outcome.phase)
     phase = run.status.phase
-    found = conditions_of(phase, ending.reason, ending.message, last=phase, ending=True)
-    return _status(run, found, now) | {"response": ending.text}
+    wanted = conditions_of(phase, outcome.reason, outcome.message, last=phase, concluded=True)
+    return _status(run, wanted, now) | {"response": outcome.text}
 
 
-def finished(run: AgentRun, ending: Ending, now: dt.datetime) -> dict[str, Any]:
+def finished(run: AgentRun, outcome: RunOutcome, now: dt.datetime) -> dict[str, Any]:
     """Return the status of `run` once it is over and everybody was told."""
-    found = moved(run, ending.phase, ending.reason, ending.message, now)
-    return found | {"completionTime": stamp(now), "queuePosition": 0, "response": ending.text}
+    status = moved(run, outcome.phase, outcome.reason, outcome.message, now)
+    return status | {"completionTime": stamp(now), "queuePosition": 0, "response": outcome.text}
 
 
-def _status(run: AgentRun, conditions: tuple[Condition, ...], now: dt.datetime) -> dict[str, Any]:
+def condition(
+    kind: str,
+    truth: Truth,
+    reason: str,
+    message: str,
+    *,
+    generation: int,
+    known: Iterable[meta.Condition],
+    now: dt.datetime,
+) -> dict[str, Any]:
+    """Return a condition; its time of transition stays where `known` has the same status."""
+    since = (one.last_transition_time for one in known if (one.type, one.status) == (kind, truth))
+    return {
+        "type": kind,
+        "status": truth.value,
+        "observedGeneration": generation,
+        "lastTransitionTime": stamp(next(since, now)),
+        "reason": reason,
+        "message": message,
+    }
+
+
+def _status(
+    run: AgentRun, conditions: tuple[WantedCondition, ...], now: dt.datetime
+) -> dict[str, Any]:
     summary = next(c for c in conditions if c.type == "Succeeded")
     return {
         "observedGeneration": run.metadata.generation,
         "phase": phase_of(conditions).value,
         "reason": summary.reason,
         "message": summary.message,
-        "conditions": [_condition(run, condition, now) for condition in conditions],
+        "conditions": [_condition(run, wanted, now) for wanted in conditions],
     }
 
 
-def _condition(run: AgentRun, condition: Condition, now: dt.datetime) -> dict[str, Any]:
-    since = next(
-        (
-            known.last_transition_time
-            for known in run.status.conditions
-            if known.type == condition.type and known.status == condition.status
-        ),
-        now,
+def _condition(run: AgentRun, wanted: WantedCondition, now: dt.datetime) -> dict[str, Any]:
+    return condition(
+        wanted.type.value,
+        wanted.status,
+        str(wanted.reason),
+        wanted.message,
+        generation=run.metadata.generation,
+        known=run.status.conditions,
+        now=now,
     )
-    return {
-        "type": condition.type.value,
-        "status": condition.status.value,
-        "observedGeneration": run.metadata.generation,
-        "lastTransitionTime": stamp(since),
-        "reason": str(condition.reason),
-        "message": condition.message,
-    }

@@ -4,7 +4,7 @@ import dataclasses
 import datetime as dt
 from typing import TypeAlias
 
-from deputy.core.ending import Ending
+from deputy.core.outcome import RunOutcome
 from deputy.core.phase import Phase
 from deputy.core.reason import RunReason
 
@@ -66,7 +66,7 @@ class OpenPullRequest:
 class Conclude:
     """Record how the run ends; from here on it holds no slot."""
 
-    ending: Ending
+    outcome: RunOutcome
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -82,17 +82,17 @@ class DeletePod:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class TellEnd:
+class NotifyEnd:
     """Give every session its closing activity, and the issue its state."""
 
-    ending: Ending
+    outcome: RunOutcome
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Finish:
     """Note that the run is over and everybody was told."""
 
-    ending: Ending
+    outcome: RunOutcome
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -113,14 +113,14 @@ Action: TypeAlias = (
     | Conclude
     | SaveLog
     | DeletePod
-    | TellEnd
+    | NotifyEnd
     | Finish
     | DeleteRun
 )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Plan:
+class NextActions:
     """What to do now, in this order, and when to look again at the latest."""
 
     actions: tuple[Action, ...] = ()

@@ -4,40 +4,16 @@ Pure by rule: the shell lists the runs of an issue, decides here, carries the de
 one atomic write, and where that write finds the world changed it lists and decides again.
 """
 
-import base64
 import dataclasses
-import hashlib
 from collections.abc import Collection, Sequence
 from typing import TypeAlias
 
 from deputy.core.phase import TERMINAL, Phase
 
-#: The label that holds `issue_hash`; every run of an issue has it.
-ISSUE_LABEL = "deputy.dev/issue"
-
 #: Prompts that one run's inbox takes; the schema allows a few more, so that a stop always fits.
 MOST_MESSAGES = 95
 #: Bytes of text that one inbox takes: well below what etcd stores in one object.
 MOST_BYTES = 600_000
-
-_PREFIX = "linear-"
-
-
-def issue_hash(organization_id: str, issue_id: str) -> str:
-    """Return ten characters that stand for an issue in names and labels, always the same ones."""
-    digest = hashlib.sha256(f"{organization_id}/{issue_id}".encode()).digest()
-    return base64.b32encode(digest).decode().lower()[:10]
-
-
-def run_name(issue: str, number: int) -> str:
-    """Return the name of the run `number` of the issue with the hash `issue`."""
-    return f"{_PREFIX}{issue}-{number}"
-
-
-def number_of(name: str) -> int:
-    """Return the number of the run `name`; 0 where it is not one of ours."""
-    tail = name.rpartition("-")[2]
-    return int(tail) if name.startswith(_PREFIX) and tail.isdecimal() else 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,13 +21,15 @@ class RunFacts:
     """What claiming must know of a run."""
 
     name: str
+    number: int
+    """Its place among the runs of its issue, from 1; 0 for one that was made by hand."""
     namespace: str
     uid: str
     phase: Phase | None = None
     """None while the operator has said nothing of it yet."""
     stopping: bool = False
     """Whether somebody wants it to end."""
-    ending: bool = False
+    concluded: bool = False
     """Whether how it ends is recorded already: nobody reads what comes now."""
     sessions: frozenset[str] = frozenset()
     """Every session that the run knows: its own, and those of its inbox."""
@@ -130,7 +108,7 @@ class NothingLive:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Ending:
+class StillEnding:
     """The live run is being stopped: look again when it is over."""
 
     run: RunFacts
@@ -143,9 +121,9 @@ class Full:
     run: RunFacts
 
 
-SessionDecision: TypeAlias = Create | Attach | AlreadyKnown | Ending | Full
-PromptDecision: TypeAlias = Create | Append | AlreadyKnown | Ending | Full
-StopDecision: TypeAlias = Stop | CreateStopped | AlreadyKnown | NothingToStop | Ending
+SessionDecision: TypeAlias = Create | Attach | AlreadyKnown | StillEnding | Full
+PromptDecision: TypeAlias = Create | Append | AlreadyKnown | StillEnding | Full
+StopDecision: TypeAlias = Stop | CreateStopped | AlreadyKnown | NothingToStop | StillEnding
 WithdrawalDecision: TypeAlias = Stop | NothingLive
 
 
@@ -169,7 +147,7 @@ def decide_session(
         if session_id in run.sessions and (run.stopping or not has_words):
             return AlreadyKnown(run)
     decision = _fold(runs, taken)
-    return decision if isinstance(decision, Create | Ending | Full) else Attach(decision)
+    return decision if isinstance(decision, Create | StillEnding | Full) else Attach(decision)
 
 
 def decide_prompt(
@@ -180,7 +158,7 @@ def decide_prompt(
         if activity_id in run.messages:
             return AlreadyKnown(run)
     decision = _fold(runs, taken)
-    return decision if isinstance(decision, Create | Ending | Full) else Append(decision)
+    return decision if isinstance(decision, Create | StillEnding | Full) else Append(decision)
 
 
 def decide_stop(
@@ -211,7 +189,7 @@ def decide_withdrawal(
     `former_delegate` is whom it was taken away from; where that was not us it is not our business.
     """
     newest = newest_of(runs)
-    if newest is None or newest.finished or newest.stopping or newest.ending:
+    if newest is None or newest.finished or newest.stopping or newest.concluded:
         return NothingLive()
     if former_delegate is not None and former_delegate != newest.app_user_id:
         return NothingLive()
@@ -220,26 +198,28 @@ def decide_withdrawal(
 
 def newest_of(runs: Sequence[RunFacts]) -> RunFacts | None:
     """Return the run that counts: a live one, else the one with the highest number."""
-    return max(runs, key=lambda run: (not run.finished, number_of(run.name)), default=None)
+    return max(runs, key=lambda run: (not run.finished, run.number), default=None)
 
 
 def next_number(runs: Sequence[RunFacts], taken: Collection[int] = ()) -> int:
     """Return the number of the run after all that there are."""
-    return max((*(number_of(run.name) for run in runs), *taken), default=0) + 1
+    return max((*(run.number for run in runs), *taken), default=0) + 1
 
 
 def _stop(session_id: str, live: RunFacts) -> StopDecision:
     """Stop a live run, unless it ends anyway; then only a session of its own hears of that."""
-    if not live.ending:
+    if not live.concluded:
         return Stop(live)
-    return AlreadyKnown(live) if session_id in live.sessions else Ending(live)
+    return AlreadyKnown(live) if session_id in live.sessions else StillEnding(live)
 
 
-def _fold(runs: Sequence[RunFacts], taken: Collection[int]) -> RunFacts | Create | Ending | Full:
+def _fold(
+    runs: Sequence[RunFacts], taken: Collection[int]
+) -> RunFacts | Create | StillEnding | Full:
     """Return the live run that takes more, else what to do instead."""
     newest = newest_of(runs)
     if newest is None or newest.finished:
         return Create(next_number(runs, taken))
-    if newest.stopping or newest.ending:
-        return Ending(newest)
+    if newest.stopping or newest.concluded:
+        return StillEnding(newest)
     return Full(newest) if newest.full else newest

@@ -4,7 +4,7 @@ import dataclasses
 import enum
 from collections.abc import Iterable
 
-from deputy.core.ending import phase_of_end
+from deputy.core.outcome import phase_of_reason
 from deputy.core.phase import ACTIVE, TERMINAL, Phase
 from deputy.core.reason import RunReason
 
@@ -27,7 +27,7 @@ class Truth(enum.StrEnum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Condition:
+class WantedCondition:
     """One condition, without the times that only the shell knows."""
 
     type: ConditionType
@@ -47,36 +47,36 @@ _BEFORE_THE_END: dict[Phase, tuple[Truth, Truth]] = {
 
 
 def conditions_of(
-    phase: Phase, reason: RunReason, message: str, *, last: Phase, ending: bool
-) -> tuple[Condition, ...]:
+    phase: Phase, reason: RunReason, message: str, *, last: Phase, concluded: bool
+) -> tuple[WantedCondition, ...]:
     """Return the conditions of a run in `phase`.
 
     `last` is the phase before the end, whose `Admitted` and `WorkspaceReady` stay as they were.
-    With `ending` the outcome is decided, in the words of `reason` and `message`, though people
+    With `concluded` the outcome is decided, in the words of `reason` and `message`, though people
     may not have been told yet: `Finished` becomes true with the terminal phase only.
     """
     admitted, ready = _BEFORE_THE_END[last if phase in TERMINAL else phase]
     done = phase in TERMINAL
     succeeded = Truth.UNKNOWN
-    if ending:
-        good = phase_of_end(reason) is Phase.SUCCEEDED
+    if concluded:
+        good = phase_of_reason(reason) is Phase.SUCCEEDED
         succeeded = Truth.TRUE if good else Truth.FALSE
     gone = RunReason.WORKSPACE_READY if ready is Truth.TRUE else reason
     return (
-        Condition(
+        WantedCondition(
             ConditionType.ADMITTED,
             admitted,
             RunReason.ADMITTED if admitted is Truth.TRUE else reason,
             "has a slot" if admitted is Truth.TRUE else message,
         ),
-        Condition(
+        WantedCondition(
             ConditionType.WORKSPACE_READY,
             ready,
             gone if last in ACTIVE or phase in ACTIVE else RunReason.WAITING_FOR_SLOT,
             "the workspace answers" if ready is Truth.TRUE else "the workspace does not answer yet",
         ),
-        Condition(ConditionType.SUCCEEDED, succeeded, reason, message),
-        Condition(
+        WantedCondition(ConditionType.SUCCEEDED, succeeded, reason, message),
+        WantedCondition(
             ConditionType.FINISHED,
             Truth.TRUE if done else Truth.FALSE,
             reason,
@@ -85,14 +85,14 @@ def conditions_of(
     )
 
 
-def phase_of(conditions: Iterable[Condition]) -> Phase:
+def phase_of(conditions: Iterable[WantedCondition]) -> Phase:
     """Return the phase that `conditions` stand for; a run without any is queued."""
     by_type = {condition.type: condition for condition in conditions}
     if not by_type:
         return Phase.QUEUED
     summary = by_type[ConditionType.SUCCEEDED]
     if by_type[ConditionType.FINISHED].status is Truth.TRUE:
-        return phase_of_end(RunReason(summary.reason))
+        return phase_of_reason(RunReason(summary.reason))
     if by_type[ConditionType.ADMITTED].status is not Truth.TRUE:
         return Phase.QUEUED
     ready = by_type[ConditionType.WORKSPACE_READY].status

@@ -5,6 +5,8 @@ The table is the whole truth: code asks it, docs are drawn from it, tests walk i
 
 import enum
 
+from deputy.errors import DeputyError
+
 
 class Phase(enum.StrEnum):
     """Where a run is in its life; derived from its conditions, for people to read."""
@@ -54,7 +56,7 @@ ACTIVE = frozenset({Phase.CLAIMED, Phase.LAUNCHING, Phase.RUNNING, Phase.AWAITIN
 TERMINAL = frozenset(phase for phase, moves in TRANSITIONS.items() if not moves)
 
 
-class IllegalMove(Exception):
+class IllegalMove(DeputyError):
     """A run was asked to go where the table does not lead."""
 
     def __init__(self, old: Phase, new: Phase) -> None:

@@ -1,15 +1,7 @@
 """What a session is told of an agent's work: one update for one event."""
 
-from deputy.trackers.updates import (
-    Action,
-    Elicitation,
-    PostActivity,
-    Priority,
-    Thought,
-    Update,
-)
-from deputy.wire import Asked, Event, NumberedEvent, ToolFinished, stable_id
-from deputy.wire import Thought as Said
+from deputy.trackers.updates import PostActivity, Priority, Update
+from deputy.wire import Asked, NumberedEvent, Thought, ToolFinished, stable_id
 
 
 def update_of(numbered: NumberedEvent, session: str, scope: str) -> Update | None:
@@ -18,27 +10,14 @@ def update_of(numbered: NumberedEvent, session: str, scope: str) -> Update | Non
     The activity's id follows from `scope` (the run's attempt) and the event's number, so that
     an event that is sent again is shown once.
     """
-    content = _content(numbered.event)
-    if content is None:
+    event = numbered.event
+    if not isinstance(event, Thought | ToolFinished | Asked):
         return None
     activity = stable_id(scope, f"event/{numbered.seq}")
-    return PostActivity(session, activity, content, _priority(numbered.event))
+    return PostActivity(session, activity, event, _priority(event))
 
 
-def _content(event: Event) -> Thought | Action | Elicitation | None:
-    match event:
-        case Said(body, ephemeral):
-            return Thought(body, ephemeral=ephemeral)
-        case ToolFinished(action, parameter, result, ephemeral):
-            return Action(action, parameter, result, ephemeral=ephemeral)
-        case Asked(question, options):
-            return Elicitation(question, options)
-        case _:
-            return None
-
-
-def _priority(event: Event) -> Priority:
+def _priority(event: Thought | ToolFinished | Asked) -> Priority:
     if isinstance(event, Asked):
         return Priority.QUESTION
-    ephemeral = isinstance(event, Said | ToolFinished) and event.ephemeral
-    return Priority.EPHEMERAL if ephemeral else Priority.NORMAL
+    return Priority.EPHEMERAL if event.ephemeral else Priority.NORMAL

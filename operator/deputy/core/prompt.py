@@ -9,6 +9,8 @@ import hashlib
 import string
 from collections.abc import Mapping
 
+from deputy.trackers.models import Issue
+
 #: Longest prompt that an AgentRun holds, in characters.
 LONGEST = 131_072
 _LONGEST_TITLE = 256
@@ -46,30 +48,22 @@ $message
 """
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class IssueText:
-    """What is known of an issue when a run begins."""
-
-    identifier: str
-    title: str
-    description: str = ""
-    url: str = ""
-    context: str = ""
-    """The issue with its comments and guidance, as the tracker put them together."""
-
-
-def compose(template: str, issue: IssueText, branch: str | None = None) -> str:
+def compose(template: str, issue: Issue, context: str = "", branch: str | None = None) -> str:
     """Return the task for an issue; an empty `template` means ours.
+
+    `context` is the issue with its comments and guidance, as the tracker put them together.
 
     At most `LONGEST` characters long: texts of the issue are shortened first. Without `branch`
     its place is kept for `with_branch`.
     """
-    return _fit(template or DEFAULT_TEMPLATE, issue, branch, "", LONGEST)
+    texts = _Texts(template or DEFAULT_TEMPLATE, issue, context)
+    return _fit(texts, branch)
 
 
-def follow_up(template: str, issue: IssueText, message: str, branch: str | None = None) -> str:
+def follow_up(template: str, issue: Issue, message: str, branch: str | None = None) -> str:
     """Return the task for a run that goes on where an earlier one ended, with `message`."""
-    return _fit(template or DEFAULT_TEMPLATE, issue, branch, message, LONGEST)
+    texts = _Texts(template or DEFAULT_TEMPLATE, issue, message=message)
+    return _fit(texts, branch)
 
 
 def with_branch(text: str, branch: str) -> str:
@@ -85,19 +79,28 @@ def fence(label: str, text: str) -> str:
     return f"<{label} mark={mark}>\n{text.strip()}\n</{label} mark={mark}>"
 
 
-def _fit(template: str, issue: IssueText, branch: str | None, message: str, longest: int) -> str:
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Texts:
+    """What a task is composed of."""
+
+    template: str
+    issue: Issue
+    context: str = ""
+    message: str = ""
+
+
+def _fit(texts: _Texts, branch: str | None) -> str:
     """Fill the templates with as much of the texts as fits; the fences stay whole if they can."""
-    room = longest
+    room = LONGEST
     while True:
-        text = _fill(template, _fields(issue, branch, room))
-        if message:
-            text = (
-                f"{text}\n{_fill(_FOLLOW_UP, {'message': fence('message', _cut(message, room))})}"
-            )
-        if len(text) <= longest:
+        text = _fill(texts.template, _fields(texts, branch, room))
+        if texts.message:
+            message = fence("message", _cut(texts.message, room))
+            text = f"{text}\n{_fill(_FOLLOW_UP, {'message': message})}"
+        if len(text) <= LONGEST:
             return text
         if room < 64:
-            return text[:longest]
+            return text[:LONGEST]
         room //= 2
 
 
@@ -105,9 +108,10 @@ def _fill(template: str, fields: Mapping[str, str]) -> str:
     return string.Template(template).safe_substitute(fields)
 
 
-def _fields(issue: IssueText, branch: str | None, room: int) -> dict[str, str]:
+def _fields(texts: _Texts, branch: str | None, room: int) -> dict[str, str]:
+    issue = texts.issue
     title = " ".join(issue.title.split())[: min(room, _LONGEST_TITLE)]
-    context = issue.context or f"{issue.title}\n\n{issue.description}"
+    context = texts.context or f"{issue.title}\n\n{issue.description}"
     return {
         "identifier": issue.identifier,
         "title": title,

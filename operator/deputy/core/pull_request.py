@@ -21,35 +21,31 @@ _INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2028-\u202e\u206
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Issue:
-    """The issue that a run works on."""
-
-    identifier: str
-    title: str
-    url: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
 class Work:
-    """What a run has done; `task` is what it was asked to do where there is no issue."""
+    """What a run has done, and for which issue.
+
+    `identifier` is empty where there is none; then `task` is what the run was asked to do.
+    """
 
     run_uid: str
     run_name: str
     summary: str
-    issue: Issue | None = None
+    identifier: str = ""
+    title: str = ""
+    url: str = ""
     session_url: str = ""
     task: str = ""
 
 
-def branch_name(wished: str, identifier: str, title: str) -> str:
+def branch_name(suggested: str, identifier: str, title: str) -> str:
     """Return the branch that a run works on: always a valid one, always the same.
 
-    `wished` is the tracker's own suggestion. It counts only with the identifier in it: without,
+    `suggested` is the tracker's own branch name. It counts only with the identifier in it: without,
     the tracker would not see the branch, and an issue called "main" would be pushed to `main`.
     """
-    is_the_issues = bool(identifier) and identifier.lower() in wished.lower()
-    suggested = _valid(wished) if is_the_issues else ""
-    return suggested or _valid(_own_branch(identifier, title)) or "deputy/work"
+    is_the_issues = bool(identifier) and identifier.lower() in suggested.lower()
+    named = _valid(suggested) if is_the_issues else ""
+    return named or _valid(_own_branch(identifier, title)) or "deputy/work"
 
 
 def _own_branch(identifier: str, title: str) -> str:
@@ -79,10 +75,10 @@ def _part(part: str) -> str:
 
 def pull_request_title(work: Work) -> str:
     """Return one line that begins with the issue's identifier."""
-    if work.issue is None:
+    if not work.identifier:
         first = next(iter(work.task.strip().splitlines()), "")
         return _bounded(_line(first) or work.run_name, MAX_TITLE)
-    return _bounded(f"{work.issue.identifier}: {_line(work.issue.title)}", MAX_TITLE)
+    return _bounded(f"{work.identifier}: {_line(work.title)}", MAX_TITLE)
 
 
 def pull_request_body(work: Work) -> str:
@@ -128,13 +124,13 @@ def _wrapped(text: str) -> str:
 
 
 def _references(work: Work) -> list[str]:
-    found: list[str] = []
-    if work.issue is not None:
-        found.append(f"Fixes {_link(work.issue.identifier, work.issue.url)}")
+    references: list[str] = []
+    if work.identifier:
+        references.append(f"Fixes {_link(work.identifier, work.url)}")
     if work.session_url:
-        found.append(_link("The agent's session", work.session_url))
-    found.append(f"Made by Deputy in run `{work.run_name}`.")
-    return found
+        references.append(_link("The agent's session", work.session_url))
+    references.append(f"Made by Deputy in run `{work.run_name}`.")
+    return references
 
 
 def _link(label: str, url: str) -> str:

@@ -8,26 +8,9 @@ import datetime as dt
 from collections.abc import Collection, Sequence
 
 from deputy.core.reason import RunReason
+from deputy.trackers.models import Issue, Person, Team
 
 _RETRY = "then reply here or delegate again."
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Team:
-    """A team of the tracker."""
-
-    id: str
-    key: str
-    name: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody who wants something of us."""
-
-    id: str
-    name: str = ""
-    email: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,11 +33,11 @@ class BlueprintFacts:
     team: str
     """Id, key or name, as its author wrote it."""
     team_id: str = ""
-    """What the operator found it to be; empty until then."""
+    """What the name stands for; empty until the operator has looked it up."""
     organization: str = ""
     """Id or URL key, as its author wrote it; empty for any."""
     organization_id: str = ""
-    """What the operator found it to be; empty until then."""
+    """What the name stands for; empty until the operator has looked it up."""
     pick_up: PickUp = PickUp()
     prompt_template: str = ""
 
@@ -92,7 +75,7 @@ def route(
     ]
     if not fitting:
         return Refusal(RunReason.BLUEPRINT_NOT_FOUND, _no_blueprint(team, namespaces))
-    return Routed(min(fitting, key=lambda found: (found.created, found.namespace, found.name)))
+    return Routed(min(fitting, key=lambda one: (one.created, one.namespace, one.name)))
 
 
 def may_delegate(pick_up: PickUp, delegator: Person | None) -> Refusal | None:
@@ -109,21 +92,21 @@ def may_delegate(pick_up: PickUp, delegator: Person | None) -> Refusal | None:
     )
 
 
-def gate(
-    pick_up: PickUp, state_type: str | None, labels: Collection[str], delegator: Person | None
-) -> Refusal | None:
+def gate(pick_up: PickUp, issue: Issue | None, delegator: Person | None) -> Refusal | None:
     """Return why an issue may not be worked on now, None where it may.
 
-    `state_type` is None where the state could not be read: then the issue is taken, since a
-    person asked for it. The override label lifts the rule on states, never that on people.
+    `issue` is None where it could not be read: then it is taken, since a person asked for it. The
+    override label lifts the rule on states, never that on people.
     """
     if refusal := may_delegate(pick_up, delegator):
         return refusal
     override = pick_up.override_label
-    if state_type is None or state_type in pick_up.state_types or _has(labels, override):
+    if issue is None or issue.state is None or issue.state.type in pick_up.state_types:
+        return None
+    if _has(issue.labels, override):
         return None
     text = (
-        f"This issue is in a state of type `{state_type}`, and I take issues only in "
+        f"This issue is in a state of type `{issue.state.type}`, and I take issues only in "
         f"{_listed(pick_up.state_types)}. Move it to one of those"
     )
     if override:

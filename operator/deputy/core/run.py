@@ -9,7 +9,7 @@ import dataclasses
 import datetime as dt
 import enum
 
-from deputy.core import words
+from deputy.core import messages
 from deputy.core.action import (
     Acknowledge,
     Action,
@@ -22,15 +22,15 @@ from deputy.core.action import (
     KeepAlive,
     Launch,
     MoveTo,
+    NextActions,
+    NotifyEnd,
     OpenPullRequest,
-    Plan,
     ReadIssue,
     SaveLog,
-    TellEnd,
     Wait,
 )
 from deputy.core.admission import NO_SLOT, Slot
-from deputy.core.ending import Ending, Problem
+from deputy.core.outcome import Problem, RunOutcome
 from deputy.core.phase import TERMINAL, Phase
 from deputy.core.reason import RunReason
 from deputy.wire import Finished, Outcome
@@ -119,10 +119,10 @@ class Observed:
     """How many messages of people the agent was not given."""
     pull_request: PullRequestSeen | None = None
     pull_request_problem: Problem | None = None
-    ending: Ending | None = None
+    outcome: RunOutcome | None = None
     """How the run ends, as its status has it."""
     log_saved: bool = False
-    told: bool = False
+    notified: bool = False
     """Whether the tracker has the end."""
     queue_noted: bool = False
     """Whether status and session tell that the run waits, and why."""
@@ -130,7 +130,7 @@ class Observed:
     """How long nothing was shown in the run's session."""
 
 
-def decide(seen: Observed) -> Plan:
+def decide(seen: Observed) -> NextActions:
     """Plan the next step for a run.
 
     Deciding twice on the same facts gives the same plan, and carrying a plan out twice changes
@@ -145,63 +145,63 @@ def decide(seen: Observed) -> Plan:
 
 def _seems_dead(seen: Observed) -> bool:
     """Say whether a session should be told that its run lives; a question stays the last word."""
-    speaks = seen.has_issue and seen.ending is None and seen.phase not in TERMINAL
+    speaks = seen.has_issue and seen.outcome is None and seen.phase not in TERMINAL
     return speaks and not seen.awaiting and seen.silent >= SPEAK_AFTER
 
 
 def _not_forgetting(action: Action, undelivered: int) -> Action:
     """Return `action`; where it ends the run, people are told what the agent never heard."""
     if isinstance(action, Conclude) and undelivered:
-        return Conclude(words.with_undelivered(action.ending, undelivered))
+        return Conclude(messages.with_undelivered(action.outcome, undelivered))
     return action
 
 
-def _decide(seen: Observed) -> Plan:
+def _decide(seen: Observed) -> NextActions:
     if seen.phase in TERMINAL:
         return _after_the_end(seen)
-    if seen.ending is not None:
-        return _close(seen, seen.ending)
+    if seen.outcome is not None:
+        return _close(seen, seen.outcome)
     # Who stopped a run before it began wants no word but the last.
     if not seen.acknowledged and not (seen.stop_wanted and seen.phase is Phase.QUEUED):
-        return Plan((Acknowledge(),))
+        return NextActions((Acknowledge(),))
     if seen.stop_wanted:
-        return _wind_down(seen, words.stopped(seen.report))
+        return _wind_down(seen, messages.stopped(seen.report))
     if seen.phase is Phase.QUEUED:
         return _queue(seen)
     return _work(seen)
 
 
-def _queue(seen: Observed) -> Plan:
+def _queue(seen: Observed) -> NextActions:
     """A run without a slot: may it have one?"""
     if seen.blueprint is BlueprintState.MISSING:
         return _wait(seen, RunReason.BLUEPRINT_NOT_FOUND)
     if seen.blueprint is BlueprintState.NOT_READY and seen.has_issue:
         reason = RunReason.BLUEPRINT_NOT_READY
-        return Plan((Conclude(words.not_picked_up(reason, seen.blueprint_message)),))
+        return NextActions((Conclude(messages.not_picked_up(reason, seen.blueprint_message)),))
     if seen.blueprint is not BlueprintState.READY:
         return _wait(seen, RunReason.BLUEPRINT_NOT_READY)
     if not seen.issue_read:
-        return Plan((ReadIssue(),))
+        return NextActions((ReadIssue(),))
     if seen.refusal is not None:
-        ending = words.not_picked_up(seen.refusal.reason, seen.refusal.message)
-        return Plan((Conclude(ending),))
+        outcome = messages.not_picked_up(seen.refusal.reason, seen.refusal.message)
+        return NextActions((Conclude(outcome),))
     if seen.slot.granted:
-        return Plan((Admit(),))
-    message = words.position(seen.slot.position)
+        return NextActions((Admit(),))
+    message = messages.position(seen.slot.position)
     return _wait(seen, RunReason.WAITING_FOR_SLOT, message, seen.slot.position)
 
 
-def _wait(seen: Observed, reason: RunReason, message: str = "", position: int = 0) -> Plan:
+def _wait(seen: Observed, reason: RunReason, message: str = "", position: int = 0) -> NextActions:
     if seen.queue_noted:
-        return Plan(look_again=dt.timedelta(minutes=1))
-    return Plan((Wait(reason, message or seen.blueprint_message, position),))
+        return NextActions(look_again=dt.timedelta(minutes=1))
+    return NextActions((Wait(reason, message or seen.blueprint_message, position),))
 
 
-def _work(seen: Observed) -> Plan:
+def _work(seen: Observed) -> NextActions:
     """A run with a slot: start it, follow it, notice what went wrong."""
     left = (seen.started or seen.now) + seen.timeout - seen.now
     if left <= dt.timedelta():
-        return _wind_down(seen, words.timed_out(seen.timeout, seen.report))
+        return _wind_down(seen, messages.timed_out(seen.timeout, seen.report))
     if seen.pod is not None and seen.pod.attempt != seen.attempt:
         return _replace(seen.pod, left)
     # Before any report counts: a run that was never seen to work cannot succeed.
@@ -210,104 +210,104 @@ def _work(seen: Observed) -> Plan:
     if seen.report is not None:
         return _reported(seen, seen.report)
     if problem := _trouble(seen):
-        return Plan((Conclude(words.failed(problem)),))
+        return NextActions((Conclude(messages.failed(problem)),))
     return _follow(seen, left)
 
 
-def _launch(seen: Observed) -> Plan:
+def _launch(seen: Observed) -> NextActions:
     """A run with a slot and without a pod of its attempt: its Blueprint may be gone by now."""
     if seen.blueprint is BlueprintState.MISSING:
         problem = Problem(RunReason.BLUEPRINT_NOT_FOUND, f"{seen.blueprint_message}.")
-        return Plan((Conclude(words.failed(problem)),))
-    return Plan((Launch(),))
+        return NextActions((Conclude(messages.failed(problem)),))
+    return NextActions((Launch(),))
 
 
-def _replace(old: PodSeen, left: dt.timedelta) -> Plan:
+def _replace(old: PodSeen, left: dt.timedelta) -> NextActions:
     """A newer attempt is wanted: the pod of the older one goes first."""
     if old.deleting:
-        return Plan(look_again=min(left, POD_GRACE))
-    return Plan((SaveLog(), DeletePod(POD_GRACE)))
+        return NextActions(look_again=min(left, POD_GRACE))
+    return NextActions((SaveLog(), DeletePod(POD_GRACE)))
 
 
-def _follow(seen: Observed, left: dt.timedelta) -> Plan:
+def _follow(seen: Observed, left: dt.timedelta) -> NextActions:
     """A run whose pod is there: bring its phase up to what the sidecar says."""
     if not seen.connected:
-        return Plan(look_again=min(left, dt.timedelta(seconds=30)))
+        return NextActions(look_again=min(left, dt.timedelta(seconds=30)))
     if seen.awaiting and seen.phase is not Phase.AWAITING_INPUT:
         reason = RunReason.AWAITING_ANSWER
-        return Plan((MoveTo(Phase.AWAITING_INPUT, reason, "the agent waits for an answer"),))
+        return NextActions((MoveTo(Phase.AWAITING_INPUT, reason, "the agent waits for an answer"),))
     if not seen.awaiting and seen.phase is not Phase.RUNNING:
-        return Plan((MoveTo(Phase.RUNNING, RunReason.WORKING, "the agent works"),))
-    return Plan(look_again=min(left, dt.timedelta(minutes=1)))
+        return NextActions((MoveTo(Phase.RUNNING, RunReason.WORKING, "the agent works"),))
+    return NextActions(look_again=min(left, dt.timedelta(minutes=1)))
 
 
 def _trouble(seen: Observed) -> Problem | None:
     """Return why a run that has said nothing of its end has to fail, if it has to."""
     if seen.pod is None:
-        return words.POD_DISAPPEARED
+        return messages.POD_DISAPPEARED
     if seen.pod.problem is not None:
         return seen.pod.problem
     if seen.pod.over:
-        return words.POD_ENDED
+        return messages.POD_ENDED
     silent = seen.now - (seen.last_contact or seen.now)
     if seen.connected and silent > LOST_AFTER:
-        return words.lost(silent)
+        return messages.lost(silent)
     return None
 
 
-def _reported(seen: Observed, report: Finished) -> Plan:
+def _reported(seen: Observed, report: Finished) -> NextActions:
     """The sidecar says that the work is over: believe failures, verify the rest."""
     if report.outcome is Outcome.FAILED:
-        return Plan((Conclude(words.reported_failure(report)),))
+        return NextActions((Conclude(messages.reported_failure(report)),))
     if report.outcome is Outcome.STOPPED:
         killed = seen.pod.killed if seen.pod is not None else None
-        ending = words.failed(killed, report) if killed else words.ended_from_outside(report)
-        return Plan((Conclude(ending),))
+        outcome = messages.failed(killed, report) if killed else messages.ended_from_outside(report)
+        return NextActions((Conclude(outcome),))
     if not seen.has_repository:
-        return Plan((Conclude(words.completed(report)),))
+        return NextActions((Conclude(messages.completed(report)),))
     if report.commits == 0:
-        return Plan((Conclude(words.no_changes(report)),))
+        return NextActions((Conclude(messages.no_changes(report)),))
     if seen.pull_request_problem is not None:
-        return Plan((Conclude(words.failed(seen.pull_request_problem, report)),))
+        return NextActions((Conclude(messages.failed(seen.pull_request_problem, report)),))
     if seen.pull_request is None or seen.pull_request.head_sha != report.head_sha:
-        return Plan((OpenPullRequest(),))
-    return Plan(
-        (Conclude(words.opened(report, seen.pull_request.url, seen.pull_request.complaints)),)
+        return NextActions((OpenPullRequest(),))
+    return NextActions(
+        (Conclude(messages.opened(report, seen.pull_request.url, seen.pull_request.complaints)),)
     )
 
 
-def _wind_down(seen: Observed, ending: Ending) -> Plan:
+def _wind_down(seen: Observed, outcome: RunOutcome) -> NextActions:
     """The run has to end: let the sidecar stop the agent and save, but not for ever."""
     if seen.pod is None or seen.pod.over or seen.pod.deleting or seen.report is not None:
-        return Plan((Conclude(ending),))
+        return NextActions((Conclude(outcome),))
     if seen.stop_asked is None:
-        return Plan((AskToStop(),), look_again=STOP_GRACE)
+        return NextActions((AskToStop(),), look_again=STOP_GRACE)
     left = seen.stop_asked + STOP_GRACE - seen.now
     if left > dt.timedelta():
-        return Plan(look_again=left)
+        return NextActions(look_again=left)
     # The pod goes first: a crash in between must not leave it running unseen.
-    return Plan((DeletePod(POD_GRACE), Conclude(ending)))
+    return NextActions((DeletePod(POD_GRACE), Conclude(outcome)))
 
 
-def _close(seen: Observed, ending: Ending) -> Plan:
+def _close(seen: Observed, outcome: RunOutcome) -> NextActions:
     """How the run ends is recorded: tell everybody, clear up, then call it over.
 
     Telling comes first: a node that is gone keeps its logs, and must not keep the last word too.
     """
-    actions: list[Action] = [] if seen.told else [TellEnd(ending)]
+    actions: list[Action] = [] if seen.notified else [NotifyEnd(outcome)]
     if seen.pod is not None and not seen.log_saved:
         actions.append(SaveLog())
     if seen.pod is not None and not seen.pod.deleting:
         actions.append(DeletePod(POD_GRACE))
-    return Plan(tuple(actions) or (Finish(ending),))
+    return NextActions(tuple(actions) or (Finish(outcome),))
 
 
-def _after_the_end(seen: Observed) -> Plan:
+def _after_the_end(seen: Observed) -> NextActions:
     """A run that is over is kept a while, and its pod is not."""
     if seen.pod is not None and not seen.pod.deleting:
-        return Plan((DeletePod(POD_GRACE),))
+        return NextActions((DeletePod(POD_GRACE),))
     keep = max(seen.ttl, KEEP_AT_LEAST) if seen.has_issue else seen.ttl
     left = (seen.completed or seen.created) + keep - seen.now
     if left <= dt.timedelta():
-        return Plan((DeleteRun(),))
-    return Plan(look_again=left)
+        return NextActions((DeleteRun(),))
+    return NextActions(look_again=left)

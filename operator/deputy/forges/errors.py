@@ -1,19 +1,12 @@
 """What a forge may answer instead of what was asked for.
 
-ForgeError
-├── ForgeUnavailable        nobody answered, it is broken or asks us to wait: try again later
-├── ForgeRefused            a person has to change something; the message says what
-│   ├── RepositoryUrlWrong  the address names no repository of a forge
-│   ├── TokenRefused        401: the token is wrong or has expired
-│   ├── AccessDenied        403, 404: the token may not do this, or there is no such repository
-│   └── NothingToMerge      head and base have the same commits
-└── NotVerified             the forge does not show what it should show
-
 No message ever holds a token.
 """
 
+from deputy.errors import DeputyError
 
-class ForgeError(Exception):
+
+class ForgeError(DeputyError):
     """The forge did not do what was asked; `message` names the object, the fact, the next step."""
 
     def __init__(self, message: str) -> None:
@@ -51,3 +44,15 @@ class NothingToMerge(ForgeRefused):
 
 class NotVerified(ForgeError):
     """The forge does not show the branch, the commit or the pull request that should be there."""
+
+
+class AlreadyOpen(ForgeRefused):
+    """The branch has a pull request already."""
+
+
+class RepositoryNotFound(AccessDenied):
+    """404: not there, or not for this token."""
+
+
+class TokenMissing(ForgeError):
+    """There is no token to call the forge with; the message names what to create."""

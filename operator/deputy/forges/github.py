@@ -8,10 +8,14 @@ import tenacity
 from tenacity.wait import wait_base
 
 from deputy.forges.base import Opened, PullRequest, PullRequestDraft, PullRequestState
-from deputy.forges.errors import ForgeRefused, ForgeUnavailable, NotVerified
-from deputy.forges.github_answers import (
+from deputy.forges.errors import (
     AlreadyOpen,
-    NotThere,
+    ForgeRefused,
+    ForgeUnavailable,
+    NotVerified,
+    RepositoryNotFound,
+)
+from deputy.forges.github_responses import (
     body_of,
     error_of,
     is_of,
@@ -90,7 +94,7 @@ class GitHub:
     async def _verify_branch(self, repository: Repository, branch: str, sha: str) -> None:
         try:
             found = await self._get(repository, f"/git/ref/heads/{_quoted(branch)}")
-        except NotThere:
+        except RepositoryNotFound:
             raise NotVerified(f"branch {branch} is not in {repository}") from None
         if found["object"]["sha"] != sha:
             raise NotVerified(

@@ -1,17 +1,9 @@
-"""What the API server may answer instead of what was asked for.
+"""What the API server may answer instead of what was asked for."""
 
-KubeError
-├── Unavailable      nobody answered, or it is overloaded: try again later
-├── NotFound         404
-├── AlreadyExists    409 on create
-├── Conflict         409: the view was stale, look again
-├── Invalid          422: the object is not what its schema asks for
-├── Forbidden        401, 403: a right is missing, its message names it
-└── Refused          any other refusal
-"""
+from deputy.errors import DeputyError
 
 
-class KubeError(Exception):
+class KubeError(DeputyError):
     """The API server did not do what was asked; `message` is its own word."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -44,8 +36,8 @@ class Forbidden(KubeError):
     """We lack the right; the message names it."""
 
 
-class Refused(KubeError):
-    """Refused for another reason."""
+class KubeRefused(KubeError):
+    """KubeRefused for another reason."""
 
 
 class Expired(KubeError):
@@ -60,4 +52,4 @@ def error_of(status: int, reason: str, message: str) -> KubeError:
         return Unavailable(status, message)
     kinds = {401: Forbidden, 403: Forbidden, 404: NotFound, 409: Conflict, 410: Expired}
     kinds[422] = Invalid
-    return kinds.get(status, Refused)(status, message)
+    return kinds.get(status, KubeRefused)(status, message)

@@ -1,9 +1,10 @@
-"""Who calls the relay: a projected, audience-bound token, reviewed by the API server."""
+"""Who calls the relay: a projected, recipients-bound token, reviewed by the API server."""
 
 import dataclasses
 import hashlib
 import time
 
+from deputy.errors import DeputyError
 from deputy.kube import resources
 from deputy.kube.client import Kube
 from deputy.wire import RELAY_AUDIENCE
@@ -12,7 +13,7 @@ from deputy.wire import RELAY_AUDIENCE
 _BELIEVED = 60.0
 
 
-class NotAuthenticated(Exception):
+class NotAuthenticated(DeputyError):
     """The caller's token is missing, not for us, or not of a pod."""
 
 
@@ -38,12 +39,12 @@ class Authenticator:
         if scheme.lower() != "bearer" or not token:
             raise NotAuthenticated("the Authorization header holds no bearer token")
         digest = hashlib.sha256(token.encode()).digest()
-        found = self._known.get(digest)
-        if found is None or found[0] < time.monotonic():
+        known = self._known.get(digest)
+        if known is None or known[0] < time.monotonic():
             caller = await self._review(token)
             self._remember(digest, caller)
             return caller
-        return found[1]
+        return known[1]
 
     async def _review(self, token: str) -> Caller:
         answer = await self._kube.create(

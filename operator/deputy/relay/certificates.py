@@ -15,14 +15,14 @@ _SKEW = dt.timedelta(minutes=10)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Pair:
+class KeyPair:
     """A certificate and its key, both PEM."""
 
     certificate: bytes
     key: bytes = dataclasses.field(repr=False)
 
 
-def make_authority(now: dt.datetime) -> Pair:
+def make_ca(now: dt.datetime) -> KeyPair:
     """Return a new authority, good for ten years."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name("deputy relay")
@@ -35,7 +35,7 @@ def make_authority(now: dt.datetime) -> Pair:
     return _pair(builder.sign(key, hashes.SHA256()), key)
 
 
-def make_server(authority: Pair, names: list[str], now: dt.datetime) -> Pair:
+def make_server(authority: KeyPair, names: list[str], now: dt.datetime) -> KeyPair:
     """Return a certificate for the DNS names or addresses `names`, signed by `authority`."""
     signer = serialization.load_pem_private_key(authority.key, None)
     if not isinstance(signer, ec.EllipticCurvePrivateKey):
@@ -56,12 +56,12 @@ def make_server(authority: Pair, names: list[str], now: dt.datetime) -> Pair:
     return _pair(builder.sign(signer, hashes.SHA256()), key)
 
 
-def is_good(authority: Pair, now: dt.datetime) -> bool:
+def is_good(authority: KeyPair, now: dt.datetime) -> bool:
     """Say whether `authority` can still sign something that lasts."""
     if not authority.certificate or not authority.key:
         return False
-    found = x509.load_pem_x509_certificate(authority.certificate)
-    return found.not_valid_after_utc > now + 2 * _LEAF
+    certificate = x509.load_pem_x509_certificate(authority.certificate)
+    return certificate.not_valid_after_utc > now + 2 * _LEAF
 
 
 def _usage(*, authority: bool) -> x509.KeyUsage:
@@ -107,8 +107,8 @@ def _builder(
     )
 
 
-def _pair(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> Pair:
-    return Pair(
+def _pair(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> KeyPair:
+    return KeyPair(
         certificate.public_bytes(serialization.Encoding.PEM),
         key.private_bytes(
             serialization.Encoding.PEM,

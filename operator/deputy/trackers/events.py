@@ -7,45 +7,14 @@ import dataclasses
 import re
 from typing import TypeAlias
 
+from deputy.trackers.models import Issue, Person
+
 _STOP_WORD = re.compile(r"\s*(?:@\S+\s+)*/?stop[\s.!]*", re.IGNORECASE)
 
 
 def is_stop_word(text: str) -> bool:
     """Say whether a message is nothing but the wish to stop, as in «stop» or «@deputy /stop»."""
     return _STOP_WORD.fullmatch(text) is not None
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class TeamRef:
-    """A team, by all the names that a Blueprint may use for it."""
-
-    id: str
-    key: str
-    name: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class IssueRef:
-    """An issue as an event carries it: without state, labels and delegate.
-
-    `identifier` changes when the issue moves to another team, `id` never does.
-    """
-
-    id: str
-    identifier: str
-    title: str
-    url: str
-    team: TeamRef
-    description: str = ""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody who did something; never an application."""
-
-    id: str
-    name: str = ""
-    email: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,7 +28,7 @@ class SessionCreated:
     organization_id: str
     app_user_id: str
     session_id: str
-    issue: IssueRef
+    issue: Issue
     delegator: Person | None
     is_mention: bool
     prompt_context: str
@@ -84,7 +53,7 @@ class SessionPrompted:
     organization_id: str
     app_user_id: str
     session_id: str
-    issue: IssueRef | None
+    issue: Issue | None
     activity_id: str
     author: Person
     text: str
@@ -137,18 +106,6 @@ class TeamAccessChanged:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class CommentCreated:
-    """Somebody commented; `author` is None where an application or an integration did."""
-
-    organization_id: str
-    comment_id: str
-    parent_id: str | None
-    issue: IssueRef | None
-    author: Person | None
-    text: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
 class Ignored:
     """Something that we were told and need not know; `kind` is the tracker's word for it."""
 
@@ -163,6 +120,5 @@ Event: TypeAlias = (
     | Unassigned
     | AppRevoked
     | TeamAccessChanged
-    | CommentCreated
     | Ignored
 )

@@ -4,7 +4,7 @@ import dataclasses
 import enum
 from typing import TypeAlias
 
-from deputy.wire import Step
+from deputy.wire import Asked, Step, Thought, ToolFinished
 
 
 class Priority(enum.Enum):
@@ -26,32 +26,6 @@ _URGENT = frozenset({Priority.ACKNOWLEDGEMENT, Priority.TERMINAL, Priority.QUEST
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Thought:
-    """Words on the way; an ephemeral one vanishes with the next activity."""
-
-    body: str
-    ephemeral: bool = False
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Action:
-    """Something that was done to `parameter`, a noun: a path, a command, an address."""
-
-    action: str
-    parameter: str
-    result: str = ""
-    ephemeral: bool = False
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Elicitation:
-    """A question; with options, the answer may be one of them, or anything else."""
-
-    body: str
-    options: tuple[str, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
 class Response:
     """The last word of a run that went well; it ends the session."""
 
@@ -65,7 +39,8 @@ class Failure:
     body: str
 
 
-Content: TypeAlias = Thought | Action | Elicitation | Response | Failure
+#: What an activity says: the agent's own events as the sidecar sent them, or a last word of ours.
+Content: TypeAlias = Thought | ToolFinished | Asked | Response | Failure
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -137,7 +112,7 @@ def is_ephemeral(update: Update) -> bool:
     """Say whether an update is an activity that vanishes with the next one."""
     if not isinstance(update, PostActivity):
         return False
-    return isinstance(update.content, Thought | Action) and update.content.ephemeral
+    return isinstance(update.content, Thought | ToolFinished) and update.content.ephemeral
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -10,23 +10,22 @@ from typing import Protocol
 
 import structlog
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from deputy.health import Health
 from deputy.kube.errors import KubeError
 from deputy.trackers import events
-from deputy.trackers.linear.errors import CredentialsMissing
-from deputy.trackers.linear.sansio import WebhookRefused, from_http
-from deputy.webhook.claiming import Unsettled
-from deputy.webhook.copies import Takes
-from deputy.webhook.health import Health
-from deputy.webhook.metrics import Metrics
-from deputy.webhook.teller import Untold
+from deputy.trackers.linear.errors import CredentialsMissing, WebhookRefused
+from deputy.trackers.linear.webhooks import from_http
+from deputy.webhook import metrics
+from deputy.webhook.acknowledger import NotAcknowledged
+from deputy.webhook.claiming import ClaimUnsettled
+from deputy.webhook.single_flight import Takes
 
 _LOG = structlog.stdlib.get_logger(__name__)
 
 LARGEST_BODY = 1024 * 1024
 #: Linear waits five seconds for an answer; ours says then that the event has to come again.
-_PATIENCE = 4.5
+_ANSWER_TIMEOUT = 4.5
 _RETRY_AFTER = {"Retry-After": "10"}
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
 
@@ -45,7 +44,6 @@ class Parts:
     intake: Takes
     secrets: Secrets
     health: Health
-    metrics: Metrics
     now: Callable[[], dt.datetime]
 
 
@@ -64,9 +62,7 @@ def make_app(parts: Parts) -> web.Application:
     app = web.Application(client_max_size=LARGEST_BODY)
     handlers = _Handlers(parts)
     app.router.add_post("/webhooks/linear", handlers.receive)
-    app.router.add_get("/healthz", handlers.healthz)
-    app.router.add_get("/readyz", handlers.readyz)
-    app.router.add_get("/metrics", handlers.metrics)
+    app.router.add_routes(parts.health.routes())
     return app
 
 
@@ -78,8 +74,8 @@ class _Handlers:
         """Answer 200 once the event is safe, else with the status that says what to do."""
         began = time.perf_counter()
         answer = await self._answer(request)
-        self._parts.metrics.seconds.observe(time.perf_counter() - began)
-        self._parts.metrics.received.labels(answer.kind, answer.result).inc()
+        metrics.SECONDS.observe(time.perf_counter() - began)
+        metrics.RECEIVED.labels(answer.kind, answer.result).inc()
         headers = _RETRY_AFTER if answer.status == 503 else None
         return web.json_response(
             {"result": answer.result, "message": answer.text},
@@ -94,7 +90,7 @@ class _Handlers:
             return _Answer(413, f"more than {LARGEST_BODY} bytes", "unknown", "too_large")
         except WebhookRefused as error:
             _LOG.warning("delivery refused", status=error.status, error=str(error))
-            return _Answer(error.status, str(error), "unknown", _word(error))
+            return _Answer(error.status, str(error), "unknown", error.result)
         except CredentialsMissing as error:
             return _Answer(503, str(error), "unknown", "credentials_missing")
         return await self._take(event)
@@ -108,36 +104,19 @@ class _Handlers:
     async def _take(self, event: events.Event) -> _Answer:
         kind = _word(event)
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_ANSWER_TIMEOUT):
                 return _Answer(200, "", kind, await self._parts.intake.take(event))
         except KubeError as error:
             return _again(kind, "api_server", error)
-        except (Untold, CredentialsMissing) as error:
+        except (NotAcknowledged, CredentialsMissing) as error:
             return _again(kind, "tracker", error)
-        except (Unsettled, TimeoutError) as error:
+        except (ClaimUnsettled, TimeoutError) as error:
             return _again(kind, "unsettled", error)
-
-    async def healthz(self, _request: web.Request) -> web.Response:
-        """Answer 503 where only a restart helps."""
-        return _told(self._parts.health.why_sick())
-
-    async def readyz(self, _request: web.Request) -> web.Response:
-        """Answer 503, and why, while no deliveries should be sent here."""
-        return _told(self._parts.health.why_not_ready())
-
-    async def metrics(self, _request: web.Request) -> web.Response:
-        """Answer with the metrics in Prometheus' text format."""
-        text = generate_latest(self._parts.metrics.registry)
-        return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 def _again(kind: str, result: str, error: Exception) -> _Answer:
     _LOG.warning("delivery has to come again", kind=kind, result=result, error=str(error))
     return _Answer(503, "not taken; send it again", kind, result)
-
-
-def _told(reason: str) -> web.Response:
-    return web.Response(status=503 if reason else 200, text=f"{reason or 'ok'}\n")
 
 
 def _word(thing: object) -> str:

@@ -17,20 +17,21 @@ from deputy.core.claim import (
     Attach,
     Create,
     CreateStopped,
-    Ending,
     Full,
     NothingLive,
     NothingToStop,
     PromptDecision,
     RunFacts,
     SessionDecision,
+    StillEnding,
     Stop,
     StopDecision,
     WithdrawalDecision,
 )
 from deputy.core.routing import Refusal
-from deputy.webhook.copies import NoTurns, Turns
+from deputy.errors import DeputyError
 from deputy.webhook.runs import NewRun, Runs
+from deputy.webhook.single_flight import IssueLocks, NoLocks
 
 #: Looks at a run that changes under our hands before we ask for the event to be sent again.
 _LOOKS = 40
@@ -42,7 +43,7 @@ Decision: TypeAlias = SessionDecision | PromptDecision | StopDecision | Withdraw
 Decide: TypeAlias = Callable[[Sequence[RunFacts], Collection[int]], Decision]
 
 
-class Unsettled(Exception):
+class ClaimUnsettled(DeputyError):
     """The run changed too often, or takes too long to end: the event has to come again."""
 
     def __init__(self, issue: str, ending: RunFacts | None = None) -> None:
@@ -51,7 +52,7 @@ class Unsettled(Exception):
         self.ending = ending
 
 
-class Outcome(enum.StrEnum):
+class ClaimResult(enum.StrEnum):
     """What became of an event."""
 
     CREATED = "created"
@@ -66,15 +67,15 @@ class Outcome(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class Claimed:
     """An event that is safe on the API server, and the run that has it, where one does."""
 
-    outcome: Outcome
+    result: ClaimResult
     run: RunFacts | None
 
 
-class Wish(Protocol):
-    """What an event wants."""
+class Command(Protocol):
+    """What an event wants of the runs of its issue."""
 
     @property
     def issue(self) -> str:
@@ -93,90 +94,90 @@ class Wish(Protocol):
         """Return why a live run shall not hear of this."""
 
 
-class Claims:
-    """Settles wishes; safe to use from many tasks and processes at once."""
+class Claimer:
+    """Carries commands out; safe to use from many tasks and processes at once."""
 
     def __init__(
         self,
         runs: Runs,
-        turns: Turns | NoTurns,
+        locks: IssueLocks | NoLocks,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._runs = runs
-        self._turns = turns
+        self._locks = locks
         self._pause = pause
 
-    async def settle(self, wish: Wish) -> Settled | Refusal:
-        """Carry a wish out; once this returns it is on the API server, exactly once.
+    async def carry_out(self, command: Command) -> Claimed | Refusal:
+        """Carry a command out; once this returns it is on the API server, exactly once.
 
-        Raises `KubeError` where the API server cannot do it and `Unsettled` where it has to be
+        Raises `KubeError` where the API server cannot do it and `ClaimUnsettled` where it has to be
         tried later; trying again is always safe.
         """
         taken: set[int] = set()
         endings = 0
         for look in range(_LOOKS):
-            async with self._turns.of(wish.issue):
-                decision = wish.decide(await self._runs.of_issue(wish.issue), taken)
-                settled = await self._carry_out(wish, decision, taken)
-            if settled is not None:
-                return settled
-            if isinstance(decision, Ending):
+            async with self._locks.of(command.issue):
+                decision = command.decide(await self._runs.of_issue(command.issue), taken)
+                claimed = await self._write(command, decision, taken)
+            if claimed is not None:
+                return claimed
+            if isinstance(decision, StillEnding):
                 endings += 1
                 if endings > _LOOKS_AT_AN_END:
-                    raise Unsettled(wish.issue, decision.run)
+                    raise ClaimUnsettled(command.issue, decision.run)
                 await self._pause(_PAUSE_AT_AN_END)
             else:
                 await self._pause(random.uniform(0, 0.002 * (look + 1)))  # noqa: S311  jitter
-        raise Unsettled(wish.issue)
+        raise ClaimUnsettled(command.issue)
 
-    async def _carry_out(
-        self, wish: Wish, decision: Decision, taken: set[int]
-    ) -> Settled | Refusal | None:
+    async def _write(
+        self, command: Command, decision: Decision, taken: set[int]
+    ) -> Claimed | Refusal | None:
         """Write what was decided; None where it has to be decided again."""
         match decision:
             case Create(number):
-                return await self._create(wish, number, taken, stopped=False)
+                return await self._create(command, number, taken, stopped=False)
             case CreateStopped(number):
-                return await self._create(wish, number, taken, stopped=True)
+                return await self._create(command, number, taken, stopped=True)
             case Attach(run):
-                return await wish.refusal() or await self._add(wish, run, Outcome.JOINED)
+                return await command.refusal() or await self._add(command, run, ClaimResult.JOINED)
             case Append(run):
-                return await self._add(wish, run, Outcome.APPENDED)
+                return await self._add(command, run, ClaimResult.APPENDED)
             case Stop(run):
-                return await self._add(wish, run, Outcome.STOPPED)
+                return await self._add(command, run, ClaimResult.STOPPED)
             case _:
                 return _nothing_to_write(decision)
 
-    async def _add(self, wish: Wish, run: RunFacts, outcome: Outcome) -> Settled | None:
-        stop = outcome is Outcome.STOPPED
-        done = await self._runs.add(run, wish.entry(run), stop=stop)
-        return Settled(outcome, run) if done else None
+    async def _add(self, command: Command, run: RunFacts, result: ClaimResult) -> Claimed | None:
+        stop = result is ClaimResult.STOPPED
+        done = await self._runs.add(run, command.entry(run), stop=stop)
+        return Claimed(result, run) if done else None
 
     async def _create(
-        self, wish: Wish, number: int, taken: set[int], *, stopped: bool
-    ) -> Settled | Refusal | None:
-        run = await wish.new_run(number, stopped=stopped)
+        self, command: Command, number: int, taken: set[int], *, stopped: bool
+    ) -> Claimed | Refusal | None:
+        run = await command.new_run(number, stopped=stopped)
         if isinstance(run, Refusal):
             return run
         created = await self._runs.create(run)
         if created is not None:
-            return Settled(Outcome.CREATED_STOPPED if stopped else Outcome.CREATED, created)
-        if not await self._runs.holds(run, wish.issue):
+            return Claimed(ClaimResult.CREATED_STOPPED if stopped else ClaimResult.CREATED, created)
+        if not await self._runs.holds(run, command.issue):
             taken.add(number)
         return None
 
 
 def _nothing_to_write(
-    decision: AlreadyKnown | NothingToStop | NothingLive | Full | Ending,
-) -> Settled | None:
+    decision: AlreadyKnown | NothingToStop | NothingLive | Full | StillEnding,
+) -> Claimed | None:
     match decision:
         case AlreadyKnown(run):
-            return Settled(Outcome.KNOWN, run)
+            return Claimed(ClaimResult.KNOWN, run)
         case NothingToStop(run):
-            return Settled(Outcome.NOTHING_TO_STOP, run)
+            return Claimed(ClaimResult.NOTHING_TO_STOP, run)
         case NothingLive():
-            return Settled(Outcome.NOTHING_LIVE, None)
+            return Claimed(ClaimResult.NOTHING_LIVE, None)
         case Full(run):
-            return Settled(Outcome.FULL, run)
-        case Ending():
+            return Claimed(ClaimResult.FULL, run)
+        case StillEnding():
             return None

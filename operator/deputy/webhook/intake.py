@@ -6,17 +6,19 @@ from dataclasses import dataclass
 
 import structlog
 
-from deputy.core import acknowledge
-from deputy.core.claim import RunFacts, issue_hash
+from deputy.api.names import issue_hash
+from deputy.core import acknowledgements
+from deputy.core.claim import RunFacts
 from deputy.core.routing import Refusal
 from deputy.trackers import events
-from deputy.trackers.updates import Response, Thought
-from deputy.webhook.blueprints import Catalogue
-from deputy.webhook.claiming import Claims, Outcome, Settled, Unsettled
-from deputy.webhook.metrics import Metrics
-from deputy.webhook.teller import Teller
-from deputy.webhook.wishes import PromptWish, SessionWish, WithdrawalWish
-from deputy.wire import stable_id
+from deputy.trackers.models import Issue, Person
+from deputy.trackers.updates import Response
+from deputy.webhook import metrics
+from deputy.webhook.acknowledger import Acknowledger
+from deputy.webhook.blueprints import BlueprintRouter
+from deputy.webhook.claiming import Claimed, Claimer, ClaimResult, ClaimUnsettled
+from deputy.webhook.commands import PromptCommand, SessionCommand, WithdrawalCommand
+from deputy.wire import Thought, stable_id
 
 _LOG = structlog.stdlib.get_logger(__name__)
 
@@ -34,14 +36,13 @@ NOTHING_TO_STOP = "Nothing is running for this issue any more, so there is nothi
 class Intake:
     """Takes events; once `take` returns, the event is safe and may be forgotten.
 
-    `take` may raise `KubeError`, `Unsettled` and `Untold`: then the event has to come again, and
-    taking it again is always safe.
+    `take` may raise `KubeError`, `ClaimUnsettled` and `NotAcknowledged`: then the event has to come
+    again, and taking it again is always safe.
     """
 
-    claims: Claims
-    catalogue: Catalogue
-    teller: Teller
-    metrics: Metrics
+    claimer: Claimer
+    blueprints: BlueprintRouter
+    acknowledger: Acknowledger
     now: Callable[[], dt.datetime]
 
     async def take(self, event: events.Event) -> str:
@@ -69,50 +70,52 @@ class Intake:
             case events.TeamAccessChanged():
                 _LOG.info("access to teams changed", organization=event.organization_id)
                 return "noted"
-            case events.CommentCreated() | events.Ignored():
+            case events.Ignored():
                 return "ignored"
 
     async def _session(self, event: events.SessionCreated) -> str:
-        wish = SessionWish(event, self.catalogue.route, self.now())
+        command = SessionCommand(event, self.blueprints.route, self.now())
         session = event.session_id
         try:
-            settled = await self.claims.settle(wish)
-        except Unsettled as error:
+            claimed = await self.claimer.carry_out(command)
+        except ClaimUnsettled as error:
             if error.ending:
-                self.teller.later(acknowledge.waiting(session, error.ending.name))
+                self.acknowledger.later(acknowledgements.waiting(session, error.ending.name))
             raise
-        if isinstance(settled, Refusal):
-            return await self._refuse(session, session, settled)
-        match settled:
-            case Settled(Outcome.CREATED):
-                self.teller.later(acknowledge.first(session))
-            case Settled(Outcome.JOINED, RunFacts() as run) if session not in run.sessions:
-                self.teller.later(acknowledge.joined(session, run.uid, run.name))
-            case Settled(Outcome.FULL):
-                await self.teller.now(session, stable_id(session, "full"), Response(FULL))
-        return self._settled(settled, event.organization_id, event.issue.id)
+        if isinstance(claimed, Refusal):
+            return await self._refuse(session, session, claimed)
+        match claimed:
+            case Claimed(ClaimResult.CREATED):
+                self.acknowledger.later(acknowledgements.first(session))
+            case Claimed(ClaimResult.JOINED, RunFacts() as run) if session not in run.sessions:
+                self.acknowledger.later(acknowledgements.joined(session, run.uid, run.name))
+            case Claimed(ClaimResult.FULL):
+                await self.acknowledger.now(session, stable_id(session, "full"), Response(FULL))
+        return self._log_claimed(claimed, event.organization_id, event.issue.id)
 
-    async def _prompt(self, event: events.SessionPrompted, issue: events.IssueRef) -> str:
-        wish = PromptWish(event, issue, self.catalogue.route, self.now())
-        settled = await self.claims.settle(wish)
+    async def _prompt(self, event: events.SessionPrompted, issue: Issue) -> str:
+        command = PromptCommand(event, issue, self.blueprints.route, self.now())
+        claimed = await self.claimer.carry_out(command)
         session, key = event.session_id, event.activity_id
-        if isinstance(settled, Refusal):
-            return await self._refuse(session, key, settled)
-        match settled:
-            case Settled(Outcome.CREATED):
-                self.teller.later(acknowledge.first(session, key))
-            case Settled(Outcome.APPENDED, RunFacts() as run) if session not in run.sessions:
-                self.teller.later(acknowledge.joined(session, run.uid, run.name))
-            case Settled(Outcome.FULL):
-                await self.teller.now(session, stable_id(key, "full"), Thought(FULL))
-            case Settled(Outcome.NOTHING_TO_STOP):
+        if isinstance(claimed, Refusal):
+            return await self._refuse(session, key, claimed)
+        match claimed:
+            case Claimed(ClaimResult.CREATED):
+                self.acknowledger.later(acknowledgements.first(session, key))
+            case Claimed(ClaimResult.APPENDED, RunFacts() as run) if session not in run.sessions:
+                self.acknowledger.later(acknowledgements.joined(session, run.uid, run.name))
+            case Claimed(ClaimResult.FULL):
+                await self.acknowledger.now(session, stable_id(key, "full"), Thought(FULL))
+            case Claimed(ClaimResult.NOTHING_TO_STOP):
                 text = Response(NOTHING_TO_STOP)
-                await self.teller.now(session, stable_id(key, "nothing-to-stop"), text)
-        return self._settled(settled, event.organization_id, issue.id)
+                await self.acknowledger.now(session, stable_id(key, "nothing-to-stop"), text)
+        return self._log_claimed(claimed, event.organization_id, issue.id)
 
     async def _elsewhere(self, event: events.SessionElsewhere | events.SessionPrompted) -> str:
         key = event.activity_id if isinstance(event, events.SessionPrompted) else event.session_id
-        await self.teller.now(event.session_id, stable_id(key, "elsewhere"), Response(ELSEWHERE))
+        await self.acknowledger.now(
+            event.session_id, stable_id(key, "elsewhere"), Response(ELSEWHERE)
+        )
         return "refused"
 
     async def _changed(self, event: events.IssueChanged) -> str:
@@ -128,11 +131,11 @@ class Intake:
         self,
         event: events.IssueChanged | events.Unassigned,
         what: str,
-        who: events.Person | None,
+        who: Person | None,
         *,
         former: str | None = None,
     ) -> str:
-        wish = WithdrawalWish(
+        command = WithdrawalCommand(
             issue=issue_hash(event.organization_id, event.issue_id),
             message_id=lambda run: stable_id(run.uid, what),
             text=f"The issue was {what}.",
@@ -140,24 +143,24 @@ class Intake:
             former_delegate=former,
             now=self.now(),
         )
-        settled = await self.claims.settle(wish)
-        if isinstance(settled, Refusal):
+        claimed = await self.claimer.carry_out(command)
+        if isinstance(claimed, Refusal):
             return "refused"
-        return self._settled(settled, event.organization_id, event.issue_id)
+        return self._log_claimed(claimed, event.organization_id, event.issue_id)
 
     async def _refuse(self, session_id: str, key: str, refusal: Refusal) -> str:
-        await self.teller.now(session_id, stable_id(key, "refused"), Response(refusal.text))
-        self.metrics.claims.labels("refused").inc()
+        await self.acknowledger.now(session_id, stable_id(key, "refused"), Response(refusal.text))
+        metrics.CLAIMS.labels("refused").inc()
         _LOG.info("refused", session=session_id, reason=refusal.reason)
         return "refused"
 
-    def _settled(self, settled: Settled, organization_id: str, issue_id: str) -> str:
-        self.metrics.claims.labels(settled.outcome).inc()
+    def _log_claimed(self, claimed: Claimed, organization_id: str, issue_id: str) -> str:
+        metrics.CLAIMS.labels(claimed.result).inc()
         _LOG.info(
             "settled",
-            outcome=settled.outcome,
+            outcome=claimed.result,
             organization=organization_id,
             issue=issue_id,
-            run=settled.run.name if settled.run else "",
+            run=claimed.run.name if claimed.run else "",
         )
-        return settled.outcome
+        return claimed.result

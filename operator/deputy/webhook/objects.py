@@ -4,9 +4,10 @@ import datetime as dt
 from typing import Any
 
 from deputy.api.agentrun import AgentRunSpec, InboxEntry, InboxKind, LinearIssue
-from deputy.api.meta import API_VERSION, RECEIVED
-from deputy.core import claim
+from deputy.api.meta import API_VERSION
+from deputy.api.names import ISSUE_LABEL, RECEIVED_ANNOTATION, labels, run_name
 from deputy.trackers import events
+from deputy.trackers.models import Issue, Person
 from deputy.webhook.runs import NewRun
 
 #: Longest texts that the fields of an AgentRun take.
@@ -20,7 +21,7 @@ def new_run(
     namespace: str, issue: str, number: int, spec: AgentRunSpec, now: dt.datetime
 ) -> NewRun:
     """Return the object that claims the issue with this hash."""
-    name = claim.run_name(issue, number)
+    name = run_name(issue, number)
     # The inbox is there from the start: a JSON patch adds to a list, it does not make one.
     always = {"desiredState": spec.desired_state, "inbox": []}
     body: dict[str, Any] = {
@@ -30,13 +31,10 @@ def new_run(
             "name": name,
             "namespace": namespace,
             "labels": {
-                claim.ISSUE_LABEL: issue,
-                "app.kubernetes.io/name": "deputy",
-                "app.kubernetes.io/component": "run",
-                "app.kubernetes.io/part-of": "deputy",
-                "app.kubernetes.io/managed-by": "deputy",
+                ISSUE_LABEL: issue,
+                **labels("run", managed_by="deputy"),
             },
-            "annotations": {RECEIVED: now.isoformat(timespec="microseconds")},
+            "annotations": {RECEIVED_ANNOTATION: now.isoformat(timespec="microseconds")},
         },
         "spec": always | spec.model_dump(mode="json", by_alias=True, exclude_defaults=True),
     }
@@ -45,8 +43,8 @@ def new_run(
 
 def linear_issue(
     event: events.SessionCreated | events.SessionPrompted,
-    who: events.Person | None,
-    about: events.IssueRef | None = None,
+    who: Person | None,
+    about: Issue | None = None,
     activity_id: str = "",
 ) -> LinearIssue:
     """Return what a run has to know of its issue and of who asked for it."""
@@ -70,7 +68,7 @@ def linear_issue(
 def inbox_entry(
     message_id: str,
     session_id: str,
-    who: events.Person | None,
+    who: Person | None,
     text: str,
     *,
     now: dt.datetime,

@@ -22,7 +22,7 @@ def demo(what: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "dev.demo", what, "--namespace", NAMESPACE],
         cwd=PROJECT,
-        env={**os.environ, "PYTHONPATH": "operator:sidecar:.", "COLUMNS": "200"},
+        env={**os.environ, "PYTHONPATH": "operator:sidecar:simulator:.", "COLUMNS": "200"},
         capture_output=True,
         text=True,
         timeout=600,

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from deputy.api.blueprint import Blueprint
-from deputy.simulator.forge.seed import FILES
+from deputy_simulator.forge.seed import FILES
 from dev.demo import diagnostics, fixtures, setup, simulators
 from dev.demo.fixtures import Tools
 from dev.demo.simulators import Simulators

@@ -10,8 +10,8 @@ import pytest
 from aiohttp import ClientSession
 from aiohttp.test_utils import TestServer
 
-from deputy.simulator.forge.app import make_app
-from deputy.simulator.forge.settings import Grant, Settings
+from deputy_simulator.forge.app import make_app
+from deputy_simulator.forge.settings import Grant, Settings
 from tests.simulator.forge.served import TOKEN, Served
 
 Serve: TypeAlias = Callable[..., AbstractAsyncContextManager[Served]]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deputy.simulator.forge.cli import run
+from deputy_simulator.forge.cli import run
 from tests.simulator.forge.served import API, TOKEN, Served, git
 
 

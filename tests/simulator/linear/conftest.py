@@ -12,11 +12,11 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from deputy.simulator.linear.app import SIMULATOR, make_app
-from deputy.simulator.linear.settings import Settings
+from deputy_simulator.linear.app import SIMULATOR, make_app
+from deputy_simulator.linear.settings import Settings
 
 if TYPE_CHECKING:
-    from deputy.simulator.linear.simulator import Simulator
+    from deputy_simulator.linear.simulator import Simulator
 
 Json: TypeAlias = dict[str, Any]
 Browser: TypeAlias = TestClient[web.Request, web.Application]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from deputy.simulator.linear.simulator import OTHER_APP_TOKEN
+from deputy_simulator.linear.simulator import OTHER_APP_TOKEN
 from tests.simulator.linear.conftest import SAY, Linear
 
 

@@ -12,7 +12,7 @@ import urllib.request
 
 import pytest
 
-from deputy.simulator.linear.cli import run
+from deputy_simulator.linear.cli import run
 
 ROOT = pathlib.Path(__file__).parents[3]
 
@@ -27,10 +27,10 @@ def test_the_simulator_serves_as_a_process_and_ends_when_told(tmp_path: pathlib.
     port = free_port()
     secret = tmp_path / "secret"
     secret.write_text("s3cret\nold\n")
-    code = "import sys; from deputy.simulator.linear.cli import run; sys.exit(run(sys.argv[1:]))"
+    code = "import sys; from deputy_simulator.linear.cli import run; sys.exit(run(sys.argv[1:]))"
     flags = ["--host", "127.0.0.1", "--port", str(port), "--webhook-secret-file", str(secret)]
     environment = os.environ | {
-        "PYTHONPATH": str(ROOT / "operator"),
+        "PYTHONPATH": str(ROOT / "simulator"),
         "SIMULATOR_WEBHOOK_URL": "http://127.0.0.1:1/",
     }
 

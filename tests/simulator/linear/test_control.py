@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from deputy.simulator.linear.app import make_app
-from deputy.simulator.linear.page import PARTS, asset
-from deputy.simulator.linear.settings import Settings
+from deputy_simulator.linear.app import make_app
+from deputy_simulator.linear.page import PARTS, asset
+from deputy_simulator.linear.settings import Settings
 
 if TYPE_CHECKING:
     from tests.simulator.linear.conftest import ClientFactory, Linear

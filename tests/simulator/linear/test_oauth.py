@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from yarl import URL
 
-from deputy.simulator.linear.oauth import Authority, Client, OAuthError
+from deputy_simulator.linear.oauth import Authority, Client, OAuthError
 
 if TYPE_CHECKING:
     from tests.simulator.linear.conftest import Linear

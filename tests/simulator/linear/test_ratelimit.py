@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from graphql import parse
 
-from deputy.simulator.linear.complexity import complexity
-from deputy.simulator.linear.ratelimit import Budget, LeakyBucket, RateLimiter, headers
-from deputy.simulator.linear.schema import operation_of
+from deputy_simulator.linear.complexity import complexity
+from deputy_simulator.linear.ratelimit import Budget, LeakyBucket, RateLimiter, headers
+from deputy_simulator.linear.schema import operation_of
 
 
 def budget(requests: int = 2, points: int = 100) -> Budget:

@@ -54,7 +54,7 @@ WRITE = """mutation { issueSubscribe(id: "ENG-1") { success } }"""
 
 async def test_a_token_that_may_only_read_does_not_write(linear: Linear) -> None:
     inside = linear.inside
-    inside.authority.seed("reader", inside.world.app_user_id, "app", "read")
+    inside.authority.seed("reader", inside.workspace.app_user_id, "app", "read")
 
     told = await linear.ask(WRITE, token="reader")
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from deputy.simulator.linear.sessions import Happening, Status, after, of_activity
+from deputy_simulator.linear.sessions import SessionEvent, Status, after, of_activity
 
-#: Where each happening leads, by where a session stands; in the order of `ORDER`.
+#: Where each event leads, by where a session stands; in the order of `ORDER`.
 ORDER = ("pending", "active", "awaitingInput", "stopping", "complete", "error", "stale")
 TABLE = {
     "thought": ("active", "active", "active", "stopping", "active", "active", "active"),
@@ -36,26 +36,26 @@ TABLE = {
 }
 
 
-@pytest.mark.parametrize("happening", list(Happening))
+@pytest.mark.parametrize("event", list(SessionEvent))
 @pytest.mark.parametrize("status", list(Status))
-def test_a_session_moves_as_the_table_says(status: Status, happening: Happening) -> None:
-    expected = TABLE[happening.value][ORDER.index(status.value)]
+def test_a_session_moves_as_the_table_says(status: Status, event: SessionEvent) -> None:
+    expected = TABLE[event.value][ORDER.index(status.value)]
 
-    assert after(status, happening) == expected
+    assert after(status, event) == expected
 
 
 @pytest.mark.parametrize(
-    ("activity_type", "signal", "happening"),
+    ("activity_type", "signal", "event"),
     [
-        ("thought", None, Happening.THOUGHT),
-        ("action", None, Happening.ACTION),
-        ("elicitation", "select", Happening.ELICITATION),
-        ("response", None, Happening.RESPONSE),
-        ("response", "continue", Happening.CONTINUED),
-        ("error", None, Happening.ERROR),
+        ("thought", None, SessionEvent.THOUGHT),
+        ("action", None, SessionEvent.ACTION),
+        ("elicitation", "select", SessionEvent.ELICITATION),
+        ("response", None, SessionEvent.RESPONSE),
+        ("response", "continue", SessionEvent.CONTINUED),
+        ("error", None, SessionEvent.ERROR),
     ],
 )
 def test_an_activity_means_what_its_type_and_signal_say(
-    activity_type: str, signal: str | None, happening: Happening
+    activity_type: str, signal: str | None, event: SessionEvent
 ) -> None:
-    assert of_activity(activity_type, signal) is happening
+    assert of_activity(activity_type, signal) is event

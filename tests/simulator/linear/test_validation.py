@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from deputy.simulator.linear.entities import Link
-from deputy.simulator.linear.errors import InvalidInputError
-from deputy.simulator.linear.validation import (
+from deputy_simulator.linear.entities import Link
+from deputy_simulator.linear.errors import InvalidInputError
+from deputy_simulator.linear.validation import (
     check_activity,
     check_links,
     check_plan,

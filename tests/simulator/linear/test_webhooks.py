@@ -194,7 +194,7 @@ async def settled(
         return all(good({"state": d.state}) and len(d.attempts) == attempts for d in seen)
 
     async with asyncio.timeout(10):
-        await linear.inside.feed.until(look, done, 10)
+        await linear.inside.changes.until(look, done, 10)
     told: list[Json] = await linear.see("deliveries", type=kind)
     return told
 

@@ -3,8 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deputy.core.prompt import IssueText, follow_up
-from deputy.simulator.model.conversation import (
+from deputy.core.prompt import follow_up
+from deputy.trackers.models import Issue, Team
+from deputy_simulator.model.conversation import (
     Answer,
     Choice,
     Conversation,
@@ -12,10 +13,10 @@ from deputy.simulator.model.conversation import (
     Prompt,
     choose,
     conversation,
-    spoken,
+    prompt_of,
 )
-from deputy.simulator.model.scenarios import built_in, names
-from deputy.simulator.model.script import Scenario, Turn, shell, write
+from deputy_simulator.model.scenarios import built_in, names
+from deputy_simulator.model.script import Scenario, Turn, shell, write
 
 TOOLS = frozenset({"run_shell_command"})
 
@@ -82,7 +83,8 @@ def test_unknown_mark_is_none() -> None:
 
 
 def test_run_that_goes_on_with_earlier_work_is_answered_as_a_later_prompt() -> None:
-    issue = IssueText("ENG-1", "Fix", "[[script: slow]]")
+    team = Team("team-1", "ENG", "Engineering")
+    issue = Issue("issue-1", "ENG-1", "Fix", "", team, "[[script: slow]]")
 
     chosen = choose(at(follow_up("", issue, "Use cents")), {})
 
@@ -102,8 +104,8 @@ def test_what_was_asked_is_filled_into_files_but_never_into_commands() -> None:
 def test_context_that_an_agent_adds_by_itself_is_no_prompt() -> None:
     context = "<session_context>\nThis is the Gemini CLI.\n</session_context>"
 
-    assert spoken([context, "Fix it"]) == [Prompt("Fix it")]
-    assert spoken([context, " "]) == []
+    assert prompt_of([context, "Fix it"]) == [Prompt("Fix it")]
+    assert prompt_of([context, " "]) == []
 
 
 @given(st.lists(st.text(max_size=40), max_size=4), st.integers(min_value=0, max_value=50))

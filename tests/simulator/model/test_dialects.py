@@ -8,8 +8,8 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
 
-from deputy.simulator.model.app import ASIDE, make_app
-from deputy.simulator.model.script import Scenario, Turn, read, shell
+from deputy_simulator.model.app import ASIDE, make_app
+from deputy_simulator.model.script import Scenario, Turn, read, shell
 
 Json = dict[str, Any]
 Client = TestClient[Request, Application]

@@ -5,8 +5,8 @@ import pathlib
 
 import pytest
 
-from deputy.simulator.model.cli import run
-from deputy.simulator.model.script import (
+from deputy_simulator.model.cli import run
+from deputy_simulator.model.script import (
     Call,
     Scenario,
     ScriptWrong,
@@ -77,4 +77,4 @@ def test_process_does_not_start_with_a_script_that_is_none(
         path.write_text(text)
 
     assert run(["--script", str(path)]) == 2
-    assert capsys.readouterr().err.startswith("deputy simulate model: ")
+    assert capsys.readouterr().err.startswith("deputy-simulate model: ")

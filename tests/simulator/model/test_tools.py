@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-from deputy.simulator.model.script import Call, edit, read, shell, write
-from deputy.simulator.model.tools import ToolUse, tool_use
+from deputy_simulator.model.script import Call, edit, read, shell, write
+from deputy_simulator.model.tools import ToolUse, tool_use
 
 GEMINI = {"run_shell_command", "read_file", "replace", "write_file"}
 

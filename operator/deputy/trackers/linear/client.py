@@ -8,20 +8,20 @@ from typing import Any, Protocol, TypeAlias
 
 import httpx
 
-from deputy.trackers.facts import IssueFacts, TeamFacts, Viewer
 from deputy.trackers.linear import documents, metrics
-from deputy.trackers.linear.answers import Answer, read
 from deputy.trackers.linear.budget import Budget, budget_of
 from deputy.trackers.linear.errors import (
-    AlreadyExists,
+    AlreadyInserted,
+    EntityNotFound,
     LinearError,
     LinearUnavailable,
-    NotFound,
     RateLimited,
     Rejected,
     Unauthenticated,
 )
-from deputy.trackers.linear.reading import issue_of, team_of, viewer_of
+from deputy.trackers.linear.parsing import issue_of, team_of, viewer_of
+from deputy.trackers.linear.responses import Answer, read
+from deputy.trackers.models import Issue, Team, Viewer
 from deputy.trackers.updates import Refused, Sent, Update
 
 
@@ -36,14 +36,14 @@ class Tokens(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Unsettled:
+class Indeterminate:
     """Another update of the same request failed, so that this one may be done or not.
 
     Repeat it alone: its id makes that safe.
     """
 
 
-Outcome: TypeAlias = Sent | Refused | Unsettled
+UpdateResult: TypeAlias = Sent | Refused | Indeterminate
 
 
 class LinearClient:
@@ -68,17 +68,17 @@ class LinearClient:
         """Return who we are."""
         return viewer_of(await self.execute(documents.VIEWER, {}))
 
-    async def issue(self, issue_id: str) -> IssueFacts:
-        """Return an issue, by id or identifier; raise `NotFound`."""
-        return issue_of(await self.execute(documents.ISSUE_FACTS, {"id": issue_id}))
+    async def issue(self, issue_id: str) -> Issue:
+        """Return an issue, by id or identifier; raise `EntityNotFound`."""
+        return issue_of(await self.execute(documents.ISSUE, {"id": issue_id}))
 
-    async def team(self, name_or_key_or_id: str) -> TeamFacts:
-        """Return a team by its id, key or name, in this order; raise `NotFound`."""
+    async def team(self, name_or_key_or_id: str) -> Team:
+        """Return a team by its id, key or name, in this order; raise `EntityNotFound`."""
         wanted = {"filter": documents.team_filter(name_or_key_or_id)}
         team = team_of(await self.execute(documents.TEAMS, wanted), name_or_key_or_id)
         if team is None:
             message = f"Linear has no team {name_or_key_or_id!r}, or does not show it to us"
-            raise NotFound("NOT_FOUND", message)
+            raise EntityNotFound("NOT_FOUND", message)
         return team
 
     async def execute(self, document: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -88,7 +88,7 @@ class LinearClient:
             raise answer.errors[0].error
         return answer.data or {}
 
-    async def apply(self, updates: Sequence[Update]) -> list[Outcome]:
+    async def apply(self, updates: Sequence[Update]) -> list[UpdateResult]:
         """Carry out updates in one request, and return what became of each.
 
         An id that is there already counts as sent. When the request fails as a whole, nothing
@@ -98,7 +98,7 @@ class LinearClient:
         answer = await self._ask(document.query, document.variables)
         if not answer.errors:
             return [_confirmed(answer, place) for place in range(len(updates))]
-        return _outcomes(answer, len(updates))
+        return _results(answer, len(updates))
 
     async def _ask(self, document: str, variables: Mapping[str, Any]) -> Answer:
         """Send a request, once more with a new token where the first is not accepted."""
@@ -122,26 +122,26 @@ class LinearClient:
             raise LinearUnavailable(f"no answer from Linear: {type(error).__name__}") from error
         self._note(answer.headers)
         try:
-            found = read(answer.status_code, answer.headers, answer.content)
+            read_answer = read(answer.status_code, answer.headers, answer.content)
         except LinearError as error:
             metrics.REQUESTS.labels(_result_of(error)).inc()
             raise
-        metrics.REQUESTS.labels("errors" if found.errors else "ok").inc()
-        return found
+        metrics.REQUESTS.labels("errors" if read_answer.errors else "ok").inc()
+        return read_answer
 
     def _note(self, headers: Mapping[str, str]) -> None:
         self.budget = budget_of(headers, self.budget, self._clock())
         metrics.report_budget(self.budget)
 
 
-def _confirmed(answer: Answer, place: int) -> Outcome:
+def _confirmed(answer: Answer, place: int) -> UpdateResult:
     payload = (answer.data or {}).get(documents.alias(place))
     if isinstance(payload, Mapping) and payload.get("success") is True:
         return Sent()
     return Refused("Linear did not confirm it")
 
 
-def _outcomes(answer: Answer, count: int) -> list[Outcome]:
+def _results(answer: Answer, count: int) -> list[UpdateResult]:
     """Sort the errors of a request by update.
 
     Raises:
@@ -150,25 +150,25 @@ def _outcomes(answer: Answer, count: int) -> list[Outcome]:
     """
     failed = {failed.path[0]: failed.error for failed in answer.errors if failed.path}
     if count == 1:
-        return [_settled(answer.errors[0].error)]
+        return [_result(answer.errors[0].error)]
     if not failed and answer.data is None:
         raise answer.errors[0].error
-    return [_outcome(failed.get(documents.alias(place))) for place in range(count)]
+    return [_result_or_unknown(failed.get(documents.alias(place))) for place in range(count)]
 
 
-def _settled(error: LinearError) -> Outcome:
-    if isinstance(error, AlreadyExists):
+def _result(error: LinearError) -> UpdateResult:
+    if isinstance(error, AlreadyInserted):
         return Sent()
     if isinstance(error, Rejected):
         return Refused(str(error))
     raise error
 
 
-def _outcome(error: LinearError | None) -> Outcome:
+def _result_or_unknown(error: LinearError | None) -> UpdateResult:
     """Return what an error says of its own update; the others may be done or not."""
     if error is None or not isinstance(error, Rejected):
-        return Unsettled()
-    return _settled(error)
+        return Indeterminate()
+    return _result(error)
 
 
 def _result_of(error: LinearError) -> str:

@@ -7,20 +7,17 @@ database cannot hold. An action never lacks its parameter, because Linear refuse
 from typing import Any, TypeAlias, assert_never
 
 from deputy.trackers.updates import (
-    Action,
     AddLinks,
     ChangeIssue,
     Content,
-    Elicitation,
     Failure,
     PostActivity,
     PostComment,
     Response,
     SetPlan,
-    Thought,
     Update,
 )
-from deputy.wire import Step
+from deputy.wire import Asked, Step, Thought, ToolFinished
 
 JSONObject: TypeAlias = dict[str, Any]
 
@@ -97,9 +94,9 @@ def _content(content: Content) -> JSONObject:
     match content:
         case Thought(body=body):
             return _said("thought", body)
-        case Action():
+        case ToolFinished():
             return _done(content)
-        case Elicitation(body=body):
+        case Asked(question=body):
             return _said("elicitation", body)
         case Response(body=body):
             return _said("response", body)
@@ -113,7 +110,7 @@ def _said(kind: str, body: str) -> JSONObject:
     return {"type": kind, "body": fit(body) or NOTHING}
 
 
-def _done(content: Action) -> JSONObject:
+def _done(content: ToolFinished) -> JSONObject:
     told = {
         "type": "action",
         "action": fit(content.action, MAX_ACTION) or NOTHING,
@@ -126,9 +123,9 @@ def _done(content: Action) -> JSONObject:
 def _manner(content: Content) -> JSONObject:
     """Return how an activity is to be taken: as passing, or as a choice."""
     match content:
-        case Thought(ephemeral=True) | Action(ephemeral=True):
+        case Thought(ephemeral=True) | ToolFinished(ephemeral=True):
             return {"ephemeral": True}
-        case Elicitation(options=options) if options:
+        case Asked(options=options) if options:
             chosen = [{"value": value} for value in dict.fromkeys(map(_option, options))]
             return {"signal": "select", "signalMetadata": {"options": chosen}}
         case _:

@@ -22,7 +22,7 @@ query Viewer { viewer { id name } organization { id name urlKey } }
 """
 
 #: What no webhook tells of an issue.
-ISSUE_FACTS = """
+ISSUE = """
 query IssueFacts($id: String!) {
   issue(id: $id) {
     id identifier title url branchName priority archivedAt trashed
@@ -44,7 +44,7 @@ query Teams($filter: TeamFilter!) {
 """
 
 #: Documents without a part that is built.
-FIXED = {"VIEWER": VIEWER, "ISSUE_FACTS": ISSUE_FACTS, "TEAMS": TEAMS}
+FIXED = {"VIEWER": VIEWER, "ISSUE": ISSUE, "TEAMS": TEAMS}
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 

@@ -1,19 +1,14 @@
-"""What may come instead of what was asked of Linear.
+"""What Linear may answer instead of what was asked, and why a delivery of its is not taken.
 
-LinearError
-├── CredentialsMissing   the mounted Secret lacks a key; the message names it
-├── Unauthenticated      Linear does not let us in with the credentials that we have
-├── LinearUnavailable    nobody answered, or Linear failed: try again later
-├── RateLimited          too much was asked: try again after `retry_after`
-└── Rejected             a mistake in what was asked; asking again is futile
-    ├── AlreadyExists    the id is there already: an earlier call has done it
-    └── NotFound         there is no such thing, or we may not see it
-
-Messages never hold a token, a secret or the text of an update.
+Messages never hold a token, a secret, a signature, or the text of an update or a delivery.
 """
 
+from typing import ClassVar
 
-class LinearError(Exception):
+from deputy.errors import DeputyError
+
+
+class LinearError(DeputyError):
     """Linear did not do what was asked."""
 
 
@@ -51,9 +46,49 @@ class Rejected(LinearError):
         self.path = path
 
 
-class AlreadyExists(Rejected):
+class AlreadyInserted(Rejected):
     """Something with this id is there: to whoever repeats a call, that is success."""
 
 
-class NotFound(Rejected):
+class EntityNotFound(Rejected):
     """There is no such thing, or we may not see it: Linear does not tell which."""
+
+
+class WebhookRefused(DeputyError):
+    """A delivery is not taken; `status` is the HTTP status that says so, `result` its metric's."""
+
+    status: ClassVar[int] = 400
+    result: ClassVar[str] = "webhook_refused"
+
+
+class SecretUnset(WebhookRefused):
+    """There is no secret to check with."""
+
+    status = 503
+    result = "secret_unset"
+
+
+class SignatureMissing(WebhookRefused):
+    """Nobody signed it."""
+
+    status = 401
+    result = "signature_missing"
+
+
+class SignatureWrong(WebhookRefused):
+    """It was signed with none of our secrets, or changed since."""
+
+    status = 401
+    result = "signature_wrong"
+
+
+class StaleDelivery(WebhookRefused):
+    """It was signed too far from now: somebody may be sending an old delivery again."""
+
+    result = "stale"
+
+
+class MalformedDelivery(WebhookRefused):
+    """It is not what Linear's documentation describes."""
+
+    result = "malformed"

@@ -28,7 +28,7 @@ class Pacing:
     longest_retry: float = 30.0
     answer_timeout: float = 30.0
     """Most that one request may take."""
-    patience: float = 600.0
+    give_up_after: float = 600.0
     """How long one update may fail on its own while others arrive, unless it is urgent."""
 
 

@@ -9,21 +9,18 @@ from typing import Any, TypeAlias
 
 from deputy.trackers.events import (
     AppRevoked,
-    CommentCreated,
     Event,
     Ignored,
     IssueChanged,
-    IssueRef,
-    Person,
     SessionCreated,
     SessionElsewhere,
     SessionPrompted,
     TeamAccessChanged,
-    TeamRef,
     Unassigned,
     is_stop_word,
 )
-from deputy.trackers.linear.refusal import Malformed
+from deputy.trackers.linear.errors import MalformedDelivery
+from deputy.trackers.models import Issue, Person, Team
 
 _Object: TypeAlias = Mapping[str, Any]
 
@@ -36,44 +33,44 @@ _CANCELED = frozenset({"canceled", "duplicate"})
 _USER = re.compile(r"<user\b[^<>]*>([^<]*)</user>")
 
 
-def event_of(found: _Object) -> Event:
-    """Return what a body says; raise `Malformed` where a field is missing that is promised."""
-    kind, action = _text(found, "type"), _text(found, "action")
+def event_of(body: _Object) -> Event:
+    """Return what a body says; raise `MalformedDelivery` where a promised field is missing."""
+    kind, action = _text(body, "type"), _text(body, "action")
     read = _READERS.get((kind, action))
-    event = read(found) if read is not None else None
+    event = read(body) if read is not None else None
     return event if event is not None else Ignored(f"{kind}/{action}")
 
 
-def _created(found: _Object) -> Event:
-    session = _object(found, "agentSession")
+def _created(body: _Object) -> Event:
+    session = _object(body, "agentSession")
     issue = _issue(session.get("issue"))
     if issue is None:
-        return _elsewhere(found)
+        return _elsewhere(body)
     is_mention = _is_mention(session)
     return SessionCreated(
-        organization_id=_text(found, "organizationId"),
-        app_user_id=_text(found, "appUserId"),
+        organization_id=_text(body, "organizationId"),
+        app_user_id=_text(body, "appUserId"),
         session_id=_text(session, "id"),
         issue=issue,
         delegator=_person(session.get("creator"), session.get("creatorId")),
         is_mention=is_mention,
-        prompt_context=_words(found, "promptContext"),
-        text=_mention(found, session) if is_mention else "",
-        guidance=tuple(_words(rule, "body") for rule in _objects(found, "guidance")),
+        prompt_context=_words(body, "promptContext"),
+        text=_mention(body, session) if is_mention else "",
+        guidance=tuple(_words(rule, "body") for rule in _objects(body, "guidance")),
         comment_id=_maybe(session, "commentId"),
     )
 
 
-def _prompted(found: _Object) -> Event:
-    session = _object(found, "agentSession")
-    activity = _object(found, "agentActivity")
+def _prompted(body: _Object) -> Event:
+    session = _object(body, "agentSession")
+    activity = _object(body, "agentActivity")
     text = _words(_object(activity, "content"), "body")
     author = _person(activity.get("user"), activity.get("userId"))
     if author is None:
-        raise Malformed("agentActivity has no user")
+        raise MalformedDelivery("agentActivity has no user")
     return SessionPrompted(
-        organization_id=_text(found, "organizationId"),
-        app_user_id=_text(found, "appUserId"),
+        organization_id=_text(body, "organizationId"),
+        app_user_id=_text(body, "appUserId"),
         session_id=_text(session, "id"),
         issue=_issue(session.get("issue")),
         activity_id=_text(activity, "id"),
@@ -83,19 +80,19 @@ def _prompted(found: _Object) -> Event:
     )
 
 
-def _elsewhere(found: _Object) -> Event:
+def _elsewhere(body: _Object) -> Event:
     return SessionElsewhere(
-        _text(found, "organizationId"),
-        _text(found, "appUserId"),
-        _text(_object(found, "agentSession"), "id"),
+        _text(body, "organizationId"),
+        _text(body, "appUserId"),
+        _text(_object(body, "agentSession"), "id"),
     )
 
 
-def _issue_updated(found: _Object) -> Event | None:
-    data, before = _object(found, "data"), _maybe_object(found, "updatedFrom")
+def _issue_updated(body: _Object) -> Event | None:
+    data, before = _object(body, "data"), _maybe_object(body, "updatedFrom")
     was = _maybe(before, "delegateId")
     return _issue_changed(
-        found,
+        body,
         undelegated_from=was if was != data.get("delegateId") else None,
         is_canceled=_type_of_state(data) in _CANCELED
         and bool({"stateId", "canceledAt"} & {*before}),
@@ -103,62 +100,49 @@ def _issue_updated(found: _Object) -> Event | None:
     )
 
 
-def _issue_removed(found: _Object) -> Event | None:
-    return _issue_changed(found, undelegated_from=None, is_canceled=False, is_removed=True)
+def _issue_removed(body: _Object) -> Event | None:
+    return _issue_changed(body, undelegated_from=None, is_canceled=False, is_removed=True)
 
 
 def _issue_changed(
-    found: _Object, *, undelegated_from: str | None, is_canceled: bool, is_removed: bool
+    body: _Object, *, undelegated_from: str | None, is_canceled: bool, is_removed: bool
 ) -> IssueChanged | None:
     """Return the change, or None for one that takes nothing away from us."""
     if not (undelegated_from or is_canceled or is_removed):
         return None
-    data = _object(found, "data")
+    data = _object(body, "data")
     return IssueChanged(
-        organization_id=_text(found, "organizationId"),
+        organization_id=_text(body, "organizationId"),
         issue_id=_text(data, "id"),
         identifier=_words(data, "identifier"),
         undelegated_from=undelegated_from,
         is_canceled=is_canceled,
         is_removed=is_removed,
-        actor=_actor(found),
+        actor=_actor(body),
     )
 
 
-def _unassigned(found: _Object) -> Event:
-    notification = _object(found, "notification")
+def _unassigned(body: _Object) -> Event:
+    notification = _object(body, "notification")
     return Unassigned(
-        organization_id=_text(found, "organizationId"),
-        app_user_id=_text(found, "appUserId"),
+        organization_id=_text(body, "organizationId"),
+        app_user_id=_text(body, "appUserId"),
         issue_id=_text(notification, "issueId"),
         actor=_person(notification.get("actor"), notification.get("actorId")),
     )
 
 
-def _revoked(found: _Object) -> Event:
-    return AppRevoked(_text(found, "organizationId"), _text(found, "oauthClientId"))
+def _revoked(body: _Object) -> Event:
+    return AppRevoked(_text(body, "organizationId"), _text(body, "oauthClientId"))
 
 
-def _access_changed(found: _Object) -> Event:
+def _access_changed(body: _Object) -> Event:
     return TeamAccessChanged(
-        organization_id=_text(found, "organizationId"),
-        app_user_id=_text(found, "appUserId"),
-        added=_texts(found, "addedTeamIds"),
-        removed=_texts(found, "removedTeamIds"),
-        all_public_teams=found.get("canAccessAllPublicTeams") is True,
-    )
-
-
-def _commented(found: _Object) -> Event:
-    data = _object(found, "data")
-    is_person = not data.get("botActor") and _actor(found) is not None
-    return CommentCreated(
-        organization_id=_text(found, "organizationId"),
-        comment_id=_text(data, "id"),
-        parent_id=_maybe(data, "parentId"),
-        issue=_issue(data.get("issue")),
-        author=_person(data.get("user"), data.get("userId")) if is_person else None,
-        text=_words(data, "body"),
+        organization_id=_text(body, "organizationId"),
+        app_user_id=_text(body, "appUserId"),
+        added=_texts(body, "addedTeamIds"),
+        removed=_texts(body, "removedTeamIds"),
+        all_public_teams=body.get("canAccessAllPublicTeams") is True,
     )
 
 
@@ -171,7 +155,6 @@ _READERS = {
     ("AppUserNotification", "issueUnassignedFromYou"): _unassigned,
     ("OAuthApp", "revoked"): _revoked,
     ("PermissionChange", "teamAccessChanged"): _access_changed,
-    ("Comment", "create"): _commented,
 }
 
 
@@ -188,14 +171,14 @@ def _is_mention(session: _Object) -> bool:
     return bool(comment.get("userId")) and not _words(comment, "body").startswith(_ANCHOR)
 
 
-def _mention(found: _Object, session: _Object) -> str:
+def _mention(body: _Object, session: _Object) -> str:
     """Return the words of a mention, which may stand anywhere in the thread of its comment."""
     root = _maybe_object(session, "comment")
     source = session.get("sourceCommentId") or root.get("id")
-    for comment in (root, *_objects(found, "previousComments")):
+    for comment in (root, *_objects(body, "previousComments")):
         if comment.get("id") == source:
             return _words(comment, "body")
-    return _last_of_thread(_words(found, "promptContext"))
+    return _last_of_thread(_words(body, "promptContext"))
 
 
 def _last_of_thread(context: str) -> str:
@@ -211,28 +194,28 @@ def _last_of_thread(context: str) -> str:
     return _USER.sub(r"@\1", words).strip() if closed else ""
 
 
-def _issue(found: object) -> IssueRef | None:
-    if not isinstance(found, Mapping):
+def _issue(body: object) -> Issue | None:
+    if not isinstance(body, Mapping):
         return None
-    team = _object(found, "team")
-    return IssueRef(
-        id=_text(found, "id"),
-        identifier=_words(found, "identifier"),
-        title=_words(found, "title"),
-        url=_words(found, "url"),
-        team=TeamRef(_text(team, "id"), _words(team, "key"), _words(team, "name")),
-        description=_words(found, "description"),
+    team = _object(body, "team")
+    return Issue(
+        id=_text(body, "id"),
+        identifier=_words(body, "identifier"),
+        title=_words(body, "title"),
+        url=_words(body, "url"),
+        team=Team(_text(team, "id"), _words(team, "key"), _words(team, "name")),
+        description=_words(body, "description"),
     )
 
 
-def _person(found: object, person_id: object) -> Person | None:
-    if isinstance(found, Mapping):
-        return Person(_text(found, "id"), _words(found, "name"), _words(found, "email"))
+def _person(body: object, person_id: object) -> Person | None:
+    if isinstance(body, Mapping):
+        return Person(_text(body, "id"), _words(body, "name"), _words(body, "email"))
     return Person(person_id) if isinstance(person_id, str) and person_id else None
 
 
-def _actor(found: _Object) -> Person | None:
-    actor = found.get("actor")
+def _actor(body: _Object) -> Person | None:
+    actor = body.get("actor")
     if not isinstance(actor, Mapping) or actor.get("type") != "user":
         return None
     return _person(actor, None)
@@ -242,40 +225,40 @@ def _type_of_state(data: _Object) -> str:
     return _words(_maybe_object(data, "state"), "type")
 
 
-def _object(found: _Object, name: str) -> _Object:
-    value = found.get(name)
+def _object(body: _Object, name: str) -> _Object:
+    value = body.get(name)
     if not isinstance(value, Mapping):
-        raise Malformed(f"{name} is missing or not an object")
+        raise MalformedDelivery(f"{name} is missing or not an object")
     return value
 
 
-def _maybe_object(found: _Object, name: str) -> _Object:
-    value = found.get(name)
+def _maybe_object(body: _Object, name: str) -> _Object:
+    value = body.get(name)
     return value if isinstance(value, Mapping) else {}
 
 
-def _objects(found: _Object, name: str) -> list[_Object]:
-    value = found.get(name)
+def _objects(body: _Object, name: str) -> list[_Object]:
+    value = body.get(name)
     return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
-def _texts(found: _Object, name: str) -> tuple[str, ...]:
-    value = found.get(name)
+def _texts(body: _Object, name: str) -> tuple[str, ...]:
+    value = body.get(name)
     return tuple(str(item) for item in value) if isinstance(value, list) else ()
 
 
-def _text(found: _Object, name: str) -> str:
-    value = found.get(name)
+def _text(body: _Object, name: str) -> str:
+    value = body.get(name)
     if not isinstance(value, str) or not value:
-        raise Malformed(f"{name} is missing or not a text")
+        raise MalformedDelivery(f"{name} is missing or not a text")
     return value
 
 
-def _words(found: _Object, name: str) -> str:
+def _words(body: _Object, name: str) -> str:
     """Return what people wrote; a text that was cut may end in half a character, which is lost."""
-    value = found.get(name)
+    value = body.get(name)
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
-def _maybe(found: _Object, name: str) -> str | None:
-    return _words(found, name) or None
+def _maybe(body: _Object, name: str) -> str | None:
+    return _words(body, name) or None

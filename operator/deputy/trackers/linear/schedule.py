@@ -1,4 +1,4 @@
-"""Decide what is sent to Linear next: order, batches, what is needless by now.
+"""Decide what is sent to Linear next: order, batches, what is dropped by now.
 
 Pure: times come in as seconds on one scale; nothing is sent here. What holds, whatever happens:
 
@@ -36,7 +36,7 @@ _MEMORY = 10_000
 
 
 @dataclasses.dataclass(slots=True, eq=False)
-class Entry:
+class QueuedUpdate:
     """An update that waits; `number` is its place in the order of all."""
 
     number: int
@@ -59,25 +59,25 @@ class Entry:
 class _Lane:
     """What waits for one session, oldest first."""
 
-    entries: list[Entry] = dataclasses.field(default_factory=list)
-    replaceable: list[Entry] = dataclasses.field(default_factory=list)
+    entries: list[QueuedUpdate] = dataclasses.field(default_factory=list)
+    replaceable: list[QueuedUpdate] = dataclasses.field(default_factory=list)
     """The few of them that a newer one may replace, so that nobody has to look for them."""
     not_before: float = 0.0
 
     @property
-    def waiting(self) -> list[Entry]:
+    def waiting(self) -> list[QueuedUpdate]:
         return [entry for entry in self.entries if not entry.flying]
 
     @property
     def is_urgent(self) -> bool:
         return any(entry.priority.is_urgent for entry in self.waiting)
 
-    def append(self, entry: Entry) -> None:
+    def append(self, entry: QueuedUpdate) -> None:
         self.entries.append(entry)
         if isinstance(entry.update, SetPlan) or is_ephemeral(entry.update):
             self.replaceable.append(entry)
 
-    def remove(self, entry: Entry) -> None:
+    def remove(self, entry: QueuedUpdate) -> None:
         self.entries.remove(entry)
         if entry in self.replaceable:
             self.replaceable.remove(entry)
@@ -91,32 +91,32 @@ class _Lane:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Needless:
+class DroppedUpdate:
     """An entry that is not sent, and why."""
 
-    entry: Entry
+    entry: QueuedUpdate
     reason: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Send:
-    """Send these in one request now."""
+class SendBatch:
+    """SendBatch these in one request now."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[QueuedUpdate, ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Wait:
+class Pause:
     """Do nothing for so many seconds, or until something new comes; None: only the latter."""
 
     seconds: float | None
 
 
-Step: TypeAlias = Send | Wait
+NextSend: TypeAlias = SendBatch | Pause
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Line:
+class SendState:
     """How it stands with Linear: its budget, the last request, and until when it wants peace."""
 
     budget: Budget = dataclasses.field(default_factory=Budget)
@@ -150,17 +150,17 @@ class Schedule:
         """Say whether an update comes too late for its session."""
         return lane_of(update) in self._closed and priority_of(update) is not Priority.TERMINAL
 
-    def add(self, update: Update, now: float) -> tuple[Entry, list[Needless]]:
-        """Append an update; return its entry, and those that it makes needless."""
+    def add(self, update: Update, now: float) -> tuple[QueuedUpdate, list[DroppedUpdate]]:
+        """Append an update; return its entry, and those that it makes dropped."""
         lane = self._lanes.setdefault(lane_of(update), _Lane())
         replaced = [one for one in lane.replaceable if _is_replaced(one.update, update)]
-        needless = _drop(lane, replaced, SUPERSEDED)
+        dropped = _drop(lane, replaced, SUPERSEDED)
         self._count += 1
-        entry = Entry(self._count, update, now)
+        entry = QueuedUpdate(self._count, update, now)
         lane.append(entry)
-        return entry, needless
+        return entry, dropped
 
-    def close(self, key: str) -> list[Needless]:
+    def close(self, key: str) -> list[DroppedUpdate]:
         """Take only what is terminal in a lane from now on, and drop the rest of what waits."""
         self._closed[key] = None
         while len(self._closed) > _MEMORY:
@@ -173,37 +173,37 @@ class Schedule:
         """Take everything again in a lane that was closed."""
         self._closed.pop(key, None)
 
-    def relieve(self) -> list[Needless]:
+    def relieve(self) -> list[DroppedUpdate]:
         """Drop every ephemeral: they are the first to go when the budget is short."""
-        gone: list[Needless] = []
+        gone: list[DroppedUpdate] = []
         for lane in self._lanes.values():
             passing = [entry for entry in lane.replaceable if is_ephemeral(entry.update)]
             gone += _drop(lane, passing, PRESSURE)
         return self._tidied(gone)
 
-    def next(self, now: float, line: Line, pacing: Pacing) -> Step:
+    def next(self, now: float, state: SendState, pacing: Pacing) -> NextSend:
         """Return what to do now; what is to be sent counts as on its way."""
         if not (waiting := [lane for lane in self._lanes.values() if lane.waiting]):
-            return Wait(None)
-        ready = [lane for lane in waiting if max(lane.not_before, line.hold_until) <= now]
+            return Pause(None)
+        ready = [lane for lane in waiting if max(lane.not_before, state.hold_until) <= now]
         if not ready:
-            return Wait(max(min(lane.not_before for lane in waiting), line.hold_until) - now)
+            return Pause(max(min(lane.not_before for lane in waiting), state.hold_until) - now)
         urgent = any(lane.is_urgent for lane in ready)
-        seconds = pause(line.budget, pacing, now=now, last=line.last, is_urgent=urgent)
+        seconds = pause(state.budget, pacing, now=now, last=state.last, is_urgent=urgent)
         if seconds > 0:
             later = [lane.not_before - now for lane in waiting if lane.not_before > now]
-            return Wait(min(seconds, *later)) if later else Wait(seconds)
+            return Pause(min(seconds, *later)) if later else Pause(seconds)
         chosen = _batch(ready, pacing.batch)
         for entry in chosen:
             entry.flying = True
-        return Send(chosen)
+        return SendBatch(chosen)
 
-    def settled(self, entry: Entry) -> None:
+    def settled(self, entry: QueuedUpdate) -> None:
         """Take out an entry that was on its way and is done with."""
         self._lanes[lane_of(entry.update)].remove(entry)
         self._tidied([])
 
-    def again(self, entry: Entry, not_before: float) -> Needless | None:
+    def again(self, entry: QueuedUpdate, not_before: float) -> DroppedUpdate | None:
         """Let an entry that was on its way wait again, in its old place.
 
         It is dropped instead where its session was closed or something newer replaced it since.
@@ -219,27 +219,27 @@ class Schedule:
             lane.not_before = max(lane.not_before, not_before)
             return None
         self.settled(entry)
-        return Needless(entry, reason)
+        return DroppedUpdate(entry, reason)
 
-    def _tidied(self, needless: list[Needless]) -> list[Needless]:
+    def _tidied(self, dropped: list[DroppedUpdate]) -> list[DroppedUpdate]:
         self._lanes = {key: lane for key, lane in self._lanes.items() if lane.entries}
-        return needless
+        return dropped
 
 
-def _drop(lane: _Lane, unwanted: Sequence[Entry], reason: str) -> list[Needless]:
+def _drop(lane: _Lane, unwanted: Sequence[QueuedUpdate], reason: str) -> list[DroppedUpdate]:
     """Take out what is unwanted, unless it is on its way."""
     waiting = [entry for entry in unwanted if not entry.flying]
     for entry in waiting:
         lane.remove(entry)
-    return [Needless(entry, reason) for entry in waiting]
+    return [DroppedUpdate(entry, reason) for entry in waiting]
 
 
-def _batch(ready: Sequence[_Lane], most: int) -> tuple[Entry, ...]:
+def _batch(ready: Sequence[_Lane], most: int) -> tuple[QueuedUpdate, ...]:
     """Choose what travels together: of each lane its head, and as much behind it as fits."""
     lanes = sorted(ready, key=lambda lane: lane.rank)
     if lanes[0].waiting[0].alone:
         return (lanes[0].waiting[0],)
-    chosen: list[Entry] = []
+    chosen: list[QueuedUpdate] = []
     for lane in lanes:
         for entry in lane.waiting[: most - len(chosen)]:
             if entry.alone:
@@ -249,7 +249,7 @@ def _batch(ready: Sequence[_Lane], most: int) -> tuple[Entry, ...]:
 
 
 def _is_replaced(older: Update, newer: Update) -> bool:
-    """Say whether `newer` makes `older` needless, both of one lane."""
+    """Say whether `newer` makes `older` dropped, both of one lane."""
     if isinstance(older, SetPlan):
         return isinstance(newer, SetPlan)
     return is_ephemeral(older) and isinstance(newer, PostActivity)

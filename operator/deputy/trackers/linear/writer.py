@@ -17,20 +17,20 @@ import structlog
 
 from deputy.trackers.linear import metrics
 from deputy.trackers.linear.budget import Budget
-from deputy.trackers.linear.client import Outcome, Unsettled
+from deputy.trackers.linear.client import Indeterminate, UpdateResult
 from deputy.trackers.linear.content import says_nothing
 from deputy.trackers.linear.errors import LinearError, LinearUnavailable, RateLimited, Rejected
 from deputy.trackers.linear.pacing import Pacing, is_short, retry_after
-from deputy.trackers.linear.promises import Promises, WriterStopped, broken, kept
+from deputy.trackers.linear.pending import PendingResults, WriterStopped, resolved, stopped
 from deputy.trackers.linear.schedule import (
     CLOSED,
     PRESSURE,
     SUPERSEDED,
-    Entry,
-    Line,
-    Needless,
+    DroppedUpdate,
+    QueuedUpdate,
     Schedule,
-    Send,
+    SendBatch,
+    SendState,
 )
 from deputy.trackers.updates import Dropped, Refused, Result, Sent, Update
 
@@ -49,7 +49,7 @@ class Sender(Protocol):
     def budget(self) -> Budget:
         """What may still be asked for, as the newest answer said it."""
 
-    async def apply(self, updates: Sequence[Update]) -> list[Outcome]:
+    async def apply(self, updates: Sequence[Update]) -> list[UpdateResult]:
         """Carry out updates in one request."""
 
 
@@ -73,11 +73,11 @@ class Writer:
         self._clock = clock
         self._chance = chance
         self._schedule = Schedule()
-        self._promises = Promises()
-        self._line = Line()
+        self._pending = PendingResults()
+        self._state = SendState()
         self._failures = 0
         self._succeeded = float("-inf")
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
         self._stopped = False
 
     def submit(self, update: Update) -> asyncio.Future[Result]:
@@ -87,26 +87,26 @@ class Writer:
         the same. When the writer stops first, the future raises `WriterStopped`.
         """
         if self._stopped:
-            return broken()
-        if (promise := self._promises.known(update)) is not None:
-            return promise
+            return stopped()
+        if (future := self._pending.known(update)) is not None:
+            return future
         if says_nothing(update):
-            return kept(Dropped("nothing to say"))
+            return resolved(Dropped("nothing to say"))
         if self._schedule.is_closed_to(update):
             metrics.DROPPED.labels(_REASONS[CLOSED]).inc()
-            return kept(Dropped(CLOSED))
-        entry, needless = self._schedule.add(update, self._clock())
-        promise = self._promises.give(entry.number, update)
-        self._drop(needless)
-        self._news.set()
-        return promise
+            return resolved(Dropped(CLOSED))
+        entry, dropped = self._schedule.add(update, self._clock())
+        future = self._pending.add(entry.number, update)
+        self._drop(dropped)
+        self._changed.set()
+        return future
 
     def close_session(self, session_id: str) -> None:
-        """Send nothing more in a session but what is terminal, and drop what waits for it."""
+        """SendBatch nothing more in a session but what is terminal, and drop what waits for it."""
         self._drop(self._schedule.close(session_id))
 
     def open_session(self, session_id: str) -> None:
-        """Send everything again in a session that was closed, as a new run begins in it."""
+        """SendBatch everything again in a session that was closed, as a new run begins in it."""
         self._schedule.open(session_id)
 
     def lag(self) -> float:
@@ -116,11 +116,11 @@ class Writer:
 
     async def idle(self) -> None:
         """Return when everything that was handed in is settled."""
-        while waiting := self._promises.still_open():
+        while waiting := self._pending.unresolved():
             await asyncio.wait(waiting)
 
     async def run(self) -> None:
-        """Send what is handed in, for ever; cancel it to stop.
+        """SendBatch what is handed in, for ever; cancel it to stop.
 
         Whoever still waits then gets `WriterStopped`.
         """
@@ -131,28 +131,28 @@ class Writer:
                 await self._step()
         finally:
             self._stopped = True
-            self._promises.break_all()
+            self._pending.fail_all()
 
     async def _step(self) -> None:
-        """Send one request, or wait until there is a reason to look again."""
-        self._news.clear()
+        """SendBatch one request, or wait until there is a reason to look again."""
+        self._changed.clear()
         now = self._clock()
-        self._line = dataclasses.replace(self._line, budget=self._client.budget)
-        if is_short(self._line.budget, self._pacing, now):
+        self._state = dataclasses.replace(self._state, budget=self._client.budget)
+        if is_short(self._state.budget, self._pacing, now):
             self._drop(self._schedule.relieve())
-        step = self._schedule.next(now, self._line, self._pacing)
-        if isinstance(step, Send):
+        step = self._schedule.next(now, self._state, self._pacing)
+        if isinstance(step, SendBatch):
             await self._send(step.entries)
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(step.seconds):
-                await self._news.wait()
+                await self._changed.wait()
 
-    async def _send(self, entries: tuple[Entry, ...]) -> None:
-        self._line = dataclasses.replace(self._line, last=self._clock())
+    async def _send(self, entries: tuple[QueuedUpdate, ...]) -> None:
+        self._state = dataclasses.replace(self._state, last=self._clock())
         try:
             async with asyncio.timeout(self._pacing.answer_timeout):
-                outcomes = await self._client.apply([entry.update for entry in entries])
+                results = await self._client.apply([entry.update for entry in entries])
         except TimeoutError:
             self._failed(entries, LinearUnavailable("no answer from Linear in time"))
         except LinearError as error:
@@ -163,24 +163,24 @@ class Writer:
                 entries, Rejected("INTERNAL", f"cannot be written: {type(error).__name__}")
             )
         else:
-            self._answered(entries, outcomes)
+            self._answered(entries, results)
 
-    def _answered(self, entries: tuple[Entry, ...], outcomes: Iterable[Outcome]) -> None:
+    def _answered(self, entries: tuple[QueuedUpdate, ...], results: Iterable[UpdateResult]) -> None:
         if self._failures:
             _LOG.info("Linear takes updates again", failures=self._failures)
         self._failures = 0
         self._succeeded = self._clock()
-        for entry, outcome in zip(entries, outcomes, strict=True):
-            match outcome:
+        for entry, result in zip(entries, results, strict=True):
+            match result:
                 case Sent() | Refused():
-                    self._settle(entry, outcome)
-                case Unsettled():
+                    self._settle(entry, result)
+                case Indeterminate():
                     entry.alone = True
                     self._again(entry, self._clock())
                 case _:
-                    assert_never(outcome)
+                    assert_never(result)
 
-    def _failed(self, entries: tuple[Entry, ...], error: LinearError) -> None:
+    def _failed(self, entries: tuple[QueuedUpdate, ...], error: LinearError) -> None:
         """Decide what a request that failed as a whole means for each of its updates."""
         match error:
             case Rejected() if len(entries) == 1:
@@ -206,11 +206,11 @@ class Writer:
         metrics.RETRIES.labels(reason).inc()
         wait = max(wanted or 0.0, retry_after(self._pacing, self._failures, self._chance()))
         until = self._clock() + min(wait, 3600.0)
-        self._line = dataclasses.replace(self._line, hold_until=until)
+        self._state = dataclasses.replace(self._state, hold_until=until)
         tell = _LOG.warning if self._failures == 1 else _LOG.debug
         tell("Linear takes no updates", reason=reason, error=str(error), seconds=round(wait, 1))
 
-    def _try_later(self, entry: Entry, error: LinearError) -> None:
+    def _try_later(self, entry: QueuedUpdate, error: LinearError) -> None:
         """Let an update wait by itself, so that others pass it when only it fails."""
         now = self._clock()
         entry.attempts += 1
@@ -222,23 +222,23 @@ class Writer:
         wait = retry_after(self._pacing, entry.attempts, self._chance())
         self._again(entry, now + wait)
 
-    def _is_hopeless(self, entry: Entry, now: float) -> bool:
+    def _is_hopeless(self, entry: QueuedUpdate, now: float) -> bool:
         """Say whether only this update keeps failing; what is urgent is never given up."""
         began = entry.failing_since or now
         return (
             not entry.priority.is_urgent
-            and now - began > self._pacing.patience
+            and now - began > self._pacing.give_up_after
             and self._succeeded > began
         )
 
-    def _again(self, entry: Entry, not_before: float) -> None:
-        needless = self._schedule.again(entry, not_before)
-        if needless is not None:
-            self._drop([needless])
+    def _again(self, entry: QueuedUpdate, not_before: float) -> None:
+        dropped = self._schedule.again(entry, not_before)
+        if dropped is not None:
+            self._drop([dropped])
 
-    def _settle(self, entry: Entry, result: Sent | Refused) -> None:
+    def _settle(self, entry: QueuedUpdate, result: Sent | Refused) -> None:
         self._schedule.settled(entry)
-        self._promises.keep(entry.number, result)
+        self._pending.resolve(entry.number, result)
         if isinstance(result, Sent):
             metrics.UPDATES.labels("sent").inc()
             metrics.DELIVERY.observe(max(0.0, self._clock() - entry.since))
@@ -246,15 +246,15 @@ class Writer:
             metrics.UPDATES.labels("refused").inc()
             _LOG.warning("Linear refused an update", updates=_kinds([entry]), reason=result.reason)
 
-    def _drop(self, needless: Iterable[Needless]) -> None:
-        for one in needless:
+    def _drop(self, dropped: Iterable[DroppedUpdate]) -> None:
+        for one in dropped:
             metrics.DROPPED.labels(_REASONS[one.reason]).inc()
             metrics.UPDATES.labels("dropped").inc()
             # A session may be opened again; then what was dropped with it is new.
             remember = one.reason != CLOSED
-            self._promises.keep(one.entry.number, Dropped(one.reason), remember=remember)
+            self._pending.resolve(one.entry.number, Dropped(one.reason), remember=remember)
 
 
-def _kinds(entries: Iterable[Entry]) -> str:
+def _kinds(entries: Iterable[QueuedUpdate]) -> str:
     """Name updates without their words, which are nobody's business in a log."""
     return ", ".join(type(entry.update).__name__ for entry in entries)

@@ -1,0 +1,196 @@
+"""What our objects tell: the facts that decisions are made of, each read in one place."""
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from deputy.api.agentrun import AgentRun, DesiredState, InboxEntry, InboxKind
+from deputy.api.blueprint import Blueprint, BlueprintSpec
+from deputy.api.blueprint import PickUp as PickUpSpec
+from deputy.api.meta import API_VERSION, Condition
+from deputy.api.names import BLUEPRINT_SPEC_ANNOTATION, RECEIVED_ANNOTATION, run_number
+from deputy.core.admission import Contender
+from deputy.core.claim import RunFacts
+from deputy.core.conditions import ConditionType
+from deputy.core.outcome import RunOutcome
+from deputy.core.reason import RunReason
+from deputy.core.routing import BlueprintFacts, PickUp
+from deputy.trackers.models import Person
+
+
+def owner_of(run: AgentRun) -> dict[str, Any]:
+    """Return the reference that ties an object's life to the run's."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "AgentRun",
+        "name": run.metadata.name,
+        "uid": run.metadata.uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def owned_by(thing: Mapping[str, Any], run: AgentRun) -> bool:
+    """Say whether `thing` belongs to this very run, not to an older one of the same name."""
+    owners = thing["metadata"].get("ownerReferences") or ()
+    return any(owner["uid"] == run.metadata.uid for owner in owners)
+
+
+def outcome_of(run: AgentRun) -> RunOutcome | None:
+    """Return how `run` ends, as its status has it; None while that is open."""
+    summary = _summary(run)
+    if summary is None or summary.status == "Unknown":
+        return None
+    return RunOutcome(RunReason(summary.reason), summary.message, run.status.response)
+
+
+def is_concluded(run: AgentRun) -> bool:
+    """Say whether it is recorded how `run` ends, though people may not have been told yet."""
+    summary = _summary(run)
+    return summary is not None and summary.status != "Unknown"
+
+
+def _summary(run: AgentRun) -> Condition | None:
+    by_type = {condition.type: condition for condition in run.status.conditions}
+    return by_type.get(ConditionType.SUCCEEDED)
+
+
+def attempt_of(run: AgentRun) -> int:
+    """Return the attempt that the status of `run` tells of, else the one that is wanted."""
+    return run.status.attempt or run.spec.attempt
+
+
+def sessions_of(run: AgentRun) -> tuple[str, ...]:
+    """Return every session that is attached to `run`, the one it began with first."""
+    if run.spec.linear is None:
+        return ()
+    named = [run.spec.linear.session_id, *(entry.session_id for entry in run.spec.inbox)]
+    return tuple(dict.fromkeys(session for session in named if session))
+
+
+def prompts_in(run: AgentRun) -> tuple[InboxEntry, ...]:
+    """Return what people said to `run`, in order; a sidecar passes blank words over, so do we."""
+    return tuple(
+        entry for entry in run.spec.inbox if entry.kind is InboxKind.PROMPT and entry.text.strip()
+    )
+
+
+def undelivered(run: AgentRun, delivered_through: str) -> tuple[str, ...]:
+    """Return the ids of the prompts that came after the one named `delivered_through`."""
+    ids = [entry.id for entry in prompts_in(run)]
+    start = ids.index(delivered_through) + 1 if delivered_through in ids else 0
+    return tuple(ids[start:])
+
+
+def delegator_of(run: AgentRun) -> Person | None:
+    """Return who delegated; None for an automation, and for a run that was made by hand."""
+    linear = run.spec.linear
+    if linear is None or not linear.delegator_id:
+        return None
+    return Person(linear.delegator_id, email=linear.delegator_email)
+
+
+def contender(run: AgentRun, priority: int | None = None) -> Contender:
+    """Return what admission must know of `run`; `priority` is one that was read just now."""
+    created = run.metadata.creation_timestamp
+    if created is None:
+        raise ValueError(f"AgentRun {run.metadata.name} has no creation time")
+    known = run.status.priority or (run.spec.linear.priority if run.spec.linear else 0)
+    return Contender(
+        uid=run.metadata.uid,
+        name=run.metadata.name,
+        phase=run.status.phase,
+        priority=priority if priority is not None else known,
+        created=_received(run) or created,
+        ended=is_concluded(run),
+    )
+
+
+def _received(run: AgentRun) -> dt.datetime | None:
+    """Return when the delegation of `run` reached us, to the microsecond, where that is noted."""
+    try:
+        noted = run.metadata.annotations.get(RECEIVED_ANNOTATION, "")
+        received = dt.datetime.fromisoformat(noted)
+    except ValueError:
+        return None
+    return received if received.tzinfo is not None else None
+
+
+def run_facts(run: AgentRun) -> RunFacts:
+    """Return what claiming must know of `run`."""
+    linear, inbox, status = run.spec.linear, run.spec.inbox, run.status
+    begun_by = (linear.activity_id or linear.session_id) if linear else ""
+    has_status = "status" in run.model_fields_set
+    phase = status.phase if "phase" in status.model_fields_set else None
+    return RunFacts(
+        name=run.metadata.name,
+        number=run_number(run.metadata.name),
+        namespace=run.metadata.namespace,
+        uid=run.metadata.uid,
+        phase=phase,
+        stopping=run.spec.desired_state is DesiredState.STOPPED
+        or run.metadata.deletion_timestamp is not None,
+        concluded=is_concluded(run),
+        sessions=frozenset(sessions_of(run)),
+        messages=frozenset(filter(None, (begun_by, *(entry.id for entry in inbox)))),
+        app_user_id=linear.app_user_id if linear else "",
+        inbox_length=len(inbox),
+        inbox_bytes=sum(len(entry.text.encode()) for entry in inbox),
+        as_seen=("/status/phase", phase) if has_status else ("/status", None),
+    )
+
+
+def blueprint_facts(blueprint: Blueprint) -> BlueprintFacts | None:
+    """Return what routing must know of a Blueprint; None for one that takes no issues, or goes."""
+    linear, metadata = blueprint.spec.linear, blueprint.metadata
+    if linear is None or metadata.deletion_timestamp is not None:
+        return None
+    return BlueprintFacts(
+        name=metadata.name,
+        namespace=metadata.namespace,
+        created=created_of(blueprint),
+        team=linear.team,
+        team_id=blueprint.status.linear.team_id,
+        organization=linear.organization,
+        organization_id=blueprint.status.linear.organization_id,
+        pick_up=pick_up_of(linear.pick_up),
+        prompt_template=blueprint.spec.agent.prompt_template,
+    )
+
+
+def created_of(blueprint: Blueprint) -> dt.datetime:
+    """Return when a Blueprint was created; one that does not tell is younger than all."""
+    return blueprint.metadata.creation_timestamp or dt.datetime.max.replace(tzinfo=dt.UTC)
+
+
+def pick_up_of(pick_up: PickUpSpec) -> PickUp:
+    """Return the rules of a Blueprint as the core knows them."""
+    return PickUp(
+        state_types=tuple(state.value for state in pick_up.state_types),
+        override_label=pick_up.override_label,
+        allow=tuple(pick_up.allow_delegators),
+        deny=tuple(pick_up.deny_delegators),
+    )
+
+
+def spec_in_force(
+    pod: Mapping[str, Any] | None, blueprint: Blueprint | None
+) -> BlueprintSpec | None:
+    """Return the Blueprint's spec that a run goes by: the one that its pod was made from."""
+    if pod is not None:
+        annotations = pod["metadata"].get("annotations") or {}
+        if BLUEPRINT_SPEC_ANNOTATION in annotations:
+            return BlueprintSpec.model_validate_json(annotations[BLUEPRINT_SPEC_ANNOTATION])
+    return blueprint.spec if blueprint is not None else None
+
+
+def spec_as_text(spec: BlueprintSpec) -> str:
+    """Return `spec` as the JSON that users would write."""
+    return json.dumps(spec.model_dump(by_alias=True, exclude_defaults=True, mode="json"))
+
+
+def hash_of(spec: BlueprintSpec) -> str:
+    """Return a short hash of `spec`."""
+    return hashlib.sha256(spec_as_text(spec).encode()).hexdigest()[:16]

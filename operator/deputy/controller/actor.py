@@ -1,0 +1,280 @@
+"""Carry out what was decided, one action at a time; every one may be carried out again."""
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any, assert_never
+
+import structlog
+
+from deputy.api.agentrun import AgentRun
+from deputy.api.blueprint import Blueprint
+from deputy.api.facts import contender, hash_of, sessions_of
+from deputy.api.names import pod_name
+from deputy.controller import metrics, status
+from deputy.controller.notifier import Notifier
+from deputy.controller.pods import create_pod, delete_pod
+from deputy.controller.pull_requests import PullRequests
+from deputy.controller.run_state import RunState
+from deputy.core.action import (
+    Acknowledge,
+    Action,
+    Admit,
+    AskToStop,
+    Conclude,
+    DeletePod,
+    DeleteRun,
+    Finish,
+    KeepAlive,
+    Launch,
+    MoveTo,
+    NotifyEnd,
+    OpenPullRequest,
+    ReadIssue,
+    SaveLog,
+    Wait,
+)
+from deputy.core.admission import in_line
+from deputy.core.outcome import RunOutcome
+from deputy.core.phase import Phase
+from deputy.core.pull_request import branch_name
+from deputy.core.reason import RunReason
+from deputy.errors import DeputyError
+from deputy.kube import resources
+from deputy.kube.cache import Cache
+from deputy.kube.client import Kube
+from deputy.kube.errors import NotFound, Unavailable
+from deputy.kube.store import Key
+from deputy.trackers.linear.tracker import Tracker
+from deputy.workspace.logs import save_log
+from deputy.workspace.pod import WorkspaceSettings
+
+_LOG = structlog.stdlib.get_logger(__name__)
+
+
+class DecisionOutdated(DeputyError):
+    """What was decided no longer fits; look again."""
+
+
+class Actor:
+    """Carries out the actions of `core.action`."""
+
+    def __init__(
+        self,
+        *,
+        kube: Kube,
+        cache: Cache,
+        tracker: Tracker,
+        notifier: Notifier,
+        pull_requests: PullRequests,
+        workspace: WorkspaceSettings,
+        assumed: set[str],
+        look_at: Callable[[Key], None],
+    ) -> None:
+        self._kube = kube
+        self._cache = cache
+        self._tracker = tracker
+        self._notifier = notifier
+        self._pull_requests = pull_requests
+        self._workspace = workspace
+        self._assumed = assumed
+        self._look_at = look_at
+
+    async def act(self, run: AgentRun, state: RunState, action: Action, now: dt.datetime) -> None:
+        """Carry out `action`; raise `KubeError` or `DecisionOutdated` for it to be repeated."""
+        match action:
+            case Acknowledge():
+                state.acknowledged = self._notifier.acknowledge(run, state.acknowledged)
+            case ReadIssue():
+                await self._read_issue(run, state)
+            case Wait():
+                await self._wait(run, state, action, now)
+            case Admit():
+                await self._admit(run, state, now)
+            case Launch():
+                await self._launch(run, state, now)
+            case MoveTo():
+                await self._move(run, state, action, now)
+            case KeepAlive():
+                state.conversation.shown_at = now
+                self._notifier.alive(run, int(now.timestamp()))
+            case AskToStop():
+                state.conversation.ask_to_stop(now)
+            case OpenPullRequest():
+                await self._open_pull_request(run, state)
+            case Conclude(outcome):
+                await self._conclude(run, state, outcome, now)
+            case SaveLog():
+                await save_log(self._kube, run)
+                state.log_saved = True
+            case DeletePod(grace):
+                await delete_pod(self._kube, self._cache, run, grace)
+            case NotifyEnd(outcome):
+                self._notify_end(run, state, outcome)
+            case Finish(outcome):
+                await self._finish(run, outcome, now)
+            case DeleteRun():
+                await self._delete_run(run)
+            case _:
+                assert_never(action)
+
+    async def _read_issue(self, run: AgentRun, state: RunState) -> None:
+        if run.spec.linear is not None:
+            state.issue = await self._tracker.issue(run.spec.linear.issue_id)
+            state.issue_read = True
+
+    async def _wait(self, run: AgentRun, state: RunState, wait: Wait, now: dt.datetime) -> None:
+        wanted = status.moved(run, Phase.QUEUED, wait.reason, wait.message, now)
+        wanted |= {"queuePosition": wait.position, "sessions": list(sessions_of(run))}
+        if state.issue_read:
+            wanted["priority"] = state.issue.priority if state.issue else 0
+        await self._write(run, wanted)
+        if state.noted is None:
+            self._notifier.waits(run, wait.message)
+        state.noted = (wait.reason, wait.message, wait.position)
+
+    async def _admit(self, run: AgentRun, state: RunState, now: dt.datetime) -> None:
+        blueprint = self._blueprint(run)
+        # From here on the slot is counted as taken, until the store shows the run's new phase.
+        self._assumed.add(run.metadata.uid)
+        try:
+            await self._write(run, self._admitted(run, blueprint, state, now))
+        except Unavailable:
+            # It may be written all the same: the slot stays taken until the store tells.
+            raise
+        except BaseException:
+            self._assumed.discard(run.metadata.uid)
+            raise
+        self._assumed.discard(run.metadata.uid)
+        metrics.QUEUE_WAIT.observe((now - contender(run).created).total_seconds())
+
+    def _admitted(
+        self, run: AgentRun, blueprint: Blueprint, state: RunState, now: dt.datetime
+    ) -> dict[str, Any]:
+        """Return the status of a run that has a slot, with all that is resolved for it."""
+        spec = blueprint.spec
+        return status.moved(run, Phase.CLAIMED, RunReason.ADMITTED, "has a slot", now) | {
+            "queuePosition": 0,
+            "priority": state.issue.priority if state.issue else 0,
+            "attempt": run.spec.attempt,
+            "podName": pod_name(run.metadata.name, run.spec.attempt),
+            "branch": _branch(run, state) if spec.repository else "",
+            "sessions": list(sessions_of(run)),
+            "blueprint": {"generation": blueprint.metadata.generation, "hash": hash_of(spec)},
+            "startTime": status.micro_stamp(now),
+        }
+
+    async def _launch(self, run: AgentRun, state: RunState, now: dt.datetime) -> None:
+        spec = self._blueprint(run).spec
+        refusal = await create_pod(self._kube, self._cache, run, spec, self._workspace)
+        if refusal is not None:
+            await self._conclude(run, state, refusal, now)
+            return
+        metrics.CLAIM_TO_POD.observe((now - contender(run).created).total_seconds())
+        state.start_notified = self._notifier.started(run) or state.start_notified
+        name = pod_name(run.metadata.name, run.spec.attempt)
+        wanted = status.moved(
+            run, Phase.LAUNCHING, RunReason.POD_CREATED, f"pod {name} starts", now
+        )
+        await self._write(run, wanted | {"attempt": run.spec.attempt, "podName": name})
+
+    async def _move(self, run: AgentRun, state: RunState, to: MoveTo, now: dt.datetime) -> None:
+        wanted = status.moved(run, to.phase, to.reason, to.message, now)
+        wanted |= {
+            "sessions": list(sessions_of(run)),
+            "inbox": {"deliveredThrough": state.conversation.delivered_through},
+        }
+        first = run.status.phase in (Phase.CLAIMED, Phase.LAUNCHING)
+        if first and run.status.start_time is not None:
+            waited = (now - run.status.start_time).total_seconds()
+            metrics.POD_TO_HELLO.observe(waited)
+        await self._write(run, wanted)
+        if first:
+            self._notifier.first_contact(run, state, to.phase)
+
+    async def _open_pull_request(self, run: AgentRun, state: RunState) -> None:
+        report, spec = state.conversation.report, self._cache.spec_of(run)
+        if report is None or spec is None:
+            raise DecisionOutdated("the report is gone")
+        self._notifier.delivers(run, state.conversation.plan)
+        opened = await self._pull_requests.open(run, spec, report)
+        state.pull_request = opened.pull_request
+        state.refused_report = (report, opened.problem) if opened.problem else None
+
+    async def _conclude(
+        self, run: AgentRun, state: RunState, outcome: RunOutcome, now: dt.datetime
+    ) -> None:
+        wanted = status.concluded(run, outcome, now)
+        wanted["sessions"] = list(sessions_of(run))
+        wanted["inbox"] = {"deliveredThrough": state.conversation.delivered_through}
+        if state.pull_request is not None:
+            wanted["pullRequest"] = {
+                "url": state.pull_request.url,
+                "number": state.pull_request.number,
+                "headSha": state.pull_request.head_sha,
+                "state": "Open",
+            }
+        await self._write(run, wanted)
+        if state.conversation.stop_asked is not None:
+            waited = (now - state.conversation.stop_asked).total_seconds()
+            metrics.STOP_SECONDS.observe(waited)
+        state.conversation.finish()
+        self._look_at_next_in_line(run)
+
+    def _look_at_next_in_line(self, run: AgentRun) -> None:
+        """Have the runs looked at that may get the slot of `run`."""
+        blueprint = self._cache.blueprint_of(run)
+        if blueprint is None:
+            return
+        rivals = self._cache.runs_of(run.metadata.namespace, blueprint.metadata.name)
+        # Not the whole queue: the others are looked at once a minute, for their place in it.
+        for rival in in_line(map(contender, rivals))[: blueprint.spec.max_concurrent_runs]:
+            self._look_at((run.metadata.namespace, rival.name))
+
+    def _notify_end(self, run: AgentRun, state: RunState, outcome: RunOutcome) -> None:
+        if state.notifying:
+            return
+        key = (run.metadata.namespace, run.metadata.name)
+        updates = self._notifier.ends(run, outcome, state.conversation.plan)
+        if not updates:
+            state.notified = True
+            self._look_at(key)
+            return
+
+        def told(done: bool) -> None:  # noqa: FBT001  the only thing that it is told
+            state.notifying, state.notified = False, done
+            self._look_at(key)
+
+        state.notifying = True
+        self._notifier.until_told(updates, told)
+
+    async def _finish(self, run: AgentRun, outcome: RunOutcome, now: dt.datetime) -> None:
+        await self._write(run, status.finished(run, outcome, now))
+        metrics.RUNS_ENDED.labels(outcome.reason.value).inc()
+        _LOG.info("run is over", run=run.metadata.name, reason=outcome.reason.value)
+
+    async def _delete_run(self, run: AgentRun) -> None:
+        path = resources.agentruns(run.metadata.namespace, run.metadata.name)
+        try:
+            await self._kube.delete(path, preconditions={"uid": run.metadata.uid})
+        except NotFound:
+            return
+
+    def _blueprint(self, run: AgentRun) -> Blueprint:
+        blueprint = self._cache.blueprint_of(run)
+        if blueprint is None:
+            raise DecisionOutdated(f"Blueprint {run.spec.blueprint_ref.name} is gone")
+        return blueprint
+
+    async def _write(self, run: AgentRun, wanted: dict[str, Any]) -> None:
+        """Write the status of `run`, unless it has changed since it was looked at."""
+        path = resources.agentruns(run.metadata.namespace, run.metadata.name)
+        body = {"metadata": {"resourceVersion": run.metadata.resource_version}, "status": wanted}
+        self._cache.runs.put(await self._kube.patch(f"{path}/status", body))
+
+
+def _branch(run: AgentRun, state: RunState) -> str:
+    linear = run.spec.linear
+    if linear is None:
+        return branch_name("", run.metadata.name, "")
+    suggested = state.issue.branch_name if state.issue else ""
+    return branch_name(suggested, linear.issue_identifier, linear.issue_title)

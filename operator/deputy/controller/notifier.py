@@ -1,0 +1,169 @@
+"""Hand to the tracker what the operator itself has to say of a run; what was lost is said again."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+
+import structlog
+
+from deputy.api.agentrun import AgentRun, InboxKind
+from deputy.api.facts import sessions_of
+from deputy.controller.run_state import RunState
+from deputy.core import notifications
+from deputy.core.acknowledgements import owed
+from deputy.core.notifications import Recipients
+from deputy.core.outcome import RunOutcome
+from deputy.core.phase import Phase
+from deputy.core.reason import RunReason
+from deputy.kube.cache import Cache
+from deputy.trackers.linear.tracker import Tracker
+from deputy.trackers.updates import PostActivity, Priority, Update
+from deputy.wire import Step, Thought
+
+_LOG = structlog.stdlib.get_logger(__name__)
+
+
+class Notifier:
+    """Speaks to the sessions of runs; a run that was made by hand has none to speak to.
+
+    Nothing here waits for the tracker: its writer keeps what it was handed until the tracker has
+    it, and what dies with the writer the next leader says again under the same ids.
+    """
+
+    def __init__(self, cache: Cache, tracker: Tracker) -> None:
+        self._cache = cache
+        self._tracker = tracker
+        self._background: set[asyncio.Task[None]] = set()
+
+    def acknowledge(self, run: AgentRun, acknowledged: frozenset[str]) -> frozenset[str]:
+        """Give every session its first word, unless it is among `acknowledged`; return all."""
+        linear = run.spec.linear
+        if linear is None:
+            return acknowledged
+        # Who stops a run has not joined it.
+        said = (entry for entry in run.spec.inbox if entry.kind is InboxKind.PROMPT)
+        joined = [entry.session_id for entry in said if entry.session_id]
+        words = owed(
+            run.metadata.name, run.metadata.uid, linear.session_id, linear.activity_id, joined
+        )
+        for session in sessions_of(run):
+            self._tracker.open_session(session)
+        self._submit(
+            [
+                PostActivity(
+                    word.session_id,
+                    word.activity_id,
+                    Thought(word.body, ephemeral=False),
+                    Priority.ACKNOWLEDGEMENT,
+                )
+                for word in words
+                if word.session_id not in acknowledged
+            ]
+        )
+        return acknowledged | set(sessions_of(run))
+
+    def waits(self, run: AgentRun, message: str) -> None:
+        """Tell every session why its run waits."""
+        if recipients := self._recipients(run):
+            self._submit(notifications.waiting(recipients, message))
+
+    def started(self, run: AgentRun) -> bool:
+        """Tell that work begins; return whether there was anybody to tell."""
+        recipients = self._recipients(run)
+        if recipients is None:
+            return False
+        self._submit(notifications.start(recipients))
+        return True
+
+    def alive(self, run: AgentRun, at: int) -> None:
+        """Show for a moment that the run lives; `at` tells one such moment from the next."""
+        if recipients := self._recipients(run):
+            self._submit(notifications.alive(recipients, run.status.phase, at))
+
+    def first_contact(self, run: AgentRun, state: RunState, phase: Phase) -> None:
+        """Tell that the workspace answers, now that the run is in `phase`."""
+        if recipients := self._recipients(run):
+            # The leader that made the pod may have died before the tracker heard of it.
+            start = () if state.start_notified else notifications.start(recipients)
+            plan = notifications.progressed(recipients, phase, state.conversation.plan)
+            self._submit((*start, *plan))
+            state.start_notified = True
+
+    def delivers(self, run: AgentRun, plan: tuple[Step, ...]) -> None:
+        """Tell that the pull request is being opened."""
+        if recipients := self._recipients(run):
+            phase = run.status.phase
+            self._submit(notifications.progressed(recipients, phase, plan, delivering=True))
+
+    def ends(self, run: AgentRun, outcome: RunOutcome, plan: tuple[Step, ...]) -> list[Update]:
+        """Return what tells everybody how the run ends; nothing where there is nobody to tell."""
+        recipients = self._recipients(run)
+        if recipients is None:
+            return []
+        if outcome.reason is RunReason.STOPPED_BY_USER:
+            for session in recipients.sessions:
+                self._tracker.close_session(session)
+        pull_request = run.status.pull_request.url if run.status.pull_request else ""
+        return list(notifications.end(recipients, outcome, run.status.phase, plan, pull_request))
+
+    def until_told(self, updates: Sequence[Update], told: Callable[[bool], None]) -> None:
+        """Hand over `updates`, and call `told` once the tracker has them all, or never will."""
+        self._begin(self._until_told(updates, told))
+
+    def deleted(self, run: AgentRun, outcome: RunOutcome) -> None:
+        """Give every session of a run that is gone its closing words, and nothing else."""
+        linear = run.spec.linear
+        if linear is None:
+            return
+        recipients = Recipients(
+            run_uid=run.metadata.uid,
+            run_name=run.metadata.name,
+            issue_id=linear.issue_id,
+            session=linear.session_id,
+            sessions=sessions_of(run),
+        )
+        for session in recipients.sessions:
+            self._tracker.close_session(session)
+        self._submit(notifications.closing(recipients, outcome))
+
+    def _recipients(self, run: AgentRun) -> Recipients | None:
+        linear = run.spec.linear
+        if linear is None:
+            return None
+        blueprint = self._cache.blueprint_of(run)
+        ids = blueprint.status.linear if blueprint is not None else None
+        spec = self._cache.spec_of(run)
+        return Recipients(
+            run_uid=run.metadata.uid,
+            run_name=run.metadata.name,
+            issue_id=linear.issue_id,
+            session=linear.session_id,
+            sessions=sessions_of(run),
+            app_user_id=linear.app_user_id,
+            in_progress=ids.in_progress_state_id if ids else "",
+            in_review=ids.in_review_state_id if ids else "",
+            needs_human=ids.needs_human_state_id if ids else "",
+            has_repository=spec is not None and spec.repository is not None,
+        )
+
+    def _submit(self, updates: Sequence[Update]) -> None:
+        if updates:
+            self._begin(self._tracker.submit_all(updates))
+
+    async def _until_told(self, updates: Sequence[Update], told: Callable[[bool], None]) -> None:
+        done = False
+        try:
+            await self._tracker.submit_all(updates)
+            done = True
+        finally:
+            told(done)
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        """Note what became of work in the background; the next look hands it in again."""
+        self._background.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _LOG.info("not told yet", error=f"{type(error).__name__}: {error}")

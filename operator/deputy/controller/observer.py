@@ -1,0 +1,185 @@
+"""Gather everything that is known of one run; judge nothing."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from deputy.api.agentrun import AgentRun, DesiredState
+from deputy.api.blueprint import Blueprint, BlueprintSpec
+from deputy.api.facts import (
+    attempt_of,
+    contender,
+    delegator_of,
+    outcome_of,
+    owned_by,
+    pick_up_of,
+    sessions_of,
+    spec_in_force,
+    undelivered,
+)
+from deputy.api.names import pod_name
+from deputy.controller.run_state import RunState
+from deputy.core import messages, routing
+from deputy.core.admission import NO_SLOT, Slot, slot_of
+from deputy.core.outcome import Problem
+from deputy.core.phase import ACTIVE, Phase
+from deputy.core.run import BlueprintState, Observed, PodSeen
+from deputy.kube import resources
+from deputy.kube.cache import Cache
+from deputy.kube.client import Kube
+from deputy.kube.errors import NotFound
+from deputy.wire import Outcome
+from deputy.workspace.status import pod_seen
+
+#: What time limits are where the Blueprint is gone.
+_DEFAULTS = BlueprintSpec.model_fields
+
+
+class Observer:
+    """Turns stores and state into the facts that `core.run.decide` asks for."""
+
+    def __init__(self, cache: Cache, kube: Kube, assumed: set[str]) -> None:
+        self._cache = cache
+        self._kube = kube
+        self._assumed = assumed
+
+    async def look(self, run: AgentRun, state: RunState, now: dt.datetime) -> Observed:
+        """Return the facts about `run`; reads the API server only where a cache may be too old."""
+        pod = await self._pod(run, state)
+        blueprint = self._cache.blueprint_of(run)
+        spec = spec_in_force(pod, blueprint)
+        ready, message = _readiness(run, blueprint)
+        conversation = state.conversation
+        slot = self._slot(run, blueprint, state)
+        return Observed(
+            now=now,
+            phase=run.status.phase,
+            created=run.metadata.creation_timestamp or now,
+            attempt=run.spec.attempt,
+            begun=attempt_of(run),
+            has_issue=run.spec.linear is not None,
+            has_repository=spec is not None and spec.repository is not None,
+            stop_wanted=run.spec.desired_state is DesiredState.STOPPED,
+            timeout=_seconds(spec, "timeout_seconds"),
+            ttl=_seconds(spec, "ttl_seconds_after_finished"),
+            started=run.status.start_time,
+            completed=run.status.completion_time,
+            blueprint=ready,
+            blueprint_message=message,
+            acknowledged=_is_acknowledged(run, state),
+            issue_read=run.spec.linear is None or state.issue_read,
+            refusal=_refusal(run, spec, state),
+            slot=slot,
+            pod=_seen(pod, now),
+            last_contact=conversation.last_contact,
+            connected=conversation.connected,
+            awaiting=conversation.awaiting,
+            stop_asked=conversation.stop_asked,
+            report=conversation.standing_report,
+            silent=now - (conversation.shown_at or now),
+            undelivered=_undelivered(run, state),
+            pull_request=state.pull_request,
+            pull_request_problem=state.pull_request_problem,
+            outcome=outcome_of(run),
+            log_saved=state.log_saved,
+            notified=state.notified,
+            queue_noted=_is_noted(state, ready, message, slot),
+        )
+
+    async def _pod(self, run: AgentRun, state: RunState) -> Mapping[str, Any] | None:
+        pod, report = self._cache.pod_of(run), state.conversation.report
+        expected = run.status.phase in ACTIVE - {Phase.CLAIMED} and outcome_of(run) is None
+        ended = report is not None and report.outcome is Outcome.STOPPED
+        if not expected or (pod is not None and not ended):
+            return pod
+        # A cache may lag: that a run failed for want of its pod, and what ended a workspace that
+        # was not done, is decided on a direct read.
+        name = pod_name(run.metadata.name, attempt_of(run))
+        try:
+            fresh = await self._kube.get(resources.pods(run.metadata.namespace, name))
+        except NotFound:
+            return None
+        if not owned_by(fresh, run):
+            return None
+        self._cache.pods.put(fresh)
+        return fresh
+
+    def _slot(self, run: AgentRun, blueprint: Blueprint | None, state: RunState) -> Slot:
+        if run.status.phase is not Phase.QUEUED or blueprint is None:
+            return NO_SLOT
+        rivals = self._cache.runs_of(run.metadata.namespace, blueprint.metadata.name)
+        # The run's own priority was just read and is not in its status before its first wait.
+        own = state.issue.priority if state.issue is not None else None
+        uid = run.metadata.uid
+        return slot_of(
+            uid,
+            [contender(rival, own if rival.metadata.uid == uid else None) for rival in rivals],
+            self._assumed & {rival.metadata.uid for rival in rivals},
+            blueprint.spec.max_concurrent_runs,
+        )
+
+
+def _seen(pod: Mapping[str, Any] | None, now: dt.datetime) -> PodSeen | None:
+    return pod_seen(pod, now) if pod is not None else None
+
+
+def _seconds(spec: BlueprintSpec | None, field: str) -> dt.timedelta:
+    value = getattr(spec, field) if spec is not None else _DEFAULTS[field].default
+    return dt.timedelta(seconds=value)
+
+
+def _readiness(run: AgentRun, blueprint: Blueprint | None) -> tuple[BlueprintState, str]:
+    """Return whether the Blueprint of `run` can be used, in its own words."""
+    if blueprint is None:
+        name, namespace = run.spec.blueprint_ref.name, run.metadata.namespace
+        return (
+            BlueprintState.MISSING,
+            f"Blueprint {namespace}/{name} does not exist; create it or delete this run",
+        )
+    if run.spec.linear is None:
+        # A run that is made by hand needs nothing of what a Blueprint names in the tracker.
+        return BlueprintState.READY, ""
+    ready = next((c for c in blueprint.status.conditions if c.type == "Ready"), None)
+    current = blueprint.status.observed_generation == blueprint.metadata.generation
+    if ready is None or not current or ready.status == "Unknown":
+        said = ready.message if ready is not None else "it was not looked at yet"
+        said = messages.sentence(f"Blueprint {blueprint.metadata.name} is not ready: {said}")
+        return BlueprintState.UNKNOWN, said
+    if ready.status == "True":
+        return BlueprintState.READY, ""
+    return (
+        BlueprintState.NOT_READY,
+        f"Blueprint {blueprint.metadata.name} is not ready: {ready.message}.",
+    )
+
+
+def _undelivered(run: AgentRun, state: RunState) -> int:
+    """Return how many messages the agent was not given, by the newest word of it that there is."""
+    report = (
+        state.conversation.report.delivered_through if state.conversation.report is not None else ""
+    )
+    known = report or state.conversation.delivered_through or run.status.inbox.delivered_through
+    return len(undelivered(run, known))
+
+
+def _is_acknowledged(run: AgentRun, state: RunState) -> bool:
+    # What an earlier leader handed over may have died with it: a new one says it again.
+    return set(sessions_of(run)) <= state.acknowledged
+
+
+def _refusal(run: AgentRun, spec: BlueprintSpec | None, state: RunState) -> Problem | None:
+    linear = run.spec.linear
+    if linear is None or spec is None or spec.linear is None or not state.issue_read:
+        return None
+    pick_up = pick_up_of(spec.linear.pick_up)
+    refusal = routing.gate(pick_up, state.issue, delegator_of(run))
+    return Problem(refusal.reason, refusal.text) if refusal is not None else None
+
+
+def _is_noted(state: RunState, ready: BlueprintState, message: str, slot: Slot) -> bool:
+    if state.noted is None:
+        return False
+    _, noted_message, _ = state.noted
+    if ready is BlueprintState.READY:
+        return state.noted[2] == slot.position
+    return noted_message == message

@@ -1,0 +1,58 @@
+"""The first words that every session gets, under ids that are the same whoever posts them.
+
+The webhook process posts them at once; should it die before, the operator posts the same words
+under the same ids, and the tracker keeps one of the two.
+"""
+
+import dataclasses
+from collections.abc import Iterable
+
+from deputy.wire import stable_id
+
+FIRST = "On it. I am getting a workspace ready."
+AGAIN = "On it. I am getting a workspace ready to go on from the earlier work."
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """A thought to post; posting it again is recognised by its id."""
+
+    session_id: str
+    activity_id: str
+    body: str
+
+
+def first(session_id: str, prompt_id: str = "") -> Acknowledgement:
+    """Return the first word of a run in the session that it begins in.
+
+    `prompt_id` names the prompt where the run follows up in an older session.
+    """
+    if prompt_id:
+        return Acknowledgement(session_id, stable_id(prompt_id, "acknowledged"), AGAIN)
+    return Acknowledgement(session_id, stable_id(session_id, "acknowledged"), FIRST)
+
+
+def joined(session_id: str, run_uid: str, run_name: str) -> Acknowledgement:
+    """Return the word for a session that found a run already at work on its issue."""
+    body = (
+        f"I am already at work on this issue (run {run_name}). What is said here goes to the "
+        "same agent, and how it ends is told here too."
+    )
+    return Acknowledgement(session_id, stable_id(run_uid, f"joined/{session_id}"), body)
+
+
+def waiting(session_id: str, run_name: str) -> Acknowledgement:
+    """Return the word for a session that was opened while a run on its issue is being stopped."""
+    body = f"The run before this one ({run_name}) is still being stopped. I begin when it is gone."
+    return Acknowledgement(session_id, stable_id(session_id, "waiting"), body)
+
+
+def owed(
+    run_name: str, run_uid: str, session_id: str, prompt_id: str, sessions: Iterable[str]
+) -> tuple[Acknowledgement, ...]:
+    """Return every first word that a run owes: to its own session, and to each that joined it."""
+    others = [other for other in dict.fromkeys(sessions) if other and other != session_id]
+    return (
+        first(session_id, prompt_id),
+        *(joined(other, run_uid, run_name) for other in others),
+    )

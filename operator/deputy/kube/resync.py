@@ -1,0 +1,139 @@
+"""Compare what the watches told with what is there: heals a gap, and notices a silent watch."""
+
+import asyncio
+import dataclasses
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from prometheus_client import Counter
+
+from deputy.kube.client import Kube
+from deputy.kube.errors import KubeError
+from deputy.kube.store import Key, Store
+from deputy.kube.watch import Watched
+
+_LOG = structlog.stdlib.get_logger(__name__)
+
+STALE_WATCH = Counter("deputy_watch_stale_total", "Changes that a resync found before the watch")
+
+#: Seconds between two comparisons, and how long a watch may take to tell what a list shows.
+_EVERY = 60.0
+_LAG = 5.0
+#: Seconds without a good comparison after which the process is not healthy.
+_SILENT = 300.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Known:
+    """One object as a store had it before a list was asked for."""
+
+    watched: Watched
+    key: Key
+    version: int
+
+
+class Resync:
+    """Lists everything at the start and once a minute."""
+
+    def __init__(self, kube: Kube, watched: Sequence[Watched], namespaces: Sequence[str]) -> None:
+        self._kube = kube
+        self._watched = watched
+        self._namespaces = namespaces
+        self._seeded = False
+        self._stale_in_a_row = 0
+        self._good_at = time.monotonic()
+
+    @property
+    def seeded(self) -> bool:
+        """Whether everything has been listed once."""
+        return self._seeded
+
+    def unhealthy(self) -> str:
+        """Return why the watches cannot be trusted, empty where they can, or begin only now."""
+        if not self._seeded:
+            return ""
+        if self._stale_in_a_row >= 2:
+            return "the watches are silent: lists show changes that they did not tell"
+        silent = time.monotonic() - self._good_at
+        return f"no list has succeeded for {silent:.0f} s" if silent > _SILENT else ""
+
+    async def seed(self) -> None:
+        """Fill the stores from the API server's storage; raise `KubeError`.
+
+        After this an admission is decided on everything that was written before it began.
+        """
+        for watched, body in await self._listed():
+            watched.store.put(body)
+        self._seeded = True
+        self._good_at = time.monotonic()
+        self._tell_of_all()
+
+    async def run(self) -> None:
+        """Compare once a minute until cancelled."""
+        while True:
+            await asyncio.sleep(_EVERY)
+            try:
+                await self._compare()
+            except KubeError as error:
+                _LOG.warning("cannot compare lists with watches", error=str(error))
+
+    async def _compare(self) -> None:
+        known = self._known()
+        listed = await self._listed()
+        late = [(one, body) for one, body in listed if _is_news(one.store, body)]
+        there = {(id(one), *_key_of(body)) for one, body in listed}
+        gone = [one for one in known if (id(one.watched), *one.key) not in there]
+        await asyncio.sleep(_LAG if late or gone else 0)
+        # What the watches have told by now they had not missed.
+        missed = sum(one.store.put(body) for one, body in late)
+        missed += sum(_dropped(one) for one in gone)
+        self._stale_in_a_row = self._stale_in_a_row + 1 if missed else 0
+        self._good_at = time.monotonic()
+        if missed:
+            STALE_WATCH.inc(missed)
+            _LOG.warning("the watches had missed changes", count=missed)
+            self._tell_of_all()
+
+    def _tell_of_all(self) -> None:
+        for watched in self._watched:
+            for thing in watched.store:
+                watched.changed(thing)
+
+    def _known(self) -> list[_Known]:
+        return [
+            _Known(watched, key, watched.store.version(*key))
+            for watched in self._watched
+            for key in watched.store.keys()  # noqa: SIM118  a store is no dict
+        ]
+
+    async def _listed(self) -> list[tuple[Watched, dict[str, Any]]]:
+        bodies: list[tuple[Watched, dict[str, Any]]] = []
+        for namespace in self._namespaces:
+            for watched in self._watched:
+                bodies += [(watched, body) for body in await self._list(watched, namespace)]
+        return bodies
+
+    async def _list(self, watched: Watched, namespace: str) -> list[dict[str, Any]]:
+        selector = {"labelSelector": watched.label_selector} if watched.label_selector else {}
+        answer = await self._kube.get(watched.path(namespace), **selector)
+        items: list[dict[str, Any]] = answer["items"]
+        return items
+
+
+def _dropped(known: _Known) -> bool:
+    """Forget what is gone, and tell of it: the watch has not."""
+    thing = known.watched.store.get(*known.key)
+    if not known.watched.store.drop(*known.key, known.version):
+        return False
+    known.watched.deleted(thing)
+    return True
+
+
+def _is_news(store: Store[Any], body: dict[str, Any]) -> bool:
+    return store.version(*_key_of(body)) < int(body["metadata"]["resourceVersion"])
+
+
+def _key_of(body: dict[str, Any]) -> Key:
+    return body["metadata"]["namespace"], body["metadata"]["name"]

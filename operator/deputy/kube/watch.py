@@ -1,0 +1,141 @@
+"""The one watch stack of every process of ours: Kopf's, feeding stores.
+
+`on.event` alone, with storages that store nothing: Kopf writes no annotations, sets no
+finalizers and keeps no state of ours (docs/decisions/0001-kopf-on-event.md).
+"""
+
+import dataclasses
+import logging
+import os
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import kopf
+
+from deputy.kube.store import Store
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Watched:
+    """A kind of object that is followed: where it is, what keeps it, who is told of changes.
+
+    `changed` and `deleted` are called with the object as the store has read it, `changed` only
+    where that is news. `path` gives the list of a namespace.
+    """
+
+    group: str
+    version: str
+    plural: str
+    path: Callable[[str], str]
+    store: Store[Any]
+    changed: Callable[[Any], None]
+    deleted: Callable[[Any], None]
+    label_selector: str = ""
+
+
+class _NoProgress(kopf.ProgressStorage):
+    """Progress of handlers that have none."""
+
+    def fetch(self, **_: Any) -> None:
+        """Know nothing."""
+
+    def store(self, **_: Any) -> None:
+        """Write nothing."""
+
+    def purge(self, **_: Any) -> None:
+        """Write nothing."""
+
+    def touch(self, **_: Any) -> None:
+        """Write nothing."""
+
+    def clear(self, *, essence: Any) -> Any:
+        """Leave the object as it is."""
+        return essence
+
+
+class _NoDiffBase(kopf.DiffBaseStorage):
+    """Differences that nobody asks for."""
+
+    def build(self, **_: Any) -> Any:
+        """Copy nothing."""
+        return {}
+
+    def fetch(self, **_: Any) -> None:
+        """Know nothing."""
+
+    def store(self, **_: Any) -> None:
+        """Write nothing."""
+
+
+async def watch(
+    watched: Sequence[Watched], namespaces: Sequence[str], kubeconfig: pathlib.Path | None
+) -> None:
+    """Follow what is `watched` in `namespaces` until cancelled, or until a signal ends Kopf.
+
+    Kopf takes SIGTERM and SIGINT for itself: whoever calls takes its return for being asked to
+    end. `kubeconfig` is for a process outside of the cluster.
+    """
+    await kopf.operator(
+        registry=_registry(watched, kubeconfig),
+        settings=_settings(watched),
+        namespaces=namespaces,
+        standalone=True,
+    )
+
+
+def _registry(watched: Sequence[Watched], kubeconfig: pathlib.Path | None) -> kopf.OperatorRegistry:
+    """Return the handlers: each puts what it got where it belongs, and decides nothing."""
+    registry = kopf.OperatorRegistry()
+    kopf.on.login(registry=registry)(_login(kubeconfig))
+    for one in watched:
+        kopf.on.event(one.group, one.version, one.plural, registry=registry)(_handler(one))
+    return registry
+
+
+def _login(kubeconfig: pathlib.Path | None) -> Callable[..., kopf.ConnectionInfo | None]:
+    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+        if kubeconfig is None:
+            return kopf.login_with_service_account(**kwargs)
+        os.environ["KUBECONFIG"] = str(kubeconfig)
+        return kopf.login_with_kubeconfig(**kwargs)
+
+    return login
+
+
+def _handler(watched: Watched) -> Callable[..., Any]:
+    async def handle(event: Any, **_: Any) -> None:
+        take(watched, event["type"], dict(event["object"]))
+
+    return handle
+
+
+def take(watched: Watched, kind: str | None, body: dict[str, Any]) -> None:
+    """Take in one event of a watch; `kind` is the API server's word for it, None at the start."""
+    if kind == "DELETED":
+        last = watched.store.remove(body)
+        if last is not None:
+            watched.deleted(last)
+    elif watched.store.put(body):
+        metadata = body["metadata"]
+        watched.changed(watched.store.get(metadata["namespace"], metadata["name"]))
+
+
+def _settings(watched: Sequence[Watched]) -> kopf.OperatorSettings:
+    """Return settings with everything off that writes or scans."""
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.peering.standalone = True
+    settings.queueing.worker_limit = None
+    settings.persistence.progress_storage = _NoProgress()
+    settings.persistence.diffbase_storage = _NoDiffBase()
+    for one in watched:
+        if one.label_selector:
+            settings.watching.label_selectors[one.group, one.version, one.plural] = (
+                one.label_selector
+            )
+    # The server cuts watches under bursts: resume at once.
+    settings.watching.reconnect_backoff = 0.05
+    logging.getLogger("kopf.objects").setLevel(logging.WARNING)
+    return settings

@@ -1,0 +1,204 @@
+"""`deputy webhook`: puts the parts together, serves, and ends without losing anything."""
+
+import asyncio
+import contextlib
+import dataclasses
+import datetime as dt
+import gc
+import logging
+import signal
+from collections.abc import Callable
+
+import httpx
+import structlog
+import tenacity
+from aiohttp import web
+
+from deputy import log
+from deputy.health import Health
+from deputy.kube.cache import Cache
+from deputy.kube.client import Connection, Kube
+from deputy.kube.errors import KubeError
+from deputy.kube.resync import Resync
+from deputy.kube.watch import Watched, watch
+from deputy.processes.connection import connection_of
+from deputy.processes.watched import watched_blueprints
+from deputy.settings import WebhookSettings
+from deputy.trackers.linear.client import LinearClient
+from deputy.trackers.linear.credentials import Credentials
+from deputy.trackers.linear.errors import CredentialsMissing
+from deputy.webhook.acknowledger import Acknowledger
+from deputy.webhook.app import Parts, make_app
+from deputy.webhook.blueprints import BlueprintRouter
+from deputy.webhook.claiming import Claimer
+from deputy.webhook.intake import Intake
+from deputy.webhook.runs import ApiServerRuns
+from deputy.webhook.single_flight import IssueLocks, SingleFlight
+
+_LOG = structlog.stdlib.get_logger(__name__)
+
+#: How long requests in flight, and then first words under way, may take at the end.
+_LAST_REQUESTS = 8.0
+_LAST_WORDS = 8.0
+_REMIND_EVERY = 60.0
+
+
+def run(settings: WebhookSettings) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit status."""
+    log.configure(settings.log_level)
+    # It says what it does at every start and end; here only what is wrong is of interest.
+    logging.getLogger("kopf").setLevel(logging.WARNING)
+    # What is loaded now stays: no collection shall look at it again while somebody waits.
+    gc.collect()
+    gc.freeze()
+    asyncio.run(serve(settings, connection_of(settings)))
+    return 0
+
+
+async def serve(settings: WebhookSettings, connection: Connection) -> None:
+    """Serve until the process is asked to end; a part that breaks ends it with its error."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    http = httpx.AsyncClient(timeout=httpx.Timeout(5.0))
+    async with Kube(connection) as kube, http, asyncio.TaskGroup() as group:
+        built = assemble(settings, kube, http)
+        background = (
+            group.create_task(_follow(built.following, settings, stop)),
+            group.create_task(_remind(built.check_credentials, settings)),
+        )
+        runner = await _start(built.parts, settings)
+        _LOG.info("serving", port=settings.port, namespaces=settings.agent_namespaces)
+        await stop.wait()
+        _LOG.info("ending", drain_seconds=settings.drain.total_seconds())
+        built.ending.set()
+        # Whoever sends to us learns only after a moment that we are not ready any more.
+        await asyncio.sleep(settings.drain.total_seconds())
+        await runner.cleanup()
+        await built.acknowledger.drain(_LAST_WORDS)
+        for task in background:
+            task.cancel()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Following:
+    """What the process follows on the API server, and what compares that with lists."""
+
+    watched: tuple[Watched, ...]
+    resync: Resync
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Built:
+    """The application's parts, and those that somebody has to run and to drain."""
+
+    parts: Parts
+    following: Following
+    acknowledger: Acknowledger
+    check_credentials: Callable[[], None]
+    ending: asyncio.Event
+
+
+def assemble(settings: WebhookSettings, kube: Kube, http: httpx.AsyncClient) -> Built:
+    """Put the parts together; nothing runs yet."""
+    cache, namespaces = Cache(), settings.agent_namespaces
+    watched = (watched_blueprints(cache.blueprints, _nobody_waits),)
+    following = Following(watched, Resync(kube, watched, namespaces))
+    credentials = Credentials(settings.linear_credentials, http, settings.linear_api_url)
+    acknowledger = Acknowledger(LinearClient(http, settings.linear_api_url, credentials))
+    intake = Intake(
+        claimer=Claimer(ApiServerRuns(kube, namespaces), IssueLocks()),
+        blueprints=BlueprintRouter(kube, cache.blueprints, namespaces),
+        acknowledger=acknowledger,
+        now=_now,
+    )
+    ending = asyncio.Event()
+
+    def check_credentials() -> None:
+        credentials.check(webhook=True)
+
+    health = health_of(ending, following.resync, check_credentials)
+    parts = Parts(SingleFlight(intake), credentials, health, _now)
+    return Built(parts, following, acknowledger, check_credentials, ending)
+
+
+def health_of(
+    ending: asyncio.Event, resync: Resync, check_credentials: Callable[[], None]
+) -> Health:
+    """Return what the probes are told: nobody sends to who ends, begins or has no secrets."""
+
+    def ends() -> str:
+        return "shutting down" if ending.is_set() else ""
+
+    def begins() -> str:
+        return "" if resync.seeded else "the Blueprints have not been read from the API server yet"
+
+    def lacks_credentials() -> str:
+        try:
+            check_credentials()
+        except CredentialsMissing as error:
+            return str(error)
+        return ""
+
+    health = Health()
+    for check in (ends, begins, lacks_credentials):
+        health.add_readiness(check)
+    health.add_liveness(resync.unhealthy)
+    return health
+
+
+async def _follow(following: Following, settings: WebhookSettings, stop: asyncio.Event) -> None:
+    """Follow the Blueprints until cancelled; the API server may be away at the start."""
+    await follow(following, settings)
+    # Kopf takes SIGTERM and SIGINT for itself: that it ends is how we are asked to.
+    stop.set()
+
+
+async def follow(following: Following, settings: WebhookSettings) -> None:
+    """List what is followed as soon as the API server answers, then follow it."""
+    await _seed(following.resync)
+    comparing = asyncio.ensure_future(following.resync.run())
+    try:
+        await watch(following.watched, settings.agent_namespaces, settings.kubeconfig)
+    finally:
+        comparing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await comparing
+
+
+@tenacity.retry(
+    retry=tenacity.retry_if_exception_type(KubeError),
+    wait=tenacity.wait_random_exponential(multiplier=0.2, max=5),
+)
+async def _seed(resync: Resync) -> None:
+    await resync.seed()
+
+
+async def _start(parts: Parts, settings: WebhookSettings) -> web.AppRunner:
+    runner = web.AppRunner(make_app(parts), access_log=None, shutdown_timeout=_LAST_REQUESTS)
+    await runner.setup()
+    await web.TCPSite(runner, port=settings.port, backlog=1024).start()
+    return runner
+
+
+async def _remind(check: Callable[[], None], settings: WebhookSettings) -> None:
+    """Say at the start and then each minute what is missing, until nothing is."""
+    while True:
+        try:
+            check()
+        except CredentialsMissing as error:
+            _LOG.error(
+                "no webhook can be taken: Linear's credentials are missing",
+                error=str(error),
+                directory=str(settings.linear_credentials),
+                namespace=settings.namespace,
+            )
+        await asyncio.sleep(_REMIND_EVERY)
+
+
+def _nobody_waits(_: object) -> None:
+    """Do nothing: whoever routes asks the store."""
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)

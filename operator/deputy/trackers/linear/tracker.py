@@ -1,0 +1,81 @@
+"""The operator's side of Linear: one client, one writer, for the one connected organisation."""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from deputy.trackers.linear.client import LinearClient
+from deputy.trackers.linear.errors import EntityNotFound, LinearError
+from deputy.trackers.linear.writer import Writer
+from deputy.trackers.models import Issue, Organization, Team
+from deputy.trackers.updates import Dropped, Refused, Result, Update
+
+_LOG = structlog.stdlib.get_logger(__name__)
+
+#: How long the start of a run may wait for the issue's facts before it fails open.
+_ISSUE_TIMEOUT = 4.0
+
+
+class Tracker:
+    """What the operator asks of Linear and tells it."""
+
+    def __init__(self, client: LinearClient, writer: Writer) -> None:
+        self._client = client
+        self._writer = writer
+
+    def submit(self, update: Update) -> asyncio.Future[str]:
+        """Hand over `update`; the future holds an empty text once Linear has it, else why not."""
+        outcome: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        sent = self._writer.submit(update)
+        sent.add_done_callback(lambda done: _settle(outcome, done))
+        return outcome
+
+    async def submit_all(self, updates: Sequence[Update]) -> None:
+        """Hand over `updates` in this order; return once Linear has, or never wants, them all."""
+        await asyncio.gather(*(self.submit(update) for update in updates))
+
+    def close_session(self, session: str) -> None:
+        """Drop what is queued for `session` and let nothing but the closing activity through."""
+        self._writer.close_session(session)
+
+    def open_session(self, session: str) -> None:
+        """Let a session be written to again: a follow-up run begins in it."""
+        self._writer.open_session(session)
+
+    async def issue(self, issue_id: str) -> Issue | None:
+        """Return what Linear tells of an issue; None where it cannot be read."""
+        try:
+            async with asyncio.timeout(_ISSUE_TIMEOUT):
+                return await self._client.issue(issue_id)
+        except (LinearError, TimeoutError) as error:
+            _LOG.warning(
+                "the issue cannot be read; it is picked up whatever its state",
+                issue=issue_id,
+                error=f"{type(error).__name__}: {error}",
+            )
+            return None
+
+    async def team(self, name: str) -> tuple[Organization, Team | None]:
+        """Return our organisation, and its team that `name` (key, name or id) stands for.
+
+        Raises `LinearError` where Linear cannot be asked.
+        """
+        organization = (await self._client.viewer()).organization
+        try:
+            return organization, await self._client.team(name)
+        except EntityNotFound:
+            return organization, None
+
+
+def _settle(outcome: asyncio.Future[str], done: asyncio.Future[Result]) -> None:
+    if outcome.done() or done.cancelled():
+        return
+    if (error := done.exception()) is not None:
+        outcome.set_exception(error)
+        return
+    match done.result():
+        case Refused(reason) | Dropped(reason):
+            outcome.set_result(reason)
+        case _:
+            outcome.set_result("")

@@ -1,0 +1,84 @@
+"""Linear's webhooks without any I/O: is it from Linear, and what does it say.
+
+Pure: the time and the secrets come in as arguments.
+"""
+
+import datetime as dt
+import hashlib
+import hmac
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from deputy.trackers.events import Event
+from deputy.trackers.linear.errors import (
+    MalformedDelivery,
+    SecretUnset,
+    SignatureMissing,
+    SignatureWrong,
+    StaleDelivery,
+)
+from deputy.trackers.linear.payloads import event_of
+
+SIGNATURE_HEADER = "linear-signature"
+
+#: How far the time inside a delivery may be from ours; Linear's own client allows as much.
+WINDOW = dt.timedelta(seconds=60)
+
+
+def from_http(
+    headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes], now: dt.datetime
+) -> Event:
+    """Return what a delivery says, once one of `secrets` signed it within `WINDOW` of `now`.
+
+    Freshness is judged by the time inside the signed body, never by a header, which nobody signs.
+
+    Raises:
+        SecretUnset: there is no secret, or only blank ones.
+        SignatureMissing: the header is not there.
+        SignatureWrong: no secret made it.
+        MalformedDelivery: the body is not what Linear's documentation describes.
+        StaleDelivery: it is too old, or from the future.
+    """
+    _check_signature(headers, body, secrets)
+    payload = _object(body)
+    _check_time(payload, now)
+    return event_of(payload)
+
+
+def _check_signature(headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes]) -> None:
+    usable = [secret for secret in secrets if secret]
+    if not usable:
+        raise SecretUnset("no webhook secret is set, so no delivery can be checked")
+    given = next((v for k, v in headers.items() if k.lower() == SIGNATURE_HEADER), "")
+    if not given:
+        raise SignatureMissing("the header Linear-Signature is missing")
+    # Every secret is tried, so that the time taken does not tell which one it was.
+    signed = [_is_signed(given, body, secret) for secret in usable]
+    if not any(signed):
+        raise SignatureWrong("Linear-Signature was made with none of the webhook secrets")
+
+
+def _is_signed(given: str, body: bytes, secret: bytes) -> bool:
+    made = hmac.new(secret, body, hashlib.sha256).hexdigest()
+    return hmac.compare_digest(made.encode(), given.encode("utf-8", "replace"))
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        payload = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise MalformedDelivery(f"the body is not JSON: {type(error).__name__}") from error
+    if not isinstance(payload, dict):
+        raise MalformedDelivery("the body is JSON, but not an object")
+    return payload
+
+
+def _check_time(payload: Mapping[str, Any], now: dt.datetime) -> None:
+    told = payload.get("webhookTimestamp")
+    if isinstance(told, bool) or not isinstance(told, int | float):
+        raise MalformedDelivery("webhookTimestamp is missing or not a number")
+    off = now.timestamp() - told / 1000 if abs(told) < 1e15 else math.inf
+    if not abs(off) <= WINDOW.total_seconds():
+        raise StaleDelivery(f"webhookTimestamp is more than {WINDOW.seconds} seconds from now")

@@ -1,0 +1,81 @@
+"""Who and what there is in a tracker: the one model of each, whichever way it reached us.
+
+An event tells less of an issue or a team than a question to the tracker does; what it did not tell
+has the default.
+"""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Organization:
+    """A workspace of the tracker; `url_key` is its name in addresses."""
+
+    id: str
+    name: str
+    url_key: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who we are in the tracker."""
+
+    id: str
+    name: str
+    organization: Organization
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who did something; never an application."""
+
+    id: str
+    name: str = ""
+    email: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class State:
+    """A state of a team's workflow; `type` is one of the tracker's few, `name` is the team's."""
+
+    id: str
+    name: str
+    type: str
+    position: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Team:
+    """A team, by all the names that a Blueprint may use for it.
+
+    `states` are in the workflow's order, and empty where the team came with an event.
+    """
+
+    id: str
+    key: str
+    name: str
+    states: tuple[State, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Issue:
+    """An issue. `identifier` changes when it moves to another team, `id` never does.
+
+    An event carries the fields up to `description`; the others have to be asked for.
+    `priority` is 0 for none, else 1 (urgent) to 4 (low).
+    """
+
+    id: str
+    identifier: str
+    title: str
+    url: str
+    team: Team
+    description: str = ""
+    branch_name: str = ""
+    """The branch that the tracker suggests."""
+    priority: int = 0
+    state: State | None = None
+    labels: tuple[str, ...] = ()
+    delegate_id: str | None = None
+    is_gone: bool = False
+    """Archived or in the bin."""

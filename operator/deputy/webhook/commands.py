@@ -1,0 +1,179 @@
+"""What each kind of event wants of the runs of its issue."""
+
+import dataclasses
+import datetime as dt
+from collections.abc import Awaitable, Callable, Collection, Sequence
+
+from deputy.api.agentrun import (
+    AgentRunSpec,
+    BlueprintRef,
+    DesiredState,
+    InboxEntry,
+    InboxKind,
+)
+from deputy.api.names import issue_hash
+from deputy.core import claim
+from deputy.core.prompt import compose, follow_up
+from deputy.core.routing import BlueprintFacts, Refusal, Routed, may_delegate
+from deputy.trackers import events
+from deputy.trackers.models import Issue, Person, Team
+from deputy.webhook.objects import inbox_entry, linear_issue, new_run
+from deputy.webhook.runs import NewRun
+
+Route = Callable[[Team, str], Awaitable[Routed | Refusal]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SessionCommand:
+    """A session that was opened wants a run, or to join the one there is."""
+
+    event: events.SessionCreated
+    route: Route
+    now: dt.datetime
+
+    @property
+    def issue(self) -> str:
+        """Hash of the issue."""
+        return issue_hash(self.event.organization_id, self.event.issue.id)
+
+    def decide(
+        self, runs: Sequence[claim.RunFacts], taken: Collection[int]
+    ) -> claim.SessionDecision:
+        """Decide what the session becomes."""
+        event = self.event
+        return claim.decide_session(event.session_id, runs, taken, has_words=bool(event.text))
+
+    def entry(self, _run: claim.RunFacts) -> InboxEntry:
+        """Return what was said in the session, which is nothing where it is a delegation."""
+        who = self.event.delegator
+        return inbox_entry(
+            self.event.session_id, self.event.session_id, who, self.event.text, now=self.now
+        )
+
+    async def refusal(self) -> Refusal | None:
+        """Return why this person's session shall not join; the run has its Blueprint already."""
+        blueprint = await _routed(self.route, self.event.issue, self.event.organization_id)
+        if isinstance(blueprint, Refusal):
+            return None
+        return may_delegate(blueprint.pick_up, self.event.delegator)
+
+    async def new_run(self, number: int, *, stopped: bool) -> NewRun | Refusal:
+        """Return the run that works on the issue."""
+        event = self.event
+        blueprint = await _routed(self.route, event.issue, event.organization_id)
+        if isinstance(blueprint, Refusal):
+            return blueprint
+        if refusal := may_delegate(blueprint.pick_up, event.delegator):
+            return refusal
+        spec = AgentRunSpec(
+            blueprint_ref=BlueprintRef(name=blueprint.name),
+            prompt=compose(blueprint.prompt_template, event.issue, _context(event)),
+            linear=linear_issue(event, event.delegator),
+            desired_state=DesiredState.STOPPED if stopped else DesiredState.ACTIVE,
+        )
+        return new_run(blueprint.namespace, self.issue, number, spec, self.now)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PromptCommand:
+    """A message wants to reach the live run, or to begin the next one; a stop wants an end."""
+
+    event: events.SessionPrompted
+    about: Issue
+    route: Route
+    now: dt.datetime
+
+    @property
+    def issue(self) -> str:
+        """Hash of the issue."""
+        return issue_hash(self.event.organization_id, self.about.id)
+
+    def decide(
+        self, runs: Sequence[claim.RunFacts], taken: Collection[int]
+    ) -> claim.PromptDecision | claim.StopDecision:
+        """Decide what becomes of the message."""
+        event = self.event
+        if event.is_stop:
+            return claim.decide_stop(event.session_id, event.activity_id, runs, taken)
+        return claim.decide_prompt(event.activity_id, runs, taken)
+
+    def entry(self, run: claim.RunFacts) -> InboxEntry | None:
+        """Return the message; a full inbox is stopped without one."""
+        return None if run.full else self._entry()
+
+    def _entry(self) -> InboxEntry:
+        event = self.event
+        kind = InboxKind.STOP if event.is_stop else InboxKind.PROMPT
+        text = event.text
+        return inbox_entry(
+            event.activity_id, event.session_id, event.author, text, now=self.now, kind=kind
+        )
+
+    async def refusal(self) -> Refusal | None:
+        """Return nothing: whoever can write in a session may speak to its run."""
+        return None
+
+    async def new_run(self, number: int, *, stopped: bool) -> NewRun | Refusal:
+        """Return the run that follows up, or the stopped one that the stop has overtaken."""
+        event = self.event
+        blueprint = await _routed(self.route, self.about, event.organization_id)
+        if isinstance(blueprint, Refusal):
+            return blueprint
+        refusal = None if stopped else may_delegate(blueprint.pick_up, event.author)
+        if refusal:
+            return refusal
+        spec = AgentRunSpec(
+            blueprint_ref=BlueprintRef(name=blueprint.name),
+            prompt="" if stopped else follow_up(blueprint.prompt_template, self.about, event.text),
+            linear=linear_issue(event, event.author, self.about, event.activity_id),
+            desired_state=DesiredState.STOPPED if stopped else DesiredState.ACTIVE,
+            inbox=[self._entry()] if stopped else [],
+        )
+        return new_run(blueprint.namespace, self.issue, number, spec, self.now)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class WithdrawalCommand:
+    """An issue that was canceled, removed or taken away from us wants its live run stopped."""
+
+    issue: str
+    message_id: Callable[[claim.RunFacts], str]
+    text: str
+    who: Person | None
+    former_delegate: str | None
+    now: dt.datetime
+
+    def decide(
+        self, runs: Sequence[claim.RunFacts], _taken: Collection[int]
+    ) -> claim.WithdrawalDecision:
+        """Decide whether anything has to stop."""
+        return claim.decide_withdrawal(runs, self.former_delegate)
+
+    def entry(self, run: claim.RunFacts) -> InboxEntry | None:
+        """Return a stop that says why; the same withdrawal told twice has the same id."""
+        if run.full:
+            return None
+        return inbox_entry(
+            self.message_id(run), "", self.who, self.text, now=self.now, kind=InboxKind.STOP
+        )
+
+    async def refusal(self) -> Refusal | None:
+        """Return nothing: nobody asks."""
+        return None
+
+    async def new_run(self, number: int, *, stopped: bool) -> NewRun | Refusal:
+        """Never called: a withdrawal decides for no new run."""
+        raise AssertionError(f"a withdrawal wants no run {number} (stopped: {stopped})")
+
+
+async def _routed(route: Route, issue: Issue, organization_id: str) -> BlueprintFacts | Refusal:
+    answer = await route(issue.team, organization_id)
+    return answer.blueprint if isinstance(answer, Routed) else answer
+
+
+def _context(event: events.SessionCreated) -> str:
+    """Return the issue with all that was said about it; put together here where it has to be."""
+    if event.prompt_context:
+        return event.prompt_context
+    parts = (event.issue.title, event.issue.description, event.text, *event.guidance)
+    return "\n\n".join(part for part in parts if part)

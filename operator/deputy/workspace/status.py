@@ -1,0 +1,155 @@
+"""Read from a pod what became of it. Pure: the API server's words in, ours out."""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from deputy.api.names import ATTEMPT_ANNOTATION
+from deputy.core.outcome import Problem
+from deputy.core.reason import RunReason
+from deputy.core.run import (
+    PodSeen,
+)
+
+#: How long an image may fail to come, and a pod find no node, before the run fails of it.
+PULL_TIMEOUT = dt.timedelta(seconds=30)
+SCHEDULE_TIMEOUT = dt.timedelta(minutes=15)
+#: Restarts of the sidecar after which it is taken for broken.
+MOST_RESTARTS = 10
+
+#: Exit code of a process that was ended by SIGKILL.
+_KILLED = 137
+
+_PULL = {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "RegistryUnavailable"}
+_HOPELESS = {"InvalidImageName"}
+_CONFIG = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
+
+
+def pod_seen(pod: Mapping[str, Any], now: dt.datetime) -> PodSeen:
+    """Return what is seen of `pod` at `now`."""
+    status = pod.get("status") or {}
+    annotations = pod["metadata"].get("annotations") or {}
+    return PodSeen(
+        attempt=int(annotations.get(ATTEMPT_ANNOTATION, "1")),
+        deleting="deletionTimestamp" in pod["metadata"],
+        over=status.get("phase") in ("Succeeded", "Failed"),
+        problem=_problem(pod, status, now),
+        killed=_killed(pod, status),
+    )
+
+
+def _killed(pod: Mapping[str, Any], status: Mapping[str, Any]) -> Problem | None:
+    """Return why the agent's container was killed, where neither a person nor the node ended it.
+
+    A kernel that is short of memory ends a whole container; the pod outlives it by the time that
+    the sidecar takes to save the work.
+    """
+    if "deletionTimestamp" in pod["metadata"] or status.get("reason"):
+        return None
+    for container in status.get("containerStatuses") or ():
+        ended = (container.get("state") or {}).get("terminated") or {}
+        if container["name"] == "agent" and ended.get("exitCode") == _KILLED:
+            return _ended("agent", ended)
+    return None
+
+
+def _problem(pod: Mapping[str, Any], status: Mapping[str, Any], now: dt.datetime) -> Problem | None:
+    if status.get("phase") == "Failed":
+        return _failure(status)
+    age = now - dt.datetime.fromisoformat(pod["metadata"]["creationTimestamp"])
+    for container in _containers(status):
+        if problem := _stuck(container, age):
+            return problem
+    return _unschedulable(status, age)
+
+
+def _containers(status: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield from status.get("initContainerStatuses") or ()
+    yield from status.get("containerStatuses") or ()
+
+
+def _stuck(container: Mapping[str, Any], age: dt.timedelta) -> Problem | None:
+    """Return why a container that waits will never start."""
+    waiting = (container.get("state") or {}).get("waiting") or {}
+    reason, image = waiting.get("reason", ""), container.get("image", "")
+    said = waiting.get("message", reason)
+    if reason in _HOPELESS or (reason in _PULL and age > PULL_TIMEOUT):
+        return Problem(
+            RunReason.IMAGE_PULL_FAILED,
+            f"image `{image}` cannot be pulled ({said}); correct `spec.agent.image` of the "
+            "Blueprint, or give the namespace the pull secret that it needs.",
+        )
+    if reason in _CONFIG and age > PULL_TIMEOUT:
+        return Problem(
+            RunReason.POD_REFUSED,
+            f"container `{container['name']}` cannot be created ({said}); correct "
+            "`spec.agent` of the Blueprint.",
+        )
+    if reason == "CrashLoopBackOff" and container.get("restartCount", 0) > MOST_RESTARTS:
+        return Problem(
+            RunReason.AGENT_LOST,
+            f"container `{container['name']}` keeps crashing ({said}); look at its log.",
+        )
+    return None
+
+
+def _unschedulable(status: Mapping[str, Any], age: dt.timedelta) -> Problem | None:
+    for condition in status.get("conditions") or ():
+        if condition.get("reason") == "Unschedulable" and age > SCHEDULE_TIMEOUT:
+            return Problem(
+                RunReason.UNSCHEDULABLE,
+                f"no node takes the workspace ({condition.get('message', '')}); ask for less in "
+                "`spec.workspace.resources` of the Blueprint, or add nodes.",
+            )
+    return None
+
+
+def _failure(status: Mapping[str, Any]) -> Problem:
+    """Return why a pod failed, by the first container that tells."""
+    if status.get("reason") == "Evicted":
+        return Problem(
+            RunReason.POD_EVICTED,
+            f"the node evicted the workspace ({status.get('message', '')}); raise "
+            "`spec.workspace.storage` or `spec.workspace.resources` of the Blueprint.",
+        )
+    if status.get("reason") == "DeadlineExceeded":
+        return Problem(RunReason.TIMED_OUT, "the workspace outlived its time limit.")
+    for container in _containers(status):
+        ended = (container.get("state") or {}).get("terminated") or {}
+        if ended.get("exitCode") and (problem := _ended(container["name"], ended)):
+            return problem
+    return Problem(
+        RunReason.AGENT_LOST,
+        f"the workspace's pod failed ({status.get('message') or 'no reason given'}); look at "
+        "its log, which is kept in a ConfigMap of the run.",
+    )
+
+
+def _ended(name: str, ended: Mapping[str, Any]) -> Problem | None:
+    said = str(ended.get("message", "")).strip()[-500:] or f"exit code {ended['exitCode']}"
+    # The Blueprint says nothing of the memory of our own containers.
+    if ended.get("reason") == "OOMKilled" and name not in ("prepare", "status-sync"):
+        return Problem(
+            RunReason.OOM_KILLED,
+            f"container `{name}` needed more memory than it may have; raise "
+            "`spec.workspace.resources.limits.memory` of the Blueprint.",
+        )
+    if name == "prepare":
+        return Problem(RunReason.PREPARE_FAILED, f"the workspace could not be prepared: {said}")
+    if name == "setup":
+        return Problem(
+            RunReason.SETUP_FAILED,
+            f"`spec.workspace.setupCommand` of the Blueprint failed: {said}",
+        )
+    if name == "agent" and ended["exitCode"] == _KILLED:
+        return Problem(
+            RunReason.AGENT_KILLED,
+            "the agent's container was killed from outside (SIGKILL); if its node was short of "
+            "memory, set `spec.workspace.resources` of the Blueprint to what the agent needs.",
+        )
+    if name == "agent":
+        return Problem(
+            RunReason.AGENT_LOST,
+            f"the agent's container ended from outside ({said}); look at the node's events.",
+        )
+    return None

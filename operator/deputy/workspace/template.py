@@ -1,0 +1,205 @@
+"""Merge a Blueprint's pod template over the pod that Deputy builds. Pure: nothing is changed.
+
+What security rests on is not for a template: whatever is not named here as open stays as Deputy
+built it, so that a field that a later Kubernetes brings is closed until somebody has looked at it.
+"""
+
+import copy
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from deputy.api.names import PREFIX
+from deputy.errors import DeputyError
+
+#: Volumes that only Deputy's own containers mount.
+PRIVATE = frozenset({"outbox", "relay-token", "sidecar-tmp"})
+
+#: Fields of a pod's spec that a template may set; its containers and volumes are looked through.
+_OPEN = frozenset(
+    {
+        "affinity",
+        "dnsConfig",
+        "dnsPolicy",
+        "hostAliases",
+        "hostname",
+        "imagePullSecrets",
+        "nodeSelector",
+        "overhead",
+        "preemptionPolicy",
+        "priorityClassName",
+        "resourceClaims",
+        "runtimeClassName",
+        "schedulerName",
+        "subdomain",
+        "tolerations",
+        "topologySpreadConstraints",
+    }
+)
+
+#: Fields of a container that a template may set.
+_OPEN_IN_CONTAINERS = frozenset(
+    {
+        "args",
+        "command",
+        "env",
+        "envFrom",
+        "image",
+        "imagePullPolicy",
+        "name",
+        "ports",
+        "resources",
+        "terminationMessagePath",
+        "terminationMessagePolicy",
+        "volumeMounts",
+        "workingDir",
+    }
+)
+
+#: Kinds of volumes that reach neither the node's files nor a service account's token.
+_VOLUMES = frozenset(
+    {
+        "configMap",
+        "csi",
+        "downwardAPI",
+        "emptyDir",
+        "ephemeral",
+        "image",
+        "persistentVolumeClaim",
+        "projected",
+        "secret",
+    }
+)
+_PROJECTED = frozenset({"clusterTrustBundle", "configMap", "downwardAPI", "secret"})
+
+#: Annotations that an old way of AppArmor reads.
+_CLOSED_ANNOTATIONS = (PREFIX, "container.apparmor.security.beta.kubernetes.io/")
+
+#: Lists in a container that merge by a field of their entries, as a strategic merge does.
+_KEYS = {"env": "name", "volumeMounts": "mountPath"}
+
+
+class TemplateRefused(DeputyError):
+    """A pod template that is none; the message names the field and what it has to be."""
+
+
+def merged(
+    spec: Mapping[str, Any], template: Mapping[str, Any], security_context: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the pod's `spec` with `template` merged over it; raise `TemplateRefused`.
+
+    Every container outside of `initContainers` gets `security_context`.
+    """
+    wanted = copy.deepcopy(dict(template))
+    result = copy.deepcopy(dict(spec))
+    result |= {k: v for k, v in wanted.items() if k in _OPEN and v is not None}
+    containers = _by(wanted.get("containers"), "name", "spec.containers")
+    result["containers"] = [
+        _contained(container, security_context)
+        for container in _merge_lists(result["containers"], containers, "name")
+    ]
+    volumes = _by(wanted.get("volumes"), "name", "spec.volumes")
+    ours = {volume["name"] for volume in result["volumes"]}
+    result["volumes"] += [
+        volume for name, volume in volumes.items() if name not in ours and _is_harmless(volume)
+    ]
+    return result
+
+
+def words_of(metadata: Mapping[str, Any], field: str) -> dict[str, str]:
+    """Return the labels or annotations that a template adds; ours are not for it to set."""
+    found = metadata.get(field) or {}
+    if not isinstance(found, Mapping):
+        raise TemplateRefused(f"{_path(f'metadata.{field}')} is not a map; make it one")
+    words = {str(name): str(value) for name, value in found.items()}
+    return {k: v for k, v in words.items() if not k.startswith(_CLOSED_ANNOTATIONS)}
+
+
+def without_private(env: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return `env` without variables that would be read from a file of Deputy's own volumes."""
+    return [dict(variable) for variable in env if not _reads_private(variable)]
+
+
+def _path(field: str) -> str:
+    return f"spec.workspace.podTemplate.{field} of the Blueprint"
+
+
+def _by(found: Any, key: str, field: str) -> dict[str, dict[str, Any]]:
+    """Return the list `found` by the value of `key` in its entries; raise `TemplateRefused`."""
+    if found is None:
+        return {}
+    if not isinstance(found, list):
+        raise TemplateRefused(f"{_path(field)} is not a list; make it one")
+    for entry in found:
+        if not isinstance(entry, dict) or not isinstance(entry.get(key), str):
+            raise TemplateRefused(f"{_path(field)} has an entry without `{key}`; give it one")
+    return {entry[key]: entry for entry in found}
+
+
+def _merge_lists(
+    base: Iterable[dict[str, Any]], wanted: Mapping[str, dict[str, Any]], key: str
+) -> list[dict[str, Any]]:
+    new = dict(wanted)
+    kept = [_merge(old, new.pop(old[key], {})) for old in base]
+    return kept + list(new.values())
+
+
+def _merge(base: dict[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `base` with `wanted` merged over it, lists of keyed things by their keys."""
+    result = dict(base)
+    for name, value in wanted.items():
+        old = base.get(name)
+        if name in _KEYS and isinstance(old, list):
+            key = _KEYS[name]
+            result[name] = _merge_lists(old, _by(value, key, f"spec.containers.{name}"), key)
+        elif isinstance(old, dict) and isinstance(value, Mapping):
+            result[name] = _merge(old, value)
+        else:
+            result[name] = value
+    return result
+
+
+def _contained(container: Mapping[str, Any], security_context: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `container` without what a template may not give it."""
+    result = {k: v for k, v in container.items() if k in _OPEN_IN_CONTAINERS and v is not None}
+    for name, key in _KEYS.items():
+        if name in result:
+            result[name] = list(_by(result[name], key, f"spec.containers.{name}").values())
+    if "env" in result:
+        result["env"] = without_private(result["env"])
+    if "volumeMounts" in result:
+        mounts = result["volumeMounts"]
+        result["volumeMounts"] = [mount for mount in mounts if mount.get("name") not in PRIVATE]
+    if "ports" in result:
+        result["ports"] = [_without_host(port) for port in _listed(result["ports"])]
+    return result | {"securityContext": dict(security_context)}
+
+
+def _listed(ports: Any) -> list[dict[str, Any]]:
+    if not isinstance(ports, list) or not all(isinstance(port, dict) for port in ports):
+        raise TemplateRefused(f"{_path('spec.containers.ports')} is not a list of maps")
+    return ports
+
+
+def _without_host(port: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in port.items() if k not in ("hostPort", "hostIP")}
+
+
+def _reads_private(variable: Mapping[str, Any]) -> bool:
+    source = variable.get("valueFrom")
+    file = source.get("fileKeyRef") if isinstance(source, Mapping) else None
+    return isinstance(file, Mapping) and file.get("volumeName") in PRIVATE
+
+
+def _is_harmless(volume: Mapping[str, Any]) -> bool:
+    """Say whether `volume` is of a kind that any container may mount."""
+    kinds = {kind: what for kind, what in volume.items() if kind != "name" and what is not None}
+    if not kinds.keys() <= _VOLUMES:
+        return False
+    if "projected" not in kinds:
+        return True
+    sources = kinds["projected"].get("sources") if isinstance(kinds["projected"], dict) else None
+    return isinstance(sources, list) and all(
+        isinstance(source, dict)
+        and {kind for kind, what in source.items() if what is not None} <= _PROJECTED
+        for source in sources
+    )

@@ -1,0 +1,40 @@
+"""Issues that are delegated within one second still have an order."""
+
+import datetime as dt
+
+from deputy.api.agentrun import AgentRun
+from deputy.api.facts import contender
+from deputy.core.admission import in_line
+
+
+def run(name: str, received: str) -> AgentRun:
+    return AgentRun.model_validate(
+        {
+            "metadata": {
+                "name": name,
+                "namespace": "agents",
+                "uid": name,
+                "creationTimestamp": "2026-11-21T09:00:00Z",
+                "annotations": {"deputy.dev/received": received} if received else {},
+            },
+            "spec": {"blueprintRef": {"name": "api"}, "prompt": "do it"},
+        }
+    )
+
+
+def test_runs_of_one_second_wait_in_the_order_in_which_they_were_delegated() -> None:
+    runs = [
+        run("a", "2026-11-21T09:00:00.900000+00:00"),
+        run("b", "2026-11-21T09:00:00.100000+00:00"),
+        run("c", "2026-11-21T09:00:00.500000+00:00"),
+    ]
+
+    assert [one.name for one in in_line(map(contender, runs))] == ["b", "c", "a"]
+
+
+def test_a_run_without_a_readable_note_is_as_old_as_its_object() -> None:
+    created = dt.datetime(2026, 11, 21, 9, tzinfo=dt.UTC)
+
+    found = [contender(run("a", note)).created for note in ("", "soon", "2026-11-21T08:00:00")]
+
+    assert found == [created, created, created]

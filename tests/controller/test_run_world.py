@@ -1,0 +1,153 @@
+"""Facts of decisions carried out: whatever happens, every run ends once, and is told."""
+
+import datetime as dt
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deputy.core.phase import TERMINAL, Phase
+from deputy.core.reason import RunReason
+from tests.controller.run_world import EVENTS, FIRST, Event, World
+
+STORIES: dict[str, tuple[Event, ...]] = {
+    "a pull request": (*FIRST, World.agent_finishes),
+    "a question and its answer": (
+        *FIRST,
+        World.agent_asks,
+        World.person_answers,
+        World.agent_finishes,
+    ),
+    "an end in the middle of a question": (*FIRST, World.agent_asks, World.pod_fails),
+    "no commits": (*FIRST, World.agent_finishes_without_commits),
+    "a failure": (*FIRST, World.agent_fails),
+    "a wait, then a slot": (World.minute_passes, *FIRST, World.agent_finishes),
+    "a refused issue": (World.issue_is_refused, World.slot_is_free),
+    "a broken Blueprint": (World.blueprint_is_broken,),
+    "a stop in the queue": (World.person_stops,),
+    "a stop that is obeyed": (*FIRST, World.person_stops, World.sidecar_obeys_the_stop),
+    "a stop that is ignored": (*FIRST, World.person_stops),
+    "a stop before the pod answers": (World.slot_is_free, World.person_stops),
+    "a restart": (
+        *FIRST,
+        World.person_restarts,
+        World.deleted_pods_go,
+        World.sidecar_connects,
+        World.agent_finishes,
+    ),
+    "a pod that fails": (*FIRST, World.pod_fails),
+    "a pod that vanishes": (*FIRST, World.pod_vanishes),
+    "an eviction that saves": (*FIRST, World.node_is_drained, World.sidecar_obeys_the_stop),
+    "a time limit": (*FIRST, World.hour_passes, World.sidecar_obeys_the_stop),
+}
+
+
+def played(story: tuple[Event, ...], crash_after: int = -1) -> World:
+    world = World(crash_after)
+    world.settle()
+    for event in story:
+        event(world)
+        world.settle()
+    world.drain()
+    return world
+
+
+@pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
+def test_a_crash_after_any_number_of_actions_changes_nothing_about_the_end(
+    story: tuple[Event, ...],
+) -> None:
+    calm = played(story)
+
+    ends = [played(story, crash_after=n).end() for n in range(calm.done)]
+
+    assert ends == [calm.end()] * calm.done
+
+
+@pytest.mark.parametrize(
+    ("story", "phase", "reason"),
+    [
+        ("a pull request", Phase.SUCCEEDED, RunReason.PULL_REQUEST_OPENED),
+        ("a question and its answer", Phase.SUCCEEDED, RunReason.PULL_REQUEST_OPENED),
+        ("an end in the middle of a question", Phase.FAILED, RunReason.OOM_KILLED),
+        ("no commits", Phase.SUCCEEDED, RunReason.NO_CHANGES),
+        ("a failure", Phase.FAILED, RunReason.AGENT_FAILED),
+        ("a wait, then a slot", Phase.SUCCEEDED, RunReason.PULL_REQUEST_OPENED),
+        ("a refused issue", Phase.STOPPED, RunReason.STATE_NOT_ALLOWED),
+        ("a broken Blueprint", Phase.STOPPED, RunReason.BLUEPRINT_NOT_READY),
+        ("a stop in the queue", Phase.STOPPED, RunReason.STOPPED_BY_USER),
+        ("a stop that is obeyed", Phase.STOPPED, RunReason.STOPPED_BY_USER),
+        ("a stop that is ignored", Phase.STOPPED, RunReason.STOPPED_BY_USER),
+        ("a stop before the pod answers", Phase.STOPPED, RunReason.STOPPED_BY_USER),
+        ("a restart", Phase.SUCCEEDED, RunReason.PULL_REQUEST_OPENED),
+        ("a pod that fails", Phase.FAILED, RunReason.OOM_KILLED),
+        ("a pod that vanishes", Phase.FAILED, RunReason.POD_DISAPPEARED),
+        ("an eviction that saves", Phase.FAILED, RunReason.POD_EVICTED),
+        ("a time limit", Phase.TIMED_OUT, RunReason.TIMED_OUT),
+    ],
+)
+def test_a_story_ends_as_it_should(story: str, phase: Phase, reason: RunReason) -> None:
+    world = played(STORIES[story])
+
+    assert (world.phase, world.outcome and world.outcome.reason) == (phase, reason)
+
+
+def test_no_story_is_left_without_its_end() -> None:
+    assert all(played(story).phase in TERMINAL for story in STORIES.values())
+
+
+events = st.lists(st.sampled_from(EVENTS), max_size=14)
+
+
+@settings(max_examples=400)
+@given(events, st.integers(-1, 30))
+def test_whatever_happens_a_run_ends_once_is_told_once_and_leaves_no_pod(
+    story: list[Event], crash_after: int
+) -> None:
+    world = played(tuple(story), crash_after)
+
+    assert world.phase in TERMINAL
+    assert list(world.ends_told.values()) == [world.outcome]
+    assert world.pods == {}
+
+
+@settings(max_examples=300)
+@given(events, events, st.integers(-1, 30))
+def test_a_stop_wins_in_whatever_state_it_comes(
+    before: list[Event], after: list[Event], crash_after: int
+) -> None:
+    world = World(crash_after)
+    for event in before:
+        event(world)
+        world.settle()
+    decided = world.outcome
+    world.person_stops()
+    world.settle()
+    stopped_at = world.now
+    # From here on the world asserts that no pull request is opened.
+    for event in after:
+        event(world)
+        world.settle()
+    world.drain()
+
+    assert world.outcome is not None
+    if decided is not None:
+        assert world.outcome == decided
+    else:
+        assert world.outcome.reason is RunReason.STOPPED_BY_USER
+    if not after and decided is None:
+        assert world.completed is not None
+        assert world.completed - stopped_at <= dt.timedelta(seconds=60)
+
+
+@settings(max_examples=200)
+@given(events)
+def test_a_run_that_is_over_stays_as_it_is_whatever_happens_later(story: list[Event]) -> None:
+    world = played((*FIRST, World.agent_finishes))
+    end = world.end()
+
+    for event in story:
+        event(world)
+        if not world.deleted:
+            world.settle()
+
+    assert world.end() == end

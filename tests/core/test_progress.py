@@ -1,0 +1,80 @@
+"""Facts of the agent's events as a session is told of them."""
+
+import pytest
+
+from deputy.core.progress import update_of
+from deputy.trackers.updates import Content, PostActivity, Priority
+from deputy.wire import (
+    Answered,
+    Asked,
+    Event,
+    Finished,
+    Hello,
+    NumberedEvent,
+    Outcome,
+    PlanChanged,
+    Thought,
+    ToolFinished,
+    TurnStarted,
+    stable_id,
+)
+from deputy.wire import Thought as Said
+
+
+@pytest.mark.parametrize(
+    ("event", "content", "priority"),
+    [
+        (Said("I see."), Thought("I see."), Priority.NORMAL),
+        (
+            Said("Looking", ephemeral=True),
+            Thought("Looking", ephemeral=True),
+            Priority.EPHEMERAL,
+        ),
+        (
+            ToolFinished("Edited", "src/a.py", "+1 -1"),
+            ToolFinished("Edited", "src/a.py", "+1 -1"),
+            Priority.NORMAL,
+        ),
+        (
+            ToolFinished("Reading", "src/a.py", ephemeral=True),
+            ToolFinished("Reading", "src/a.py", ephemeral=True),
+            Priority.EPHEMERAL,
+        ),
+        (
+            Asked("Which one?", ("a", "b")),
+            Asked("Which one?", ("a", "b")),
+            Priority.QUESTION,
+        ),
+    ],
+)
+def test_what_a_person_wants_to_see_becomes_one_activity(
+    event: Event, content: Content, priority: Priority
+) -> None:
+    found = update_of(NumberedEvent(7, event), "session-1", "uid/1")
+
+    assert found == PostActivity("session-1", stable_id("uid/1", "event/7"), content, priority)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        Hello("gemini"),
+        TurnStarted("task-1"),
+        PlanChanged(()),
+        Answered("m-1"),
+        Finished(Outcome.COMPLETED, "", "Done."),
+    ],
+    ids=lambda event: event.kind,
+)
+def test_what_is_between_sidecar_and_operator_is_shown_to_nobody(event: Event) -> None:
+    assert update_of(NumberedEvent(1, event), "session-1", "uid/1") is None
+
+
+def test_an_event_that_is_sent_again_has_the_same_id_and_no_other_event_has_it() -> None:
+    def id_of(seq: int, scope: str) -> str:
+        found = update_of(NumberedEvent(seq, Said("I see.")), "session-1", scope)
+        assert isinstance(found, PostActivity)
+        return found.activity_id
+
+    assert id_of(1, "uid/1") == id_of(1, "uid/1")
+    assert len({id_of(1, "uid/1"), id_of(2, "uid/1"), id_of(1, "uid/2")}) == 3

@@ -1,0 +1,101 @@
+"""Who leads: nobody without the lease, and nobody who was asked to end."""
+
+import asyncio
+import datetime as dt
+import pathlib
+from typing import TYPE_CHECKING, cast
+
+import kopf
+import pytest
+import structlog
+
+from deputy.health import Health
+from deputy.kube.leader import LeadershipLost
+from deputy.processes import operator
+from deputy.relay.ca import RelayCAMissing
+from deputy.relay.certificates import make_ca
+from deputy.settings import OperatorSettings
+
+if TYPE_CHECKING:
+    import httpx
+
+    from deputy.kube.client import Kube
+    from deputy.kube.leader import Leadership
+
+
+class Broken:
+    """A struggle for the lease that ends in a mistake of ours."""
+
+    async def acquire(self) -> None:
+        raise ValueError("what the lease says is no time")
+
+
+class Waiting:
+    """A struggle for the lease that somebody else has won."""
+
+    async def acquire(self) -> None:
+        await asyncio.Event().wait()
+
+
+def settings(folder: pathlib.Path) -> OperatorSettings:
+    """Return the settings of an operator that watches one namespace."""
+    return OperatorSettings.from_environment(
+        {
+            "DEPUTY_NAMESPACE": "deputy",
+            "DEPUTY_POD_NAME": "operator-1",
+            "DEPUTY_LINEAR_CREDENTIALS": str(folder),
+            "DEPUTY_RELAY_URL": "https://relay.deputy:8443",
+            "DEPUTY_SIDECAR_IMAGE": "localhost/sidecar:1",
+        }
+    )
+
+
+async def test_who_fails_to_ask_for_the_lease_does_not_lead() -> None:
+    with pytest.raises(ValueError, match="is no time"):
+        await operator._acquired(cast("Leadership", Broken()), asyncio.Event())
+
+
+async def test_who_is_asked_to_end_waits_for_the_lease_no_longer() -> None:
+    stop = asyncio.Event()
+    stop.set()
+
+    assert not await operator._acquired(cast("Leadership", Waiting()), stop)
+
+
+async def test_a_signal_that_kopf_took_ends_the_leader_in_order(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    async def ended_by_a_signal(**_: object) -> None:
+        """Return, as Kopf does."""
+
+    monkeypatch.setattr(kopf, "operator", ended_by_a_signal)
+    stop = asyncio.Event()
+    leader = operator.Leader(
+        settings(tmp_path),
+        kube=cast("Kube", None),
+        http=cast("httpx.AsyncClient", None),
+        ca=make_ca(dt.datetime.now(dt.UTC)),
+        health=Health(),
+        stop=stop,
+    )
+
+    await leader._watch()
+
+    assert stop.is_set()
+
+
+@pytest.mark.parametrize("error", [LeadershipLost("gone"), RelayCAMissing("run helm upgrade")])
+def test_who_cannot_lead_says_why_and_is_started_anew(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    async def within_groups(_settings: object) -> None:
+        raise ExceptionGroup("outer", [ExceptionGroup("inner", [error])])
+
+    monkeypatch.setattr(operator, "_main", within_groups)
+    monkeypatch.setattr("deputy.log.configure", lambda _: None)
+
+    with structlog.testing.capture_logs() as logs:
+        status = operator.run(settings(tmp_path))
+
+    assert status == 1
+    assert [line["error"] for line in logs] == [str(error)]

@@ -1,0 +1,224 @@
+"""Facts of the service behind the relay: who may speak for whom, and what the agent is told."""
+
+import asyncio
+import base64
+from typing import Any
+
+import pytest
+
+from deputy.controller.run_state import prompts_of
+from deputy.core.conversation import RelayConversation
+from deputy.core.phase import TERMINAL
+from deputy.forges.errors import TokenMissing
+from deputy.kube.errors import Unavailable
+from deputy.relay.authentication import Caller
+from deputy.relay.service import NotYours
+from deputy.wire import (
+    GitToken,
+    Message,
+    MessageKind,
+    Thought,
+)
+from tests.relay.relay_world import CALLER, DECIDED, MORE, NAME, World, done
+
+
+@pytest.fixture
+async def world() -> World:
+    return World()
+
+
+# Who speaks for whom
+
+
+async def test_a_pod_speaks_for_its_run(world: World) -> None:
+    assert (await world.service.conversation(CALLER)).run_uid == "uid-1"
+
+
+async def test_a_pod_that_the_watch_has_not_told_of_is_read_directly(world: World) -> None:
+    body = world.pod_body()
+    world.cache.pods.remove(body)
+    world.kube.objects["/api/v1/namespaces/agents/pods/linear-abc-1-1"] = body
+
+    assert (await world.service.conversation(CALLER)).run_uid == "uid-1"
+
+
+async def test_a_pod_that_was_made_anew_under_its_name_is_read_directly(world: World) -> None:
+    newer = world.pod_body(uid="newer")
+    world.kube.objects["/api/v1/namespaces/agents/pods/linear-abc-1-1"] = newer
+
+    found = await world.service.conversation(Caller("agents", CALLER.pod, "newer"))
+
+    assert found.run_uid == "uid-1"
+
+
+async def test_the_token_of_a_pod_that_is_gone_speaks_for_nobody(world: World) -> None:
+    body = world.pod_body(uid="newer")
+    world.kube.objects["/api/v1/namespaces/agents/pods/linear-abc-1-1"] = body
+
+    with pytest.raises(NotYours, match="of an older pod"):
+        await world.service.conversation(Caller("agents", CALLER.pod, "oldest"))
+
+
+async def test_a_pod_that_nobody_knows_speaks_for_nobody(world: World) -> None:
+    with pytest.raises(NotYours, match="there is no pod agents/stranger"):
+        await world.service.conversation(Caller("agents", "stranger", "x"))
+
+
+LABELS = {"deputy.dev/run": "uid-1"}
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"labels": {}, "ownerReferences": []},
+        {"labels": None},
+        {"labels": LABELS, "ownerReferences": []},
+        {"labels": LABELS, "ownerReferences": [{"kind": "AgentRun", "uid": "uid-2"}]},
+    ],
+    ids=["no label", "no labels", "no owner", "another owner"],
+)
+async def test_a_label_alone_makes_no_pod_speak_for_a_run(
+    world: World, metadata: dict[str, Any]
+) -> None:
+    world.put_pod(**metadata)
+
+    with pytest.raises(NotYours):
+        await world.service.conversation(CALLER)
+
+
+async def test_no_pod_speaks_for_a_run_of_another_namespace(world: World) -> None:
+    world.put_pod(namespace="evil")
+
+    with pytest.raises(NotYours, match="was not made for its AgentRun"):
+        await world.service.conversation(Caller("evil", CALLER.pod, "pod-uid"))
+
+
+async def test_a_second_pod_of_the_same_owner_does_not_speak_for_it(world: World) -> None:
+    world.put_pod(name="forged")
+
+    with pytest.raises(NotYours, match="another attempt"):
+        await world.service.conversation(Caller("agents", "forged", "pod-uid"))
+
+
+async def test_the_pod_of_an_older_attempt_does_not_speak_any_more(world: World) -> None:
+    world.put_run({"attempt": 2}, attempt=2)
+
+    with pytest.raises(NotYours, match="another attempt"):
+        await world.service.conversation(CALLER)
+
+
+async def test_the_pod_of_a_new_attempt_is_asked_to_wait_until_it_is_noted(world: World) -> None:
+    world.put_run({"attempt": 1}, attempt=2)
+    world.put_pod(name=f"{NAME}-2")
+
+    with pytest.raises(Unavailable):
+        await world.service.conversation(Caller("agents", f"{NAME}-2", "pod-uid"))
+
+
+# What the agent is told
+
+
+async def test_the_task_comes_first_then_what_people_said_in_order(world: World) -> None:
+    stop = MORE | {"id": "m-2", "kind": "Stop", "text": ""}
+    blank = MORE | {"id": "m-3", "text": " \n"}
+    world.put_run(inbox=[MORE, stop, blank, MORE | {"id": "m-4", "text": "Again."}])
+
+    assert prompts_of(world.run) == (
+        Message("task-1", MessageKind.PROMPT, "Fix it."),
+        Message("m-1", MessageKind.PROMPT, "More.", "alice"),
+        Message("m-4", MessageKind.PROMPT, "Again.", "alice"),
+    )
+
+
+async def test_a_new_prompt_wakes_the_poll(world: World) -> None:
+    woken = asyncio.Event()
+    world.conversation.on_change(woken.set)
+    world.put_run(inbox=[MORE])
+
+    world.states.refresh(world.run)
+
+    assert woken.is_set()
+    assert [message.id for message in world.conversation.messages_after("task-1")] == ["m-1"]
+
+
+@pytest.mark.parametrize(
+    "status",
+    [{"conditions": [DECIDED]}, *({"phase": phase} for phase in sorted(TERMINAL))],
+    ids=["decided", *sorted(TERMINAL)],
+)
+async def test_the_end_of_a_run_wakes_the_poll(world: World, status: dict[str, Any]) -> None:
+    woken = asyncio.Event()
+    world.conversation.on_change(woken.set)
+    world.put_run(status)
+
+    world.states.refresh(world.run)
+
+    assert woken.is_set()
+    assert [message.kind for message in world.conversation.messages_after("task-1")] == [
+        MessageKind.FINISH
+    ]
+
+
+async def test_a_new_attempt_begins_a_new_conversation(world: World) -> None:
+    await world.take(Thought("I see."), done())
+    world.put_run({"attempt": 2, "phase": "Launching"}, attempt=2)
+
+    assert world.conversation == RelayConversation(
+        "uid-1",
+        2,
+        prompts=(Message("task-2", MessageKind.PROMPT, "Fix it."),),
+        arrived=world.conversation.arrived,
+    )
+
+
+# Tokens
+
+
+REPOSITORY = {"url": "https://github.com/acme/api.git", "credentialsSecretRef": {"name": "forge"}}
+SECRET = "/api/v1/namespaces/agents/secrets/forge"
+
+
+async def test_the_token_is_the_blueprints(world: World) -> None:
+    world.put_blueprint(REPOSITORY)
+    token = base64.b64encode(b"secret\n").decode()
+    world.kube.objects[SECRET] = {"data": {"token": token}}
+
+    found = await world.service.git_token(world.conversation)
+
+    assert found == GitToken("x-access-token", "secret", 3600)
+
+
+@pytest.mark.parametrize(
+    ("repository", "secret", "message"),
+    [
+        (None, None, "the run has no repository"),
+        ({"url": "https://github.com/acme/api.git"}, None, "credentialsSecretRef"),
+        (REPOSITORY, None, '"forge" does not exist in namespace agents; create it'),
+        (REPOSITORY, {"data": {"password": "eA=="}}, "has no key `token`; add it"),
+        (REPOSITORY, {}, "has no key `token`; add it"),
+        (REPOSITORY, {"data": None}, "has no key `token`; add it"),
+        (REPOSITORY, {"data": {"token": ""}}, "holds no token; set it"),
+        (REPOSITORY, {"data": {"token": "dHdvIHdvcmRz"}}, "holds no token; set it"),
+        (REPOSITORY, {"data": {"token": "/w=="}}, "holds no token; set it"),
+    ],
+    ids=[
+        "no repository",
+        "no reference",
+        "no secret",
+        "another key",
+        "empty",
+        "no data",
+        "blank",
+        "words",
+        "no text",
+    ],
+)
+async def test_a_token_that_is_not_there_is_named_with_what_to_do(
+    world: World, repository: Any, secret: Any, message: str
+) -> None:
+    world.put_blueprint(repository)
+    if secret is not None:
+        world.kube.objects[SECRET] = secret
+
+    with pytest.raises(TokenMissing, match=message):
+        await world.service.git_token(world.conversation)

@@ -1,0 +1,106 @@
+"""Facts of the environment."""
+
+import dataclasses
+import datetime as dt
+import pathlib
+
+import pytest
+
+from deputy.settings import InvalidSetting, OperatorSettings, WebhookSettings
+
+REQUIRED = {"DEPUTY_NAMESPACE": "deputy", "DEPUTY_POD_NAME": "pod-1"}
+WEBHOOK = WebhookSettings(
+    namespace="deputy",
+    pod_name="pod-1",
+    agent_namespaces=("deputy",),
+    linear_api_url="https://api.linear.app",
+    linear_credentials=pathlib.Path("/etc/deputy/linear"),
+    kubeconfig=None,
+    log_level="INFO",
+    port=8080,
+    drain=dt.timedelta(seconds=3),
+)
+
+
+def test_what_is_not_set_has_a_default() -> None:
+    assert WebhookSettings.from_environment(REQUIRED) == WEBHOOK
+
+
+def test_everything_can_be_set() -> None:
+    found = WebhookSettings.from_environment(
+        REQUIRED
+        | {
+            "DEPUTY_AGENT_NAMESPACES": "a, b,a,",
+            "DEPUTY_LINEAR_API_URL": "http://linear:8080/",
+            "DEPUTY_LINEAR_CREDENTIALS": "/secret",
+            "DEPUTY_KUBECONFIG": "/kubeconfig",
+            "DEPUTY_LOG_LEVEL": "debug",
+            "DEPUTY_WEBHOOK_PORT": "9",
+            "DEPUTY_DRAIN_SECONDS": "0",
+        }
+    )
+
+    assert found == dataclasses.replace(
+        WEBHOOK,
+        agent_namespaces=("a", "b"),
+        linear_api_url="http://linear:8080",
+        linear_credentials=pathlib.Path("/secret"),
+        kubeconfig=pathlib.Path("/kubeconfig"),
+        log_level="DEBUG",
+        port=9,
+        drain=dt.timedelta(),
+    )
+
+
+def test_the_operator_needs_to_know_its_relay_and_its_image() -> None:
+    found = OperatorSettings.from_environment(
+        REQUIRED | {"DEPUTY_RELAY_URL": "https://relay:8443", "DEPUTY_SIDECAR_IMAGE": "image"}
+    )
+
+    assert (found.relay_url, found.relay_port, found.health_port, found.sidecar_image) == (
+        "https://relay:8443",
+        8443,
+        8081,
+        "image",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("DEPUTY_NAMESPACE", "", "DEPUTY_NAMESPACE is not set; the Helm chart sets it"),
+        (
+            "DEPUTY_AGENT_NAMESPACES",
+            ",",
+            "DEPUTY_AGENT_NAMESPACES names nothing; give it names, separated by commas",
+        ),
+        (
+            "DEPUTY_WEBHOOK_PORT",
+            "http",
+            "DEPUTY_WEBHOOK_PORT is 'http'; give it a number from 1 to 65535",
+        ),
+        (
+            "DEPUTY_WEBHOOK_PORT",
+            "0",
+            "DEPUTY_WEBHOOK_PORT is '0'; give it a number from 1 to 65535",
+        ),
+        (
+            "DEPUTY_LINEAR_API_URL",
+            "linear",
+            "DEPUTY_LINEAR_API_URL is 'linear'; give it an address such as https://example.com",
+        ),
+        (
+            "DEPUTY_LOG_LEVEL",
+            "loud",
+            "DEPUTY_LOG_LEVEL is 'LOUD'; give it DEBUG, INFO, WARNING or ERROR",
+        ),
+    ],
+)
+def test_a_wrong_variable_is_named_with_what_it_has_to_be(
+    name: str, value: str, message: str
+) -> None:
+    with pytest.raises(InvalidSetting) as caught:
+        WebhookSettings.from_environment(REQUIRED | {name: value})
+
+    assert str(caught.value) == message
+    assert caught.value.variable == name
