@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dev.cluster import build, configuration, packages, paths, requirements
+from dev.cluster import binaries, build, configuration, packages, paths, requirements
 from dev.cluster.certificates import (
     ACCOUNT_KEY,
     ACCOUNT_PUBLIC_KEY,
@@ -41,7 +41,7 @@ def files() -> dict[Path, str]:
         },
         SETTINGS / "containerd.toml": configuration.containerd(
             runc=packages.path_of("runc"),
-            plugins=build.folder(build.CNI),
+            plugins=binaries.folder(build.CNI),
             cni=SETTINGS / "cni",
             snapshotter="overlayfs" if requirements.can_overlay(paths.STATE) else "native",
         ),
@@ -70,14 +70,14 @@ def dependent_programs(texts: dict[Path, str]) -> tuple[Daemon, ...]:
 
 
 def _containerd(texts: dict[Path, str]) -> Daemon:
-    binaries = build.folder(build.CONTAINERD)
+    programs = binaries.folder(build.CONTAINERD)
     settings = SETTINGS / "containerd.toml"
     return Daemon(
         "containerd",
-        tuple(inside([binaries / "containerd", "--config", settings, "--log-level", "warn"])),
+        tuple(inside([programs / "containerd", "--config", settings, "--log-level", "warn"])),
         (texts[settings],),
         # containerd looks for its shim on the PATH.
-        {"PATH": f"{binaries}:{packages.SYSTEM_PATH}"},
+        {"PATH": f"{programs}:{packages.SYSTEM_PATH}"},
     )
 
 
@@ -89,7 +89,7 @@ def _etcd() -> Daemon:
         "listen-peer-urls": "http://127.0.0.1:2380",
         "log-level": "warn",
     }
-    command: Argv = [build.program(build.ETCD, "etcd"), *_flags(flags), "--unsafe-no-fsync"]
+    command: Argv = [binaries.program(build.ETCD, "etcd"), *_flags(flags), "--unsafe-no-fsync"]
     return Daemon("etcd", tuple(inside(command)), environment={"PATH": packages.SYSTEM_PATH})
 
 
@@ -143,7 +143,7 @@ def _kubelet(texts: dict[Path, str]) -> Daemon:
 
 def _dns(texts: dict[Path, str]) -> Daemon:
     settings = SETTINGS / "Corefile"
-    command: Argv = [build.program(build.COREDNS, "coredns"), "-conf", settings]
+    command: Argv = [binaries.program(build.COREDNS, "coredns"), "-conf", settings]
     return Daemon(
         "coredns", tuple(inside(command)), (texts[settings],), {"PATH": packages.SYSTEM_PATH}
     )
@@ -152,7 +152,7 @@ def _dns(texts: dict[Path, str]) -> Daemon:
 def _kubernetes(name: str, flags: Flags, texts: dict[Path, str] | None = None) -> Daemon:
     settings = flags.get("config")
     read = (texts[settings],) if texts and isinstance(settings, Path) else ()
-    command: Argv = [build.program(build.KUBERNETES, name), *_flags(flags)]
+    command: Argv = [binaries.program(build.KUBERNETES, name), *_flags(flags)]
     return Daemon(name, tuple(inside(command)), read, {"PATH": packages.SYSTEM_PATH})
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dev.cluster import (
+    binaries,
     build,
     certificates,
     cleanup,
@@ -55,7 +56,7 @@ def up() -> None:
     if reasons := requirements.problems():
         raise CommandError("; ".join(reasons))
     packages.ensure(packages.FOR_CLUSTER)
-    build.ensure(build.LOCAL_CLUSTER)
+    binaries.ensure(build.LOCAL_CLUSTER)
     programs.ensure(CLIENTS)
     with _alone():
         _up()

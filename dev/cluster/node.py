@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING
 
-from dev.cluster import build, configuration, paths
+from dev.cluster import binaries, build, configuration, paths
 from dev.cluster.certificates import NODE_NAME
 from dev.cluster.commands import Argv, run, step, succeeds
 from dev.cluster.configuration import DNS_READY_URL
@@ -61,7 +61,7 @@ def has_pause() -> bool:
 def import_pause() -> None:
     """Make the image of the process that holds a pod's namespaces, and import it."""
     path = paths.STATE / f"pause-{platform.machine()}.tar"
-    content = build.program(build.PAUSE, "pause").read_bytes()
+    content = binaries.program(build.PAUSE, "pause").read_bytes()
     config = {"Entrypoint": ["/pause"], "User": "65535:65535"}
     oci_archive.write(path, configuration.PAUSE_IMAGE, {"pause": content}, config)
     _import(path)
@@ -83,4 +83,4 @@ def _import(path: Path) -> None:
 
 def _ctr(*words: str | Path) -> Argv:
     socket = str(configuration.CONTAINERD_SOCKET)
-    return [build.program(build.CONTAINERD, "ctr"), "--address", socket, "-n", "k8s.io", *words]
+    return [binaries.program(build.CONTAINERD, "ctr"), "--address", socket, "-n", "k8s.io", *words]

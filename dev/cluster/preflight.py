@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dev.cluster import build, choice, golang, packages, paths, programs, requirements
+from dev.cluster import binaries, build, choice, golang, packages, paths, programs, requirements
 from dev.cluster.choice import Choice, Provider
 from dev.cluster.commands import say
 from dev.cluster.docker import REMEDIES, Docker, State, docker
@@ -132,7 +132,7 @@ def _problems(chosen: Choice, daemon: Docker) -> list[str]:
 
 def _to_build(need: Need) -> list[build.Tool]:
     clients = programs.lacking(need.clients)
-    return [*build.missing(need.tools), *(client.tool for client in clients)]
+    return [*binaries.missing(need.tools), *(client.tool for client in clients)]
 
 
 def _go_problems(to_build: Iterable[build.Tool]) -> list[str]:
