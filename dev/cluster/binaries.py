@@ -83,7 +83,8 @@ def fits(packaged: Packaged, policy: str) -> str | None:
 
     None where there is none, or it is too old.
     """
-    candidate = _CANDIDATE.search(policy)
+    _, _, about = f"\n{policy}".partition(f"\n{packaged.package}:\n")
+    candidate = _CANDIDATE.search(about)
     numbers = candidate and _VERSION.match(candidate[1])
     if candidate is None or not numbers:
         return None
@@ -91,21 +92,27 @@ def fits(packaged: Packaged, policy: str) -> str | None:
     return ".".join(map(str, version)) if version >= packaged.oldest else None
 
 
-@functools.cache
 def _fitting_package(tool: build.Tool) -> tuple[Packaged, str] | None:
     packaged = next((each for each in PACKAGED if each.tool == tool), None)
-    needed = ("apt-cache", "apt-get", "dpkg-deb")
-    if packaged is None or not all(map(shutil.which, needed)):
+    if packaged is None:
         return None
-    shown = subprocess.run(
-        ["apt-cache", "policy", packaged.package],
+    version = fits(packaged, _policy())
+    return None if version is None else (packaged, version)
+
+
+@functools.cache
+def _policy() -> str:
+    """Return what apt knows of the packages; empty where this is no Debian."""
+    if not all(map(shutil.which, ("apt-cache", "apt-get", "dpkg-deb"))):
+        return ""
+    done = subprocess.run(
+        ["apt-cache", "policy", *(packaged.package for packaged in PACKAGED)],
         env={**os.environ, "LC_ALL": "C"},
         capture_output=True,
         text=True,
         check=False,
     )
-    version = fits(packaged, shown.stdout)
-    return None if version is None else (packaged, version)
+    return done.stdout
 
 
 def _unpack(packaged: Packaged, version: str) -> None:

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 ETCD, CONTAINERD, CNI = binaries.PACKAGED
 
 
-def policy(version: str) -> str:
-    return f"etcd-server:\n  Installed: (none)\n  Candidate: {version}\n  Version table:\n"
+def policy(package: str, version: str) -> str:
+    other = "other:\n  Installed: (none)\n  Candidate: 9.9.9\n"
+    return f"{other}{package}:\n  Installed: (none)\n  Candidate: {version}\n  Version table:\n"
 
 
 @pytest.mark.parametrize(
@@ -33,7 +34,7 @@ def policy(version: str) -> str:
 def test_a_package_fits_from_a_version_on(
     packaged: binaries.Packaged, candidate: str, version: str | None
 ) -> None:
-    assert binaries.fits(packaged, policy(candidate)) == version
+    assert binaries.fits(packaged, policy(packaged.package, candidate)) == version
 
 
 def test_a_machine_without_apt_has_no_packages() -> None:
