@@ -37,13 +37,16 @@ class Image:
         return default_reference(self.name)
 
 
-_LOCKED = ("Dockerfile", ".dockerignore", "pyproject.toml", "requirements.lock")
+_COMMON = (
+    *("Dockerfile", ".dockerignore", "pyproject.toml", "requirements.lock"),
+    *(f"dev/images/{name}" for name in ("locked.py", "program.sh", "rootfs.py")),
+)
 
 ALL = (
     Image(
         "operator",
         paths.PROJECT,
-        (*_LOCKED, "dev/images/locked.py", "operator/deputy"),
+        (*_COMMON, "operator/deputy"),
         "PYTHON_IMAGE",
         "operator",
     ),
@@ -51,7 +54,7 @@ ALL = (
         "sidecar",
         paths.PROJECT,
         (
-            *(*_LOCKED, "dev/images/locked.py", "sidecar/deputy_sidecar"),
+            *(*_COMMON, "sidecar/deputy_sidecar"),
             *("operator/deputy/__init__.py", "operator/deputy/wire.py"),
         ),
         "PYTHON_IMAGE",
@@ -60,7 +63,7 @@ ALL = (
     Image(
         "simulator",
         paths.PROJECT,
-        (*_LOCKED, "dev/images/locked.py", "simulator/deputy_simulator"),
+        (*_COMMON, "simulator/deputy_simulator"),
         "PYTHON_IMAGE",
         "simulator",
     ),
