@@ -187,6 +187,8 @@ def _build(tool: Tool, environment: Mapping[str, str]) -> None:
 def packages_compiled(output: str, total: int) -> str:
     """Say how far `go build -v` is, which prints the name of each package. Pure."""
     names = [line for line in output.splitlines() if line and not line.startswith(("go: ", "#"))]
+    if not names:
+        return "nothing has to be compiled; linking"
     rest = "" if len(names) < total else ", linking"
     return f"{len(names):,} of at most {total:,} packages compiled{rest}"
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from dev.images.images import Image
 
 _POLICY = Path(__file__).resolve().parent / "policy.json"
-#: The base with the authorities of this machine.
+#: The base with the authorities of this machine. Nothing of it is in the images that come out:
+#: only stages that fetch are built in it.
 _BUILD_BASE = "localhost/deputy-build-base:dev"
 #: Registries that are spoken to without TLS, as Docker does.
 _PLAIN = ("localhost:", "127.0.0.1:")
@@ -46,6 +47,28 @@ class Builder(Protocol):
         """Push an image, called `reference` in its archive, to a registry as `target`."""
 
 
+def write_build_base(base: str) -> Path:
+    """Write what the image to build in is made of; return the folder."""
+    # In the project, because a Docker from a snap reads no hidden folder and no /tmp.
+    context = paths.PROJECT / "build" / "base"
+    context.mkdir(parents=True, exist_ok=True)
+    lines = [f"FROM {base}"]
+    if (authorities := trust.authorities()) is not None:
+        shutil.copyfile(authorities, context / "authorities.crt")
+        lines.append(f"COPY authorities.crt {trust.INSIDE}")
+    (context / "Dockerfile").write_text("\n".join(lines) + "\n")
+    return context
+
+
+def _writing(_: str) -> str:
+    return "writing the archive"
+
+
+def _base_arguments(image: Image, base: str) -> list[str]:
+    bases = {image.base_argument: base, "BUILD_IMAGE": _BUILD_BASE}
+    return [word for name, value in bases.items() for word in ("--build-arg", f"{name}={value}")]
+
+
 class Docker:
     """Builds with the Docker daemon, over the official Python image."""
 
@@ -54,39 +77,23 @@ class Docker:
         "@sha256:9d2e5553305c7c7b0097999bb17187c69b921ccd6bc9d40e4bb5ebe652c00285"
     )
 
-    def __init__(self) -> None:
-        self._authorities = trust.authorities()
-        self._build_base = self.base if self._authorities is None else _BUILD_BASE
-
     def prepare(self) -> None:
-        """Make an image to build in that trusts what this machine trusts.
-
-        Nothing of it is in the images that come out: only stages that fetch are built in it.
-        """
-        if self._authorities is None:
-            return
-        # In the project, because a Docker from a snap reads no hidden folder and no /tmp.
-        context = paths.PROJECT / "build" / "base"
-        context.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(self._authorities, context / "authorities.crt")
-        lines = [f"FROM {self.base}", f"COPY authorities.crt {trust.INSIDE}"]
-        (context / "Dockerfile").write_text("\n".join(lines) + "\n")
+        """Fetch the base, and make of it the image to build in."""
+        context = write_build_base(self.base)
         with step("Fetch the base image", key="docker base", usual=15) as fetching:
-            run_long(self._docker_build(self._build_base, [context]), within=fetching)
+            run_long(self._docker_build(_BUILD_BASE, [context]), within=fetching)
 
     def build(self, image: Image, archive: Path, building: Step) -> None:
         """Build an image and write it as an archive."""
         target = ["--target", image.target] if image.target else []
-        bases = [
-            *("--build-arg", f"{image.base_argument}={self.base}"),
-            *("--build-arg", f"BUILD_IMAGE={self._build_base}"),
-        ]
+        bases = _base_arguments(image, self.base)
         command = self._docker_build(image.reference, [*bases, *target, image.context])
         # Attestations are an image of their own beside ours, which only registries understand.
         environment = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
         run_long(command, environment=environment, within=building)
         # We write the file: a Docker from a snap may not, in a hidden folder.
-        run_long(["docker", "save", image.reference], file_out=archive, within=building)
+        command = ["docker", "save", image.reference]
+        run_long(command, file_out=archive, within=building, progress=_writing)
 
     def push(self, archive: Path, reference: str, target: str) -> None:
         """Push an image, called `reference` in its archive, to a registry as `target`."""
@@ -124,8 +131,12 @@ class Buildah:
     def prepare(self) -> None:
         """Make the base image where the cache has none."""
         packages.ensure(packages.FOR_IMAGES)
-        if succeeds(self._buildah("inspect", "--type", "image", self.base)):
-            return
+        if not succeeds(self._buildah("inspect", "--type", "image", self.base)):
+            self._make_base()
+        context = write_build_base(self.base)
+        run(self._bud(_BUILD_BASE, context))
+
+    def _make_base(self) -> None:
         if not self._archive.exists():
             self._bootstrap()
         with step("Import the base image", key="buildah base", usual=10):
@@ -136,19 +147,13 @@ class Buildah:
     def build(self, image: Image, archive: Path, building: Step) -> None:
         """Build an image and write it as an archive."""
         target = ["--target", image.target] if image.target else []
-        authorities = trust.authorities()
-        mounts = ["--volume", f"{authorities}:{trust.INSIDE}:ro"] if authorities else []
-        command = self._buildah(
-            *("bud", "--isolation", "chroot", "--network", "host", "--layers", "--force-rm"),
-            *(*self._policy(), "--pull-never", "--tag", image.reference, *target, *mounts),
-            *("--build-arg", f"{image.base_argument}={self.base}", image.context),
-        )
-        run_long(command, within=building)
+        bases = _base_arguments(image, self.base)
+        run_long(self._bud(image.reference, *bases, *target, image.context), within=building)
         # Compressing costs more than writing: these archives travel to this machine only.
         push: Argv = self._buildah("push", "--quiet", *self._policy(), "--disable-compression")
         target_archive = f"oci-archive:{archive}:{image.reference}"
         export: Argv = [*push, image.reference, target_archive]
-        run_long(export, within=building)
+        run_long(export, within=building, progress=_writing)
 
     def push(self, archive: Path, reference: str, target: str) -> None:
         """Push an image, called `reference` in its archive, to a registry as `target`."""
@@ -168,6 +173,12 @@ class Buildah:
             command: Argv = [packages.path_of("mmdebstrap"), *options, suite, half]
             run_long(command, within=bootstrapping)
         half.rename(self._archive)
+
+    def _bud(self, tag: str, *words: str | Path) -> Argv:
+        return self._buildah(
+            *("bud", "--isolation", "chroot", "--network", "host", "--layers", "--force-rm"),
+            *(*self._policy(), "--pull-never", "--tag", tag, *words),
+        )
 
     def _buildah(self, *words: str | Path) -> Argv:
         storage = paths.cache() / "buildah"
