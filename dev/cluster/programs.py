@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import os
 import re
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,11 +49,12 @@ KIND = Program("kind", (0, 24), ("version",), build.KIND)
 def find(program: Program) -> Path | None:
     """Return where a program of a fitting version is, on the PATH or built before; else None."""
     for folder in os.environ.get("PATH", "").split(os.pathsep):
-        path = Path(folder, program.name)
         # Our own links would lead to whatever was chosen once.
-        is_other = Path(folder) != paths.PROGRAMS and path.is_file() and os.access(path, os.X_OK)
-        if is_other and fits(program, _printed_version(program, path)):
-            return path
+        if not folder or Path(folder) == paths.PROGRAMS:
+            continue
+        path = shutil.which(program.name, path=folder)
+        if path is not None and fits(program, _printed_version(program, Path(path))):
+            return Path(path)
     built = build.program(program.tool, program.name)
     return built if built.exists() else None
 
