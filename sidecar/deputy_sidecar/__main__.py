@@ -9,6 +9,8 @@ from pathlib import Path
 
 from deputy.wire import Workspace, workspace_from_environment
 from deputy_sidecar import log
+from deputy_sidecar.errors import GitFailed, LinkBroken, PrepareFailed
+from deputy_sidecar.paths import paths_from
 
 _TERMINATION_LOG = Path("/dev/termination-log")
 _TERMINATED = 128 + signal.SIGTERM
@@ -33,14 +35,12 @@ def main() -> int:
 
 
 def _prepare(workspace: Workspace) -> int:
-    from deputy_sidecar.gitcommand import GitFailed  # noqa: PLC0415
-    from deputy_sidecar.places import places_in  # noqa: PLC0415
-    from deputy_sidecar.prepare import PrepareFailed, prepare  # noqa: PLC0415
+    from deputy_sidecar.prepare import prepare  # noqa: PLC0415
 
     # The first process of a container gets no signal that it does not ask for.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(_TERMINATED))
     try:
-        asyncio.run(prepare(workspace, places_in()))
+        asyncio.run(prepare(workspace, paths_from()))
     except PrepareFailed as error:
         return _fail(str(error))
     except (GitFailed, OSError) as error:
@@ -52,12 +52,10 @@ def _prepare(workspace: Workspace) -> int:
 
 
 def _run(workspace: Workspace) -> int:
-    from deputy_sidecar.link import LinkBroken  # noqa: PLC0415
-    from deputy_sidecar.places import places_in  # noqa: PLC0415
-    from deputy_sidecar.run import Sidecar  # noqa: PLC0415
+    from deputy_sidecar.sidecar import Sidecar  # noqa: PLC0415
 
     async def serve() -> None:
-        await Sidecar(workspace, places_in()).run()
+        await Sidecar(workspace, paths_from()).run()
 
     try:
         asyncio.run(serve())

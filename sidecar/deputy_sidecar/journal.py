@@ -6,7 +6,6 @@ Each is kept with the number of the agent's bytes that were taken before it.
 
 import dataclasses
 import json
-import typing
 from typing import Any, TypeAlias
 
 from deputy.wire import MessageKind
@@ -73,28 +72,38 @@ Input: TypeAlias = (
     SidecarStarted | Received | ProcessStarted | ProcessExited | Elapsed | Saved | Terminating
 )
 
-_KINDS: dict[str, type[Input]] = {kind.__name__: kind for kind in typing.get_args(Input)}
+#: What each kind is called on disk, whatever its class is called here.
+_NAMES: dict[type[Input], str] = {
+    SidecarStarted: "SidecarStarted",
+    Received: "Received",
+    ProcessStarted: "ProcessStarted",
+    ProcessExited: "ProcessExited",
+    Elapsed: "Elapsed",
+    Saved: "Saved",
+    Terminating: "Terminating",
+}
+_KINDS = {name: kind for kind, name in _NAMES.items()}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Entry:
+class JournalEntry:
     """An input and where among the agent's bytes it came."""
 
     at: int
     input: Input
 
 
-def encode(entry: Entry) -> bytes:
+def encode(entry: JournalEntry) -> bytes:
     """Return the journal's line for `entry`."""
-    name = type(entry.input).__name__
-    found = {"at": entry.at, "input": name, **dataclasses.asdict(entry.input)}
-    return json.dumps(found, separators=(",", ":")).encode() + b"\n"
+    name = _NAMES[type(entry.input)]
+    record = {"at": entry.at, "input": name, **dataclasses.asdict(entry.input)}
+    return json.dumps(record, separators=(",", ":")).encode() + b"\n"
 
 
-def decode(line: bytes) -> Entry:
+def decode(line: bytes) -> JournalEntry:
     """Read one line of the journal; raise `ValueError` where it is none."""
-    found: dict[str, Any] = json.loads(line)
-    at, shape = found.pop("at"), _KINDS[found.pop("input")]
-    if shape is Received:
-        found["kind"] = MessageKind(found["kind"])
-    return Entry(at, shape(**found))
+    record: dict[str, Any] = json.loads(line)
+    at, kind = record.pop("at"), _KINDS[record.pop("input")]
+    if kind is Received:
+        record["kind"] = MessageKind(record["kind"])
+    return JournalEntry(at, kind(**record))

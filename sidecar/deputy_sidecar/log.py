@@ -6,38 +6,40 @@ import logging
 import sys
 from typing import Any
 
+_LOG = logging.getLogger("deputy_sidecar")
 
-class _Lines(logging.Formatter):
+
+class _JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         now = dt.datetime.fromtimestamp(record.created, dt.UTC)
-        found: dict[str, Any] = {
+        line: dict[str, Any] = {
             "timestamp": now.isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "event": record.getMessage(),
-            **getattr(record, "facts", {}),
+            **getattr(record, "fields", {}),
         }
         if record.exc_info:
-            found["exception"] = self.formatException(record.exc_info)
-        return json.dumps(found, default=str)
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
 
 
 def configure(level: str) -> None:
     """Send everything that is logged to standard output."""
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(_Lines())
+    handler.setFormatter(_JsonLines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
 
-def note(level: int, event: str, **facts: Any) -> None:
-    """Log `event` with its facts."""
-    logging.getLogger("deputy_sidecar").log(level, event, extra={"facts": facts})
+def _write(level: int, event: str, **fields: Any) -> None:
+    """Log `event` with its fields."""
+    _LOG.log(level, event, extra={"fields": fields})
 
 
-def info(event: str, **facts: Any) -> None:
+def info(event: str, **fields: Any) -> None:
     """Log what is as it should be."""
-    note(logging.INFO, event, **facts)
+    _write(logging.INFO, event, **fields)
 
 
-def warning(event: str, **facts: Any) -> None:
+def warning(event: str, **fields: Any) -> None:
     """Log what is not, and is being dealt with."""
-    note(logging.WARNING, event, **facts)
+    _write(logging.WARNING, event, **fields)

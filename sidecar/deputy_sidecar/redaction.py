@@ -30,6 +30,6 @@ _AFTER = re.compile(
 )
 
 
-def scrub(text: str) -> str:
+def redact(text: str) -> str:
     """Return `text` with everything that looks like a credential masked."""
     return _AFTER.sub(rf"\g<keep>{_MASK}", _SHAPES.sub(_MASK, text))

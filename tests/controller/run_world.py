@@ -1,331 +1,455 @@
-"""A small pure world around one run, in which decisions are carried out and leaders die.
+"""One run and everything around it, driven by the real controller and the real relay service.
 
-It keeps apart what outlives a leader (the API server's objects, the tracker, the forge) and what
-does not (its state), so that a crash between any two actions can be played.
+What outlives a leader is the fake API server, the tracker and the forge; what does not is made
+anew by `take_over`, so that a leader may die at any write or between any two actions. Time passes
+only when the world says so.
 """
 
-import dataclasses
+import asyncio
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
-from deputy.core.action import (
-    Acknowledge,
-    Action,
-    Admit,
-    AskToStop,
-    Conclude,
-    DeletePod,
-    DeleteRun,
-    Finish,
-    Launch,
-    MoveTo,
-    NotifyEnd,
-    OpenPullRequest,
-    ReadIssue,
-    SaveLog,
-    Wait,
-)
-from deputy.core.admission import NO_SLOT, Slot
-from deputy.core.outcome import Problem, RunOutcome
-from deputy.core.phase import ACTIVE, TERMINAL, Phase, move
-from deputy.core.reason import RunReason
-from deputy.core.run import (
-    BlueprintState,
-    Observed,
-    PodSeen,
-    PullRequestSeen,
-    decide,
-)
-from deputy.wire import Finished, Outcome
+from pydantic import BaseModel
+
+from deputy.api.agentrun import AgentRun
+from deputy.api.facts import outcome_of
+from deputy.api.names import pod_name
+from deputy.controller.actor import Actor
+from deputy.controller.notifier import Notifier
+from deputy.controller.observer import Observer
+from deputy.controller.reconciler import Reconciler
+from deputy.controller.run_state import RunState, RunStates
+from deputy.core.action import Action
+from deputy.core.outcome import RunOutcome
+from deputy.core.phase import TERMINAL, Phase
+from deputy.kube import resources
+from deputy.kube.cache import Cache
+from deputy.kube.resync import Resync
+from deputy.kube.store import Key, reader_of
+from deputy.kube.watch import Watched, take
+from deputy.processes.watched import watched_blueprints, watched_pods, watched_runs
+from deputy.relay.authentication import Caller
+from deputy.relay.service import RelayService
+from deputy.wire import Answered, Asked, Finished, Hello, Outcome, TurnStarted
+from deputy.workspace.pod import WorkspaceSettings
+from tests.controller.outside import TRIAGE, ForgeLog, Sidecar, TrackerLog
+from tests.support.api_server import ApiServer
 
 START = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)
-#: More rounds than any run needs to settle or to end.
-SETTLED, ENDED = 12, 300
+NAMESPACE, NAME = "agents", "linear-abc-1"
+KEY = (NAMESPACE, NAME)
+RUN = resources.agentruns(*KEY)
+RIVAL = resources.agentruns(NAMESPACE, "rival")
+BLUEPRINT = resources.blueprints(NAMESPACE, "api")
+SETTINGS = WorkspaceSettings("localhost/sidecar:1", "https://relay.deputy:8443", "PEM")
+#: More looks, and more times, than any run needs to settle or to end.
+SETTLED, ENDED = 40, 300
+LONG = dt.timedelta(minutes=10)
+
+_read = reader_of(AgentRun)
 
 
-class Crash(Exception):
-    """The leader dies here."""
+class Crash(BaseException):
+    """The leader dies here; nothing of ours may catch it."""
 
 
-@dataclasses.dataclass
-class RunState:
-    """What dies with the leader."""
+class DyingActor(Actor):
+    """The real actor, whose process dies when it shall."""
 
-    issue_read: bool = False
-    noted: bool = False
-    connected: bool = False
-    awaiting: bool = False
-    last_contact: dt.datetime | None = None
-    stop_asked: dt.datetime | None = None
-    report: Finished | None = None
-    pull_request: PullRequestSeen | None = None
-    log_saved: bool = False
-    notified: bool = False
+    world: "World"
+
+    async def act(self, run: AgentRun, state: RunState, action: Action, now: dt.datetime) -> None:
+        self.world.about_to_act(action)
+        await super().act(run, state, action, now)
+
+
+class Leader:
+    """One life of the operator, as far as a run concerns it."""
+
+    def __init__(self, world: "World") -> None:
+        self.kube = world.server.client(on_write=world.count_write)
+        self.server, self.heard = world.server, 0
+        self.cache = Cache()
+        self.looks: list[Key] = []
+        clock = world.clock
+        self.states = RunStates(clock)
+        tracker = world.tracker.as_tracker()
+        assumed: set[str] = set()
+        self.notifier = Notifier(self.cache, tracker)
+        actor = DyingActor(
+            kube=self.kube,
+            cache=self.cache,
+            tracker=tracker,
+            notifier=self.notifier,
+            pull_requests=world.forge.as_pull_requests(),
+            workspace=SETTINGS,
+            assumed=assumed,
+            look_at=self.looks.append,
+        )
+        actor.world = world
+        self.reconciler = Reconciler(
+            kube=self.kube,
+            cache=self.cache,
+            states=self.states,
+            observer=Observer(self.cache, self.kube, assumed),
+            actor=actor,
+            clock=clock,
+        )
+        self.relay = RelayService(
+            kube=self.kube,
+            cache=self.cache,
+            conversations=self.states,
+            tracker=tracker,
+            look_at=self.looks.append,
+            clock=clock,
+        )
+        self.watched: tuple[Watched, ...] = (
+            watched_blueprints(self.cache.blueprints, self._changed),
+            watched_pods(self.cache.pods, self._changed),
+            watched_runs(self.cache.runs, self._run_changed, self._changed),
+        )
+
+    async def begin(self) -> None:
+        """Read everything, as a new leader does."""
+        await Resync(self.kube, self.watched, (NAMESPACE,)).seed()
+
+    async def hear_of_changes(self) -> None:
+        """Have the watches tell what has changed since they told last."""
+        version = self.server.storage.version
+        if version == self.heard:
+            return
+        self.heard = version
+        for watched in self.watched:
+            listed = await self.kube.get(watched.path(NAMESPACE))
+            there = {body["metadata"]["name"] for body in listed["items"]}
+            for key in watched.store.keys():  # noqa: SIM118  a store is no dict
+                if key[1] not in there:
+                    take(watched, "DELETED", _last_word(watched, key))
+            for body in listed["items"]:
+                take(watched, "MODIFIED", body)
+
+    async def rest(self) -> None:
+        """Let what goes on in the background come to its end."""
+        while background := self.notifier._background:
+            await asyncio.wait(background)
+
+    def die(self) -> None:
+        """Leave undone what goes on in the background."""
+        for task in self.notifier._background:
+            task.cancel()
+
+    def _run_changed(self, run: AgentRun) -> None:
+        self.states.refresh(run)
+        self.looks.append((run.metadata.namespace, run.metadata.name))
+
+    def _changed(self, _: object) -> None:
+        self.looks.append(KEY)
 
 
 class World:
-    """One run and everything around it."""
+    """One run that works for an issue, with everything around it."""
 
-    def __init__(self, crash_after: int = -1) -> None:
+    def __init__(self, crash_after: int = -1, crash_at_write: int = 0) -> None:
         self.now = START
         self.crash_after = crash_after
-        self.done = 0
-        # On the API server.
-        self.phase, self.outcome = Phase.QUEUED, None
-        self.attempt = self.begun = 1
-        self.stop_wanted = False
-        self.started: dt.datetime | None = None
-        self.completed: dt.datetime | None = None
-        self.pods: dict[int, PodSeen] = {}
-        self.launched_without_slot = self.deleted = False
-        # With the tracker and the forge.
-        self.acknowledged = False
-        self.ends_told: dict[str, RunOutcome] = {}
-        self.pull_requests: set[str] = set()
-        # Around.
-        self.slot = NO_SLOT
-        self.blueprint = BlueprintState.READY
-        self.refusal: Problem | None = None
-        self.unacknowledged: dict[int, Finished] = {}
-        self.asks: set[int] = set()
-        self.state = RunState()
+        """After so many actions the leader dies, once."""
+        self.writes = 0
+        """How often leaders have written."""
+        self.done: list[type[Action]] = []
+        self.tracker = TrackerLog()
+        self.forge = ForgeLog()
+        self.sidecars: dict[str, Sidecar] = {}
+        self.server = ApiServer(NAMESPACE, clock=self.clock)
+        self.server.seed(blueprint("True"))
+        self.server.seed(run("rival") | {"status": {"phase": "Running", "attempt": 1}})
+        self.server.seed(run(NAME, linear=LINEAR))
+        self.leader = Leader(self)
+        if crash_at_write:
+            # The write is done, and nobody hears of it.
+            self.leader.kube.faults.die_after(crash_at_write, Crash())
 
-    outcome: RunOutcome | None
+    @classmethod
+    async def begun(cls, crash_after: int = -1, crash_at_write: int = 0) -> "World":
+        """Return a world whose leader has settled."""
+        world = cls(crash_after, crash_at_write)
+        await world.leader.begin()
+        await world.settle()
+        return world
+
+    def clock(self) -> dt.datetime:
+        return self.now
+
+    def count_write(self, _resource: str) -> None:
+        self.writes += 1
+
+    def about_to_act(self, action: Action) -> None:
+        """Note an action, or let the leader die before it."""
+        if len(self.done) == self.crash_after:
+            self.crash_after = -1
+            raise Crash
+        self.done.append(type(action))
+
+    # What is there
+
+    @property
+    def run(self) -> AgentRun:
+        return _read(self.server.read(RUN))
+
+    @property
+    def deleted(self) -> bool:
+        return NAME not in self.server.names(resources.agentruns(NAMESPACE))
+
+    @property
+    def phase(self) -> Phase:
+        return self.run.status.phase
+
+    @property
+    def outcome(self) -> RunOutcome | None:
+        return outcome_of(self.run)
+
+    @property
+    def pods(self) -> list[str]:
+        return self.server.names(resources.pods(NAMESPACE))
+
+    @property
+    def pod(self) -> Mapping[str, Any] | None:
+        """The pod of the attempt that the status tells of."""
+        status = self.run.status
+        name = pod_name(NAME, status.attempt or 1)
+        return self.server.read(resources.pods(NAMESPACE, name)) if name in self.pods else None
+
+    def end(self) -> object:
+        """Everything that outlives the leader, once the run is over."""
+        return self.phase, self.outcome, self.tracker.ends, self.forge.branches, self.pods
 
     # What the leader does
 
-    def facts(self) -> Observed:
-        state = self.state
-        return Observed(
-            now=self.now,
-            phase=self.phase,
-            created=START,
-            attempt=self.attempt,
-            begun=self.begun,
-            has_issue=True,
-            has_repository=True,
-            stop_wanted=self.stop_wanted,
-            started=self.started,
-            completed=self.completed,
-            blueprint=self.blueprint,
-            acknowledged=self.acknowledged,
-            issue_read=state.issue_read,
-            refusal=self.refusal if state.issue_read else None,
-            slot=self.slot if self.phase is Phase.QUEUED else NO_SLOT,
-            pod=self.pods.get(self.begun),
-            last_contact=state.last_contact,
-            connected=state.connected,
-            awaiting=state.awaiting,
-            stop_asked=state.stop_asked,
-            report=state.report,
-            pull_request=state.pull_request,
-            outcome=self.outcome,
-            log_saved=state.log_saved,
-            notified=state.notified,
-            queue_noted=state.noted,
-        )
-
-    def act(self, action: Action) -> None:  # noqa: C901, PLR0912  one branch for each action
-        if self.done == self.crash_after:
-            self.crash_after = -1
-            raise Crash
-        self.done += 1
-        match action:
-            case Acknowledge():
-                self.acknowledged = True
-            case ReadIssue():
-                self.state.issue_read = True
-            case Wait():
-                assert self.phase is Phase.QUEUED
-                self.state.noted = True
-            case Admit():
-                self.phase, self.started = move(self.phase, Phase.CLAIMED), self.now
-            case Launch():
-                self.launch()
-            case MoveTo(phase):
-                self.phase = move(self.phase, phase)
-            case AskToStop():
-                self.state.stop_asked = self.now
-            case OpenPullRequest():
-                self.open_pull_request()
-            case Conclude(outcome):
-                self.conclude(outcome)
-            case SaveLog():
-                self.state.log_saved = True
-            case DeletePod():
-                pod = self.pods[self.begun]
-                self.pods[self.begun] = dataclasses.replace(pod, deleting=True)
-            case NotifyEnd(outcome):
-                assert self.ends_told.setdefault("end/session", outcome) == outcome
-                self.state.notified = True
-            case Finish(outcome):
-                assert self.ends_told == {"end/session": outcome}
-                self.phase, self.completed = move(self.phase, outcome.phase), self.now
-            case DeleteRun():
-                assert self.completed is not None
-                self.deleted = True
-
-    def launch(self) -> None:
-        assert self.phase in ACTIVE, "a pod was made for a run without a slot"
-        self.pods.setdefault(self.attempt, PodSeen(self.attempt))
-        self.phase = move(self.phase, Phase.LAUNCHING)
-        if self.begun != self.attempt:
-            self.begun = self.attempt
-            self.state = RunState(issue_read=True)
-
-    def open_pull_request(self) -> None:
-        assert not self.stop_wanted, "a pull request was opened though a stop was wanted"
-        report = self.state.report
-        assert report is not None
-        self.pull_requests.add(report.branch)
-        self.state.pull_request = PullRequestSeen("https://forge/pr/1", 1, report.head_sha)
-
-    def conclude(self, outcome: RunOutcome) -> None:
-        assert self.outcome is None, "an end was decided twice"
-        move(self.phase, outcome.phase)
-        self.outcome = outcome
-        if self.phase is Phase.AWAITING_INPUT:
-            self.phase = Phase.RUNNING
-
-    def settle(self) -> dt.timedelta | None:
-        """Decide and act until nothing is left to do; a crash starts a new leader."""
+    async def settle(self) -> float | None:
+        """Let the leader work until nothing is left to do; where it dies, the next one does."""
         for _ in range(SETTLED):
-            plan = decide(self.facts())
-            assert plan.actions or plan.look_again, "the run hangs"
             try:
-                for action in plan.actions:
-                    self.act(action)
+                pause = await self._look()
             except Crash:
-                self.take_over()
+                await self.take_over()
                 continue
-            if self.deleted or not plan.actions or plan.look_again is not None:
-                return plan.look_again
+            if self.deleted or not self.leader.looks:
+                return pause
         raise AssertionError("the run does not settle")
 
-    def take_over(self) -> None:
-        """A new leader knows what the status tells, and the sidecar repeats the rest."""
-        self.state = RunState()
-        self.begun_pod_speaks()
+    async def _look(self) -> float | None:
+        self.leader.looks.clear()
+        await self.leader.hear_of_changes()
+        await self._sidecar_calls()
+        pause = await self.leader.reconciler.work(KEY)
+        await self.leader.rest()
+        await self.leader.hear_of_changes()
+        return pause
 
-    def begun_pod_speaks(self) -> None:
-        if self.phase in (Phase.RUNNING, Phase.AWAITING_INPUT):
-            self.state.connected, self.state.last_contact = True, self.now
-            self.state.awaiting = self.phase is Phase.AWAITING_INPUT
-        if self.begun in self.asks:
-            self.state.connected = self.state.awaiting = True
-            self.state.last_contact = self.now
-        if self.begun in self.unacknowledged and self.outcome is None:
-            self.state.connected, self.state.last_contact = True, self.now
-            self.state.report = self.unacknowledged[self.begun]
+    async def take_over(self) -> None:
+        """Begin the next leader: it knows what the API server has, and sidecars repeat the rest."""
+        self.leader.die()
+        self.leader = Leader(self)
+        await self.leader.begin()
+        await self._sidecar_calls()
+        self.leader.looks.append(KEY)
 
     # What happens around it
 
-    def alive(self) -> bool:
-        pod = self.pods.get(self.begun)
-        return pod is not None and not pod.over and self.begun not in self.unacknowledged
+    def sidecar(self) -> Sidecar | None:
+        """Return the sidecar of the present attempt, while its pod is up."""
+        pod = self.pod
+        if pod is None or pod.get("status", {}).get("phase") in ("Failed", "Succeeded"):
+            return None
+        name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
+        return self.sidecars.setdefault(uid, Sidecar(Caller(NAMESPACE, name, uid)))
 
-    def sidecar_connects(self) -> None:
-        if self.alive():
-            self.state.connected, self.state.last_contact = True, self.now
+    async def _sidecar_calls(self) -> None:
+        sidecar = self.sidecar()
+        if sidecar is not None and sidecar.said:
+            await sidecar.call(self.leader.relay)
 
-    def agent_asks(self) -> None:
-        if self.alive():
-            self.sidecar_connects()
-            self.asks.add(self.begun)
-            self.state.awaiting = True
-
-    def person_answers(self) -> None:
-        if self.alive() and self.begun in self.asks:
-            self.sidecar_connects()
-            self.asks.discard(self.begun)
-            self.state.awaiting = False
-
-    def reports(self, outcome: Outcome, commits: int) -> None:
-        if not self.alive() or self.outcome is not None:
+    async def sidecar_connects(self) -> None:
+        sidecar = self.sidecar()
+        if sidecar is None or sidecar.over:
             return
-        self.sidecar_connects()
-        self.asks.discard(self.begun)
-        self.state.awaiting = False
-        head = f"head-{self.begun}" if commits else ""
-        found = Finished(outcome, "", "words", branch="eng-42", head_sha=head, commits=commits)
-        self.state.report = self.unacknowledged[self.begun] = found
+        if not sidecar.said:
+            sidecar.say(Hello())
+        await sidecar.call(self.leader.relay)
+        if sidecar.delivered:
+            sidecar.say(TurnStarted(sidecar.delivered))
+            await sidecar.call(self.leader.relay)
 
-    def agent_finishes(self) -> None:
-        self.reports(Outcome.COMPLETED, 1)
+    async def agent_asks(self) -> None:
+        await self._says(Asked("Which?"))
 
-    def agent_finishes_without_commits(self) -> None:
-        self.reports(Outcome.COMPLETED, 0)
+    async def person_answers(self) -> None:
+        sidecar = self.sidecar()
+        if sidecar is not None and self.phase is Phase.AWAITING_INPUT:
+            await self._says(Answered(sidecar.delivered))
 
-    def agent_fails(self) -> None:
-        self.reports(Outcome.FAILED, 0)
+    async def agent_finishes(self) -> None:
+        await self._reports(Outcome.COMPLETED, 1)
 
-    def sidecar_obeys_the_stop(self) -> None:
-        pod = self.pods.get(self.begun)
-        if self.state.stop_asked is not None or (pod is not None and pod.deleting):
-            self.reports(Outcome.STOPPED, 1)
+    async def agent_finishes_without_commits(self) -> None:
+        await self._reports(Outcome.COMPLETED, 0)
 
-    def pod_fails(self) -> None:
-        if (pod := self.pods.get(self.begun)) is not None:
-            problem = Problem(RunReason.OOM_KILLED, "too little state.")
-            self.pods[self.begun] = dataclasses.replace(pod, over=True, problem=problem)
+    async def agent_fails(self) -> None:
+        await self._reports(Outcome.FAILED, 0)
 
-    def node_is_drained(self) -> None:
-        if (pod := self.pods.get(self.begun)) is not None:
-            self.pods[self.begun] = dataclasses.replace(pod, deleting=True)
+    async def sidecar_obeys_the_stop(self) -> None:
+        await self._sidecar_calls()
+        sidecar, pod = self.sidecar(), self.pod
+        going = pod is not None and "deletionTimestamp" in pod["metadata"]
+        if sidecar is not None and (going or sidecar.asked_to_stop):
+            await self._reports(Outcome.STOPPED, 1)
 
-    def deleted_pods_go(self) -> None:
-        self.pods = {n: pod for n, pod in self.pods.items() if not pod.deleting}
+    async def _says(self, event: Asked | Answered | Finished) -> None:
+        await self.sidecar_connects()
+        sidecar = self.sidecar()
+        if sidecar is not None and not sidecar.over:
+            sidecar.say(event)
+            await sidecar.call(self.leader.relay)
 
-    def pod_vanishes(self) -> None:
-        self.pods.pop(self.begun, None)
+    async def _reports(self, outcome: Outcome, commits: int) -> None:
+        if self.outcome is not None:
+            return
+        await self.sidecar_connects()
+        sidecar = self.sidecar()
+        if sidecar is None or sidecar.over:
+            return
+        head = f"head-{self.run.status.attempt}" if commits else ""
+        branch = self.run.status.branch
+        through = sidecar.delivered
+        await self._says(
+            Finished(outcome, "", "words", through, branch, head_sha=head, commits=commits)
+        )
+        sidecar.over = True
 
-    def person_stops(self) -> None:
-        self.stop_wanted = True
+    async def pod_fails(self) -> None:
+        killed = {"exitCode": 137, "reason": "OOMKilled"}
+        status = {"name": "agent", "state": {"terminated": killed}}
+        await self._set_pod({"phase": "Failed", "containerStatuses": [status]})
 
-    def person_restarts(self) -> None:
+    async def _set_pod(self, status: dict[str, Any]) -> None:
+        if (pod := self.pod) is not None:
+            path = resources.pods(NAMESPACE, pod["metadata"]["name"])
+            await self.server.client().patch(f"{path}/status", {"status": status})
+
+    async def node_is_drained(self) -> None:
+        if (pod := self.pod) is not None:
+            path = resources.pods(NAMESPACE, pod["metadata"]["name"])
+            # A pod that nobody runs goes at once: a node has this one.
+            self.server.bind(NAMESPACE, pod["metadata"]["name"], "node")
+            await self.server.client().delete(path, gracePeriodSeconds=30)
+
+    async def deleted_pods_go(self) -> None:
+        self.server.end_deleted_pods()
+
+    async def pod_vanishes(self) -> None:
+        if (pod := self.pod) is not None:
+            path = resources.pods(NAMESPACE, pod["metadata"]["name"])
+            await self.server.client().delete(path, gracePeriodSeconds=0)
+
+    async def person_stops(self) -> None:
+        await self.server.client().patch(RUN, {"spec": {"desiredState": "Stopped"}})
+        self.forge.closed_to_us = True
+
+    async def person_restarts(self) -> None:
         if self.phase not in TERMINAL:
-            self.attempt += 1
+            await self.server.client().patch(RUN, {"spec": {"attempt": self.run.spec.attempt + 1}})
 
-    def slot_is_free(self) -> None:
-        self.slot = Slot(granted=True)
+    async def slot_is_free(self) -> None:
+        status = {"status": {"phase": "Succeeded"}}
+        await self.server.client().patch(f"{RIVAL}/status", status)
 
-    def issue_is_refused(self) -> None:
-        self.refusal = Problem(RunReason.STATE_NOT_ALLOWED, "it is in triage.")
+    async def issue_is_refused(self) -> None:
+        self.tracker.state = TRIAGE
 
-    def blueprint_is_broken(self) -> None:
-        self.blueprint = BlueprintState.NOT_READY
+    async def blueprint_is_broken(self) -> None:
+        if "api" in self.server.names(resources.blueprints(NAMESPACE)):
+            status = {"status": blueprint("False")["status"]}
+            await self.server.client().patch(f"{BLUEPRINT}/status", status)
 
-    def blueprint_goes(self) -> None:
-        self.blueprint = BlueprintState.MISSING
+    async def blueprint_goes(self) -> None:
+        if "api" in self.server.names(resources.blueprints(NAMESPACE)):
+            await self.server.client().delete(BLUEPRINT)
 
-    def minute_passes(self) -> None:
+    async def minute_passes(self) -> None:
         self.now += dt.timedelta(minutes=1)
 
-    def hour_passes(self) -> None:
+    async def half_hour_passes(self) -> None:
+        self.now += dt.timedelta(minutes=30)
+
+    async def hour_passes(self) -> None:
         self.now += dt.timedelta(hours=1)
 
-    def leader_dies(self) -> None:
-        self.take_over()
+    async def leader_dies(self) -> None:
+        await self.take_over()
 
     # The end of all
 
-    def drain(self) -> None:
+    async def drain(self) -> None:
         """Let the world go on without any more news until the run is over."""
-        self.slot_is_free()
-        self.blueprint = BlueprintState.READY
+        await self.slot_is_free()
+        await self.blueprint_goes()
+        self.server.seed(blueprint("True"))
         for _ in range(ENDED):
-            again = self.settle()
+            pause = await self.settle()
             if self.phase in TERMINAL and not self.pods:
                 return
-            self.deleted_pods_go()
-            self.now += min(again or dt.timedelta(), dt.timedelta(minutes=10))
-        raise AssertionError(f"the run does not end: {self.facts()}")
-
-    def end(self) -> object:
-        return self.phase, self.outcome, self.ends_told, self.pull_requests, self.pods
+            await self.deleted_pods_go()
+            # Where the run only waits for its time to pass, that passes quickly.
+            self.now += dt.timedelta(seconds=pause or 0.0) if (pause or 0.0) < 60 else LONG
+        raise AssertionError(f"the run does not end: {self.run}")
 
 
-Event = Callable[[World], None]
+LINEAR = {"organizationId": "org-1", "issueId": "issue-1", "sessionId": "session-1"}
+
+
+def run(name: str, **spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "deputy.dev/v1alpha1",
+        "kind": "AgentRun",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {"blueprintRef": {"name": "api"}, "prompt": "Fix it."} | spec,
+    }
+
+
+def blueprint(ready: str) -> dict[str, Any]:
+    condition = {
+        "type": "Ready",
+        "status": ready,
+        "lastTransitionTime": "2026-11-21T12:00:00Z",
+        "reason": "Ready" if ready == "True" else "StateNotFound",
+        "message": "takes the issues of team ENG" if ready == "True" else "no such state",
+    }
+    states = {"inProgress": "In Progress"}
+    return {
+        "apiVersion": "deputy.dev/v1alpha1",
+        "kind": "Blueprint",
+        "metadata": {"name": "api", "namespace": NAMESPACE},
+        "spec": {
+            "linear": {"team": "ENG", "states": states},
+            "repository": {"url": "https://github.com/acme/api.git"},
+            "agent": {"image": "localhost/agent:1", "command": ["agent"]},
+            "maxConcurrentRuns": 1,
+        },
+        "status": {"observedGeneration": 1, "conditions": [condition]},
+    }
+
+
+def _last_word(watched: Watched, key: Key) -> dict[str, Any]:
+    """Return what the watch tells of an object that is gone."""
+    thing = watched.store.get(*key)
+    if isinstance(thing, Mapping):
+        return dict(thing)
+    assert isinstance(thing, BaseModel)
+    body: dict[str, Any] = thing.model_dump(by_alias=True, mode="json", exclude_none=True)
+    return body
+
+
+Event = Callable[[World], Awaitable[None]]
 EVENTS: tuple[Event, ...] = (
     World.sidecar_connects,
     World.agent_asks,
@@ -345,6 +469,7 @@ EVENTS: tuple[Event, ...] = (
     World.blueprint_is_broken,
     World.blueprint_goes,
     World.minute_passes,
+    World.half_hour_passes,
     World.hour_passes,
     World.leader_dies,
 )

@@ -57,9 +57,9 @@ async def forge(tmp_path: Path) -> AsyncIterator[Forge]:
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     port = runner.addresses[0][1]
-    found = app[FORGE].store.find("acme", "api")
-    assert found is not None
-    yield Forge(f"http://127.0.0.1:{port}", found.bare.path)
+    repository = app[FORGE].store.find("acme", "api")
+    assert repository is not None
+    yield Forge(f"http://127.0.0.1:{port}", repository.bare.path)
     await runner.cleanup()
 
 

@@ -176,8 +176,8 @@ class Agent:
         }  # fmt: skip
         self._calls += 1
         self.write(id=f"q{self._calls}", method="elicitation/create", params=params)
-        found = self._answers.get()["result"]
-        self.say(f"answer: {found.get('content', {}).get('answer', found.get('action'))}. ")
+        answer = self._answers.get()["result"]
+        self.say(f"answer: {answer.get('content', {}).get('answer', answer.get('action'))}. ")
 
     def do_sleep(self, seconds: str) -> None:
         if self._deaf:

@@ -96,8 +96,8 @@ class FakeRelay:
         self.tokens_seen.add(request.headers.get("Authorization", ""))
         if self._fails():
             return web.json_response({"error": "not now"}, status=503)
-        for found in (await request.json())["events"]:
-            self._take(from_json(NumberedEvent, found))
+        for event in (await request.json())["events"]:
+            self._take(from_json(NumberedEvent, event))
         self.wake()
         acked = max(self.received, default=0)
         return web.json_response(to_json(EventsAnswer(acked, self.refused)))

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from deputy.wire import Workspace, to_json
-from deputy_sidecar.prepare import make_link
+from deputy_sidecar.agent.link import make_link
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -28,12 +28,12 @@ def python() -> str:
     # One step more than a test would need: setpriv itself still starts what only root may.
     start = 'exec "$0" -c "import sys; sys.exit(sys.version_info < (3, 11))"'
     ids = ["setpriv", f"--reuid={SIDECAR_UID}", f"--regid={SHARED_GID}", "--clear-groups"]
-    for found in (sys.executable, "/usr/bin/python3"):
+    for interpreter in (sys.executable, "/usr/bin/python3"):
         with contextlib.suppress(OSError):
-            command = [*ids, "sh", "-c", start, found]
+            command = [*ids, "sh", "-c", start, interpreter]
             done = subprocess.run(command, check=False, stderr=subprocess.DEVNULL)
             if os.geteuid() != 0 or done.returncode == 0:
-                return found
+                return interpreter
     pytest.fail("no Python 3.11 that uid 1001 may run; install /usr/bin/python3", pytrace=False)
 
 

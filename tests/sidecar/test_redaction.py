@@ -2,7 +2,7 @@
 
 import pytest
 
-from deputy_sidecar.redaction import scrub
+from deputy_sidecar.redaction import redact
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ from deputy_sidecar.redaction import scrub
     ids=lambda secret: secret[:10],
 )
 def test_a_credential_of_a_known_shape_is_masked(secret: str) -> None:
-    assert scrub(f"before {secret}") == "before [secret]"
+    assert redact(f"before {secret}") == "before [secret]"
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_credential_of_a_known_shape_is_masked(secret: str) -> None:
     ],
 )
 def test_what_stands_where_credentials_stand_is_masked(text: str, shown: str) -> None:
-    assert scrub(text) == shown
+    assert redact(text) == shown
 
 
 @pytest.mark.parametrize(
@@ -56,4 +56,4 @@ def test_what_stands_where_credentials_stand_is_masked(text: str, shown: str) ->
     ],
 )
 def test_other_words_stay(text: str) -> None:
-    assert scrub(text) == text
+    assert redact(text) == text

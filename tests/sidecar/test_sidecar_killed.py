@@ -68,7 +68,7 @@ EXPECTED: list[Event] = [
 ]
 
 
-async def talk(relay: FakeRelay) -> None:
+async def converse(relay: FakeRelay) -> None:
     """Say everything that a person says in this conversation."""
     relay.prompt("task-1", TASK)
     await relay.until(lambda: any(isinstance(one, Asked) for one in relay.events))
@@ -97,7 +97,7 @@ async def test_a_sidecar_that_is_killed_again_and_again_tells_everything_once(
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(kill_again_and_again(pod, random.Random(seed), enough))  # noqa: S311
-        await talk(relay)
+        await converse(relay)
         enough.set()
 
     told = [event for event in relay.events if not isinstance(event, Hello)]
@@ -107,7 +107,7 @@ async def test_a_sidecar_that_is_killed_again_and_again_tells_everything_once(
     assert (pod.repository / "ran").read_text() == "1\n2\n3\n4\n"
 
 
-async def test_a_new_sidecar_says_hello_and_takes_up_the_talk(
+async def test_a_new_sidecar_says_hello_and_goes_on_with_the_conversation(
     relay: FakeRelay, make_pod: MakePod
 ) -> None:
     pod = make_pod()

@@ -212,7 +212,9 @@ async def start(
         async def begin(through: Kube = kube) -> Replica:
             http = await stack.enter_async_context(httpx.AsyncClient())
             built = assemble(webhook_settings, through, http)
-            following = asyncio.create_task(follow(built.following, webhook_settings))
+            following = asyncio.create_task(
+                follow(built.following, webhook_settings, asyncio.Event())
+            )
             stack.push_async_callback(_cancelled, following)
             stack.push_async_callback(built.acknowledger.drain, 5.0)
             url = await stack.enter_async_context(served(make_app(built.parts)))

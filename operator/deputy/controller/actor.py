@@ -1,5 +1,6 @@
 """Carry out what was decided, one action at a time; every one may be carried out again."""
 
+import contextlib
 import datetime as dt
 from collections.abc import Callable
 from typing import Any, assert_never
@@ -253,11 +254,11 @@ class Actor:
         _LOG.info("run is over", run=run.metadata.name, reason=outcome.reason.value)
 
     async def _delete_run(self, run: AgentRun) -> None:
-        path = resources.agentruns(run.metadata.namespace, run.metadata.name)
-        try:
-            await self._kube.delete(path, preconditions={"uid": run.metadata.uid})
-        except NotFound:
-            return
+        key, metadata = (run.metadata.namespace, run.metadata.name), run.metadata
+        with contextlib.suppress(NotFound):
+            await self._kube.delete(resources.agentruns(*key), preconditions={"uid": metadata.uid})
+        # The watch may take its time to tell; until then there is nothing left to look at.
+        self._cache.runs.drop(*key, int(metadata.resource_version))
 
     def _blueprint(self, run: AgentRun) -> Blueprint:
         blueprint = self._cache.blueprint_of(run)

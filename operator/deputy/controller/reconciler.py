@@ -1,10 +1,12 @@
 """Observe, decide, apply, until nothing is left to do."""
 
 import datetime as dt
+from collections.abc import Callable
 
 import structlog
 
 from deputy.api.agentrun import AgentRun
+from deputy.clock import utc_now
 from deputy.controller.actor import Actor, DecisionOutdated
 from deputy.controller.observer import Observer
 from deputy.controller.run_state import RunStates
@@ -25,13 +27,21 @@ class Reconciler:
     """Works on one run at a time, as the work queue asks."""
 
     def __init__(
-        self, *, kube: Kube, cache: Cache, states: RunStates, observer: Observer, actor: Actor
+        self,
+        *,
+        kube: Kube,
+        cache: Cache,
+        states: RunStates,
+        observer: Observer,
+        actor: Actor,
+        clock: Callable[[], dt.datetime] = utc_now,
     ) -> None:
         self._kube = kube
         self._cache = cache
         self._states = states
         self._observer = observer
         self._actor = actor
+        self._clock = clock
 
     async def work(self, key: Key) -> float | None:
         """Bring the run `key` as far as it goes now; return the seconds to the next look."""
@@ -55,7 +65,7 @@ class Reconciler:
 
     async def _round(self, run: AgentRun) -> tuple[bool, float | None]:
         """Look, decide and act once; return whether nothing is left, and when to look again."""
-        now = dt.datetime.now(dt.UTC)
+        now = self._clock()
         state = self._states.refresh(run)
         # A new leader does not know when the one before it spoke: it counts from its first look.
         state.conversation.shown_at = state.conversation.shown_at or now

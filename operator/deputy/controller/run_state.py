@@ -3,9 +3,11 @@
 import dataclasses
 import datetime as dt
 import time
+from collections.abc import Callable
 
 from deputy.api.agentrun import AgentRun
 from deputy.api.facts import attempt_of, is_concluded, prompts_in
+from deputy.clock import utc_now
 from deputy.core.conversation import RelayConversation
 from deputy.core.outcome import Problem
 from deputy.core.phase import TERMINAL
@@ -48,7 +50,8 @@ class RunState:
 class RunStates:
     """The states of all runs, by uid."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], dt.datetime] = utc_now) -> None:
+        self._clock = clock
         self._by_uid: dict[str, RunState] = {}
 
     def refresh(self, run: AgentRun) -> RunState:
@@ -58,9 +61,7 @@ class RunStates:
         """
         state = self._of(run.metadata.uid, attempt_of(run))
         conversation, status = state.conversation, run.status
-        conversation.take_over(
-            status.phase, status.inbox.delivered_through, dt.datetime.now(dt.UTC)
-        )
+        conversation.take_over(status.phase, status.inbox.delivered_through, self._clock())
         if is_concluded(run) or status.phase in TERMINAL:
             conversation.finish()
         else:

@@ -4,6 +4,7 @@
 finalizers and keeps no state of ours (docs/decisions/0001-kopf-on-event.md).
 """
 
+import asyncio
 import dataclasses
 import logging
 import os
@@ -13,6 +14,7 @@ from typing import Any
 
 import kopf
 
+from deputy.kube.signals import stop_on_signals
 from deputy.kube.store import Store
 
 
@@ -69,19 +71,36 @@ class _NoDiffBase(kopf.DiffBaseStorage):
 
 
 async def watch(
-    watched: Sequence[Watched], namespaces: Sequence[str], kubeconfig: pathlib.Path | None
+    watched: Sequence[Watched],
+    namespaces: Sequence[str],
+    kubeconfig: pathlib.Path | None,
+    stop: asyncio.Event,
 ) -> None:
-    """Follow what is `watched` in `namespaces` until cancelled, or until a signal ends Kopf.
+    """Follow what is `watched` in `namespaces` until cancelled.
 
-    Kopf takes SIGTERM and SIGINT for itself: whoever calls takes its return for being asked to
-    end. `kubeconfig` is for a process outside of the cluster.
+    Kopf takes SIGTERM and SIGINT for itself. They are taken back as soon as it has begun, and set
+    `stop`; a signal that comes in between ends Kopf, which sets it too. `kubeconfig` is for a
+    process outside of the cluster.
     """
-    await kopf.operator(
-        registry=_registry(watched, kubeconfig),
-        settings=_settings(watched),
-        namespaces=namespaces,
-        standalone=True,
-    )
+    begun = asyncio.Event()
+    taking_back = asyncio.ensure_future(_take_signals_back(begun, stop))
+    try:
+        await kopf.operator(
+            registry=_registry(watched, kubeconfig),
+            settings=_settings(watched),
+            namespaces=namespaces,
+            standalone=True,
+            ready_flag=begun,
+        )
+    finally:
+        taking_back.cancel()
+        stop_on_signals(stop)
+    stop.set()
+
+
+async def _take_signals_back(begun: asyncio.Event, stop: asyncio.Event) -> None:
+    await begun.wait()
+    stop_on_signals(stop)
 
 
 def _registry(watched: Sequence[Watched], kubeconfig: pathlib.Path | None) -> kopf.OperatorRegistry:

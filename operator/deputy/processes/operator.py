@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import datetime as dt
-import signal
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -34,6 +33,7 @@ from deputy.kube.client import Kube
 from deputy.kube.errors import Unavailable
 from deputy.kube.leader import Leadership, LeadershipLost, LeaseSettings, mark_leader
 from deputy.kube.resync import Resync
+from deputy.kube.signals import stop_on_signals
 from deputy.kube.store import Key
 from deputy.kube.watch import Watched, watch
 from deputy.processes.connection import connection_of
@@ -81,8 +81,7 @@ def _innermost(error: Exception) -> Exception:
 
 async def _main(settings: OperatorSettings) -> None:
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop_on_signals(stop)
     health = Health(ready_text="stands by")
     runner = await serve(_health_app(health), settings.health_port, None)
     try:
@@ -252,9 +251,8 @@ class Leader:
                 job.cancel()
 
     async def _watch(self) -> None:
-        await watch(self._watched, self._settings.agent_namespaces, self._settings.kubeconfig)
-        # Kopf takes SIGTERM and SIGINT for itself: that it ends is how we are asked to.
-        self._stop.set()
+        settings = self._settings
+        await watch(self._watched, settings.agent_namespaces, settings.kubeconfig, self._stop)
 
     def _what_is_watched(self) -> tuple[Watched, ...]:
         return (

@@ -3,10 +3,8 @@
 import asyncio
 import contextlib
 import dataclasses
-import datetime as dt
 import gc
 import logging
-import signal
 from collections.abc import Callable
 
 import httpx
@@ -15,11 +13,13 @@ import tenacity
 from aiohttp import web
 
 from deputy import log
+from deputy.clock import utc_now
 from deputy.health import Health
 from deputy.kube.cache import Cache
 from deputy.kube.client import Connection, Kube
 from deputy.kube.errors import KubeError
 from deputy.kube.resync import Resync
+from deputy.kube.signals import stop_on_signals
 from deputy.kube.watch import Watched, watch
 from deputy.processes.connection import connection_of
 from deputy.processes.watched import watched_blueprints
@@ -58,13 +58,12 @@ def run(settings: WebhookSettings) -> int:
 async def serve(settings: WebhookSettings, connection: Connection) -> None:
     """Serve until the process is asked to end; a part that breaks ends it with its error."""
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop_on_signals(stop)
     http = httpx.AsyncClient(timeout=httpx.Timeout(5.0))
     async with Kube(connection) as kube, http, asyncio.TaskGroup() as group:
         built = assemble(settings, kube, http)
         background = (
-            group.create_task(_follow(built.following, settings, stop)),
+            group.create_task(follow(built.following, settings, stop)),
             group.create_task(_remind(built.check_credentials, settings)),
         )
         runner = await _start(built.parts, settings)
@@ -110,7 +109,7 @@ def assemble(settings: WebhookSettings, kube: Kube, http: httpx.AsyncClient) -> 
         claimer=Claimer(ApiServerRuns(kube, namespaces), IssueLocks()),
         blueprints=BlueprintRouter(kube, cache.blueprints, namespaces),
         acknowledger=acknowledger,
-        now=_now,
+        now=utc_now,
     )
     ending = asyncio.Event()
 
@@ -118,7 +117,7 @@ def assemble(settings: WebhookSettings, kube: Kube, http: httpx.AsyncClient) -> 
         credentials.check(webhook=True)
 
     health = health_of(ending, following.resync, check_credentials)
-    parts = Parts(SingleFlight(intake), credentials, health, _now)
+    parts = Parts(SingleFlight(intake), credentials, health, utc_now)
     return Built(parts, following, acknowledger, check_credentials, ending)
 
 
@@ -147,19 +146,12 @@ def health_of(
     return health
 
 
-async def _follow(following: Following, settings: WebhookSettings, stop: asyncio.Event) -> None:
-    """Follow the Blueprints until cancelled; the API server may be away at the start."""
-    await follow(following, settings)
-    # Kopf takes SIGTERM and SIGINT for itself: that it ends is how we are asked to.
-    stop.set()
-
-
-async def follow(following: Following, settings: WebhookSettings) -> None:
-    """List what is followed as soon as the API server answers, then follow it."""
+async def follow(following: Following, settings: WebhookSettings, stop: asyncio.Event) -> None:
+    """List what is followed as soon as the API server answers, then follow it until cancelled."""
     await _seed(following.resync)
     comparing = asyncio.ensure_future(following.resync.run())
     try:
-        await watch(following.watched, settings.agent_namespaces, settings.kubeconfig)
+        await watch(following.watched, settings.agent_namespaces, settings.kubeconfig, stop)
     finally:
         comparing.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -198,7 +190,3 @@ async def _remind(check: Callable[[], None], settings: WebhookSettings) -> None:
 
 def _nobody_waits(_: object) -> None:
     """Do nothing: whoever routes asks the store."""
-
-
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)

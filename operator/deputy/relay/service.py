@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from deputy.api.agentrun import AgentRun
 from deputy.api.facts import attempt_of, is_concluded, owned_by
 from deputy.api.names import RUN_LABEL, pod_name
+from deputy.clock import utc_now
 from deputy.core.conversation import RelayConversation
 from deputy.core.phase import TERMINAL
 from deputy.core.plan import plan_of
@@ -63,7 +64,9 @@ class RelayService:
         conversations: Conversations,
         tracker: Tracker,
         look_at: Callable[[Key], None],
+        clock: Callable[[], dt.datetime] = utc_now,
     ) -> None:
+        self._clock = clock
         self._kube = kube
         self._cache = cache
         self._conversations = conversations
@@ -76,7 +79,7 @@ class RelayService:
 
     async def heard(self, conversation: RelayConversation) -> None:
         """Note that the sidecar is alive."""
-        conversation.last_contact = dt.datetime.now(dt.UTC)
+        conversation.last_contact = self._clock()
 
     async def take(
         self, conversation: RelayConversation, batch: list[NumberedEvent]
@@ -157,7 +160,7 @@ class RelayService:
             done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
             done.set_result("")
             return done
-        conversation.shown_at = dt.datetime.now(dt.UTC)
+        conversation.shown_at = self._clock()
         return self._tracker.submit(update)
 
     def _update(

@@ -1,0 +1,124 @@
+"""What is around the operator: a tracker, a forge, and the sidecars of one run's workspaces."""
+
+import asyncio
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+from deputy.controller.pull_requests import Opening
+from deputy.core.run import PullRequestSeen
+from deputy.relay.authentication import Caller
+from deputy.relay.service import NotYours, RelayService
+from deputy.trackers.models import Issue, Organization, State, Team
+from deputy.trackers.updates import PostActivity, Priority, Update
+from deputy.wire import Event, Finished, Message, MessageKind, NumberedEvent
+
+if TYPE_CHECKING:
+    from deputy.api.agentrun import AgentRun
+    from deputy.api.blueprint import BlueprintSpec
+    from deputy.controller.pull_requests import PullRequests
+    from deputy.trackers.linear.tracker import Tracker
+
+TEAM = Team("team-1", "ENG", "Engineering")
+TODO = State("state-1", "Todo", "unstarted")
+TRIAGE = State("state-0", "Triage", "triage")
+
+
+class TrackerLog:
+    """A tracker that takes every update at once and knows the ids that it has seen."""
+
+    def __init__(self) -> None:
+        self.activities: dict[str, PostActivity] = {}
+        self.state = TODO
+
+    @property
+    def ends(self) -> list[PostActivity]:
+        """Every closing activity, each once."""
+        last = Priority.TERMINAL
+        return [one for one in self.activities.values() if one.priority is last]
+
+    def as_tracker(self) -> "Tracker":
+        return cast("Tracker", self)
+
+    def submit(self, update: Update) -> asyncio.Future[str]:
+        if isinstance(update, PostActivity):
+            known = self.activities.setdefault(update.activity_id, update)
+            assert known == update, "one id was given to two activities"
+        sent: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        sent.set_result("")
+        return sent
+
+    async def submit_all(self, updates: Sequence[Update]) -> None:
+        await asyncio.sleep(0)
+        for update in updates:
+            self.submit(update)
+
+    def open_session(self, _session: str) -> None:
+        """Take everything, as ever."""
+
+    def close_session(self, _session: str) -> None:
+        """Take everything, as ever."""
+
+    async def issue(self, issue_id: str) -> Issue:
+        return Issue(issue_id, "ENG-42", "Fix it", "", TEAM, state=self.state)
+
+    async def team(self, _name: str) -> tuple[Organization, Team]:
+        return Organization("org-1", "Acme", "acme"), TEAM
+
+
+class ForgeLog:
+    """A forge that opens every pull request that it is asked for, once for each branch."""
+
+    def __init__(self) -> None:
+        self.branches: set[str] = set()
+        self.closed_to_us = False
+
+    def as_pull_requests(self) -> "PullRequests":
+        return cast("PullRequests", self)
+
+    async def open(self, _run: "AgentRun", _spec: "BlueprintSpec", report: Finished) -> Opening:
+        assert not self.closed_to_us, "a pull request was opened though a stop was wanted"
+        await asyncio.sleep(0)
+        self.branches.add(report.branch)
+        return Opening(PullRequestSeen("https://forge/pr/1", 1, report.head_sha))
+
+
+@dataclasses.dataclass
+class Sidecar:
+    """The sidecar of one pod: numbers what it says, and says it until it is acknowledged."""
+
+    caller: Caller
+    unacknowledged: list[NumberedEvent] = dataclasses.field(default_factory=list)
+    said: int = 0
+    last_message: str = ""
+    delivered: str = ""
+    asked_to_stop: bool = False
+    over: bool = False
+    """Whether it has reported; then its agent says nothing more."""
+
+    def say(self, event: Event) -> None:
+        self.said += 1
+        self.unacknowledged.append(NumberedEvent(self.said, event))
+
+    async def call(self, relay: RelayService) -> None:
+        """Send what is not acknowledged, and take what there is to hear."""
+        try:
+            conversation = await relay.conversation(self.caller)
+            await relay.heard(conversation)
+            if self.unacknowledged:
+                answer = await relay.take(conversation, self.unacknowledged)
+                self.unacknowledged = [n for n in self.unacknowledged if n.seq > answer.acked]
+        except NotYours:
+            return
+        for message in conversation.messages_after(self.last_message):
+            self._hear(message)
+
+    def _hear(self, message: Message) -> None:
+        self.last_message = message.id
+        match message.kind:
+            case MessageKind.PROMPT:
+                self.delivered = message.id
+            case MessageKind.STOP:
+                self.asked_to_stop = True
+            case MessageKind.FINISH:
+                self.over = True
