@@ -138,9 +138,10 @@ class Pod:
         """Start the agent's container; its shim is process 1 of a PID namespace of its own."""
         if os.geteuid() != 0:
             pytest.fail("the shim needs a PID namespace of its own; run this test as root")
+        agent = (python(), str(self.source / FAKE_AGENT.name))
         self.agent = await asyncio.create_subprocess_exec(
             "unshare", "--pid", "--fork", "--kill-child", "--mount-proc", *self._as(AGENT_UID),
-            *shell, str(self.link / "shim"), *(command or (python(), str(self.source / FAKE_AGENT.name))),
+            *shell, str(self.link / "shim"), *(command or agent),
             cwd=self.repository,
             env={
                 **os.environ,
