@@ -24,11 +24,12 @@ help: ## say what there is
 
 venv: .venv/.ready ## make the virtual environment
 
-check: venv ## format, lint, types, import contracts, generated files (seconds)
+check: venv ## format, lint, types, dead code, import contracts, generated files (seconds)
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && echo "format and lint: ok"
 	@$(BIN)/mypy operator/deputy sidecar/deputy_sidecar simulator/deputy_simulator dev tests
+	@$(BIN)/vulture && echo "dead code: none"
 	@$(BIN)/lint-imports --no-cache | tail -n 3
-	@$(BIN)/pytest -q tests/unit/test_crds.py
+	@$(BIN)/pytest -q tests/api/test_crds.py
 
 format: venv ## format the code
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .

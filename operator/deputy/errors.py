@@ -12,7 +12,7 @@ DeputyError
 ├── LeadershipLost                  another process may lead now
 ├── RelayCAMissing                  the Secret for the relay's CA is not there
 ├── NotAuthenticated                a caller of the relay has no token of a pod
-├── NotYours                        a caller of the relay belongs to no run
+├── UnknownCaller                   a caller of the relay belongs to no run
 ├── MalformedRequest                a call of the relay is not what the wire allows
 ├── ClaimUnsettled                  an issue's runs change too fast: the event has to come again
 ├── NotAcknowledged                 the tracker cannot be told now: the event has to come again

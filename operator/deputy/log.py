@@ -21,7 +21,7 @@ _SHARED: tuple[Processor, ...] = (
 )
 
 #: Libraries that log every request, addresses and all.
-_TALKATIVE = ("httpx", "httpcore", "aiohttp.access")
+_VERBOSE_LOGGERS = ("httpx", "httpcore", "aiohttp.access")
 
 
 def configure(level: str = "INFO") -> None:
@@ -43,5 +43,5 @@ def configure(level: str = "INFO") -> None:
         )
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for name in _TALKATIVE:
+    for name in _VERBOSE_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)

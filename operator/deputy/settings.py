@@ -29,17 +29,17 @@ class Environment:
 
     def text(self, name: str, default: str | None = None) -> str:
         """Return a variable's text; empty counts as absent."""
-        found = self.variables.get(name, "").strip() or default
-        if found is None:
+        text = self.variables.get(name, "").strip() or default
+        if text is None:
             raise InvalidSetting(name, "is not set; the Helm chart sets it")
-        return found
+        return text
 
-    def words(self, name: str, default: str | None = None) -> tuple[str, ...]:
-        """Return the words of a comma-separated list, at least one."""
-        found = tuple(word.strip() for word in self.text(name, default).split(",") if word.strip())
-        if not found:
+    def names(self, name: str, default: str | None = None) -> tuple[str, ...]:
+        """Return the names in a comma-separated list, at least one."""
+        names = tuple(filter(None, (part.strip() for part in self.text(name, default).split(","))))
+        if not names:
             raise InvalidSetting(name, "names nothing; give it names, separated by commas")
-        return found
+        return names
 
     def number(self, name: str, default: int, lowest: int, highest: int) -> int:
         """Return a whole number between `lowest` and `highest`."""
@@ -137,7 +137,7 @@ def _common(read: Environment) -> Settings:
     return Settings(
         namespace=namespace,
         pod_name=read.text("DEPUTY_POD_NAME"),
-        agent_namespaces=tuple(dict.fromkeys(read.words("DEPUTY_AGENT_NAMESPACES", namespace))),
+        agent_namespaces=tuple(dict.fromkeys(read.names("DEPUTY_AGENT_NAMESPACES", namespace))),
         linear_api_url=read.address("DEPUTY_LINEAR_API_URL", "https://api.linear.app"),
         linear_credentials=read.path("DEPUTY_LINEAR_CREDENTIALS", "/etc/deputy/linear"),
         kubeconfig=pathlib.Path(kubeconfig) if kubeconfig else None,

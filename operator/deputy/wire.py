@@ -227,63 +227,63 @@ class Workspace:
     author_email: str = "deputy[bot]@users.noreply.deputy.dev"
 
 
-def to_json(thing: Any) -> dict[str, Any]:
+def to_json(message: Any) -> dict[str, Any]:
     """Return the JSON object of any dataclass of this module; events carry their `kind`."""
-    if isinstance(thing, NumberedEvent):
-        return {"seq": thing.seq, "event": to_json(thing.event)}
-    found: dict[str, Any] = dataclasses.asdict(thing)
-    if kind := getattr(type(thing), "kind", None):
-        return {"kind": kind, **found} if isinstance(kind, str) else found
-    return found
+    if isinstance(message, NumberedEvent):
+        return {"seq": message.seq, "event": to_json(message.event)}
+    body: dict[str, Any] = dataclasses.asdict(message)
+    if kind := getattr(type(message), "kind", None):
+        return {"kind": kind, **body} if isinstance(kind, str) else body
+    return body
 
 
-def event_from_json(found: dict[str, Any]) -> Event:
+def event_from_json(body: dict[str, Any]) -> Event:
     """Read an event; raise `ValueError` for a kind or a shape that is not one."""
-    kind = _KINDS.get(str(found.get("kind")))
+    kind = _KINDS.get(str(body.get("kind")))
     if kind is None:
-        raise ValueError(f"unknown kind of event: {found.get('kind')!r}")
-    return from_json(kind, found)
+        raise ValueError(f"unknown kind of event: {body.get('kind')!r}")
+    return from_json(kind, body)
 
 
 _T = typing.TypeVar("_T")
 
 
-def from_json(shape: type[_T], found: dict[str, Any]) -> _T:
+def from_json(shape: type[_T], body: dict[str, Any]) -> _T:
     """Read a dataclass of this module from its JSON object; raise `ValueError` where it is off."""
     if shape is NumberedEvent:
-        numbered = NumberedEvent(int(found["seq"]), event_from_json(found["event"]))
+        numbered = NumberedEvent(int(body["seq"]), event_from_json(body["event"]))
         return typing.cast("_T", numbered)
     hints = typing.get_type_hints(shape)
     fields = dataclasses.fields(shape)  # type: ignore[arg-type]
     try:
         return shape(
-            **{f.name: _value(hints[f.name], found[f.name]) for f in fields if f.name in found}
+            **{f.name: _value(hints[f.name], body[f.name]) for f in fields if f.name in body}
         )
     except (TypeError, KeyError) as error:
         raise ValueError(f"not a {shape.__name__}: {error}") from error
 
 
-def _value(hint: Any, found: Any) -> Any:
-    """Return `found` as the type that `hint` names."""
+def _value(hint: Any, value: Any) -> Any:
+    """Return `value` as the type that `hint` names."""
     origin = typing.get_origin(hint)
     if origin is tuple:
-        return tuple(_value(typing.get_args(hint)[0], item) for item in _list(found))
+        return tuple(_value(typing.get_args(hint)[0], item) for item in _list(value))
     if origin is dict:
-        key, value = typing.get_args(hint)
-        return {key(k): _value(value, v) for k, v in found.items()}
+        key_type, value_type = typing.get_args(hint)
+        return {key_type(k): _value(value_type, v) for k, v in value.items()}
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-        return from_json(hint, found)
+        return from_json(hint, value)
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
-        return hint(found)
-    if not isinstance(found, hint) or (hint is int and isinstance(found, bool)):
-        raise TypeError(f"{found!r} is not of type {hint.__name__}")
-    return found
+        return hint(value)
+    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
+        raise TypeError(f"{value!r} is not of type {hint.__name__}")
+    return value
 
 
-def _list(found: Any) -> list[Any]:
-    if not isinstance(found, list | tuple):
-        raise TypeError(f"{found!r} is not a list")
-    return list(found)
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list | tuple):
+        raise TypeError(f"{value!r} is not a list")
+    return list(value)
 
 
 def workspace_from_environment(text: str) -> Workspace:

@@ -4,12 +4,24 @@ import datetime as dt
 import json
 import logging
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    # In the standard library from Python 3.12 on; this package has nothing else.
+    from typing_extensions import override
+else:
+
+    def override(method: Callable[..., Any]) -> Callable[..., Any]:
+        """Mark a method for the type checker."""
+        return method
+
 
 _LOG = logging.getLogger("deputy_sidecar")
 
 
 class _JsonLines(logging.Formatter):
+    @override
     def format(self, record: logging.LogRecord) -> str:
         now = dt.datetime.fromtimestamp(record.created, dt.UTC)
         line: dict[str, Any] = {

@@ -4,7 +4,7 @@ import datetime as dt
 
 from deputy.api.agentrun import AgentRun
 from deputy.api.facts import contender
-from deputy.core.admission import in_line
+from deputy.core.admission import queue
 
 
 def run(name: str, received: str) -> AgentRun:
@@ -29,7 +29,7 @@ def test_runs_of_one_second_wait_in_the_order_in_which_they_were_delegated() -> 
         run("c", "2026-11-21T09:00:00.500000+00:00"),
     ]
 
-    assert [one.name for one in in_line(map(contender, runs))] == ["b", "c", "a"]
+    assert [one.name for one in queue(map(contender, runs))] == ["b", "c", "a"]
 
 
 def test_a_run_without_a_readable_note_is_as_old_as_its_object() -> None:

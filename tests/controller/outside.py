@@ -5,11 +5,11 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
-from deputy.controller.pull_requests import Opening
+from deputy.controller.pull_requests import OpenResult
 from deputy.core.run import PullRequestSeen
 from deputy.relay.authentication import Caller
-from deputy.relay.service import NotYours, RelayService
-from deputy.trackers.models import Issue, Organization, State, Team
+from deputy.relay.service import RelayService, UnknownCaller
+from deputy.trackers.models import Issue, Organization, Team, WorkflowState
 from deputy.trackers.updates import PostActivity, Priority, Update
 from deputy.wire import Event, Finished, Message, MessageKind, NumberedEvent
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from deputy.trackers.linear.tracker import Tracker
 
 TEAM = Team("team-1", "ENG", "Engineering")
-TODO = State("state-1", "Todo", "unstarted")
-TRIAGE = State("state-0", "Triage", "triage")
+TODO = WorkflowState("state-1", "Todo", "unstarted")
+TRIAGE = WorkflowState("state-0", "Triage", "triage")
 
 
 class TrackerLog:
@@ -51,7 +51,7 @@ class TrackerLog:
     async def submit_all(self, updates: Sequence[Update]) -> None:
         await asyncio.sleep(0)
         for update in updates:
-            self.submit(update)
+            await self.submit(update)
 
     def open_session(self, _session: str) -> None:
         """Take everything, as ever."""
@@ -76,11 +76,11 @@ class ForgeLog:
     def as_pull_requests(self) -> "PullRequests":
         return cast("PullRequests", self)
 
-    async def open(self, _run: "AgentRun", _spec: "BlueprintSpec", report: Finished) -> Opening:
+    async def open(self, _run: "AgentRun", _spec: "BlueprintSpec", report: Finished) -> OpenResult:
         assert not self.closed_to_us, "a pull request was opened though a stop was wanted"
         await asyncio.sleep(0)
         self.branches.add(report.branch)
-        return Opening(PullRequestSeen("https://forge/pr/1", 1, report.head_sha))
+        return OpenResult(PullRequestSeen("https://forge/pr/1", 1, report.head_sha))
 
 
 @dataclasses.dataclass
@@ -104,11 +104,11 @@ class Sidecar:
         """Send what is not acknowledged, and take what there is to hear."""
         try:
             conversation = await relay.conversation(self.caller)
-            await relay.heard(conversation)
+            await relay.note_contact(conversation)
             if self.unacknowledged:
                 answer = await relay.take(conversation, self.unacknowledged)
                 self.unacknowledged = [n for n in self.unacknowledged if n.seq > answer.acked]
-        except NotYours:
+        except UnknownCaller:
             return
         for message in conversation.messages_after(self.last_message):
             self._hear(message)

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
+from typing_extensions import override
 
 from deputy.api.agentrun import AgentRun
 from deputy.api.facts import outcome_of
@@ -27,7 +28,7 @@ from deputy.kube import resources
 from deputy.kube.cache import Cache
 from deputy.kube.resync import Resync
 from deputy.kube.store import Key, reader_of
-from deputy.kube.watch import Watched, take
+from deputy.kube.watch import Watched, apply_event
 from deputy.processes.watched import watched_blueprints, watched_pods, watched_runs
 from deputy.relay.authentication import Caller
 from deputy.relay.service import RelayService
@@ -59,6 +60,7 @@ class DyingActor(Actor):
 
     world: "World"
 
+    @override
     async def act(self, run: AgentRun, state: RunState, action: Action, now: dt.datetime) -> None:
         self.world.about_to_act(action)
         await super().act(run, state, action, now)
@@ -85,7 +87,7 @@ class Leader:
             pull_requests=world.forge.as_pull_requests(),
             workspace=SETTINGS,
             assumed=assumed,
-            look_at=self.looks.append,
+            enqueue=self.looks.append,
         )
         actor.world = world
         self.reconciler = Reconciler(
@@ -101,7 +103,7 @@ class Leader:
             cache=self.cache,
             conversations=self.states,
             tracker=tracker,
-            look_at=self.looks.append,
+            enqueue=self.looks.append,
             clock=clock,
         )
         self.watched: tuple[Watched, ...] = (
@@ -125,9 +127,9 @@ class Leader:
             there = {body["metadata"]["name"] for body in listed["items"]}
             for key in watched.store.keys():  # noqa: SIM118  a store is no dict
                 if key[1] not in there:
-                    take(watched, "DELETED", _last_word(watched, key))
+                    apply_event(watched, "DELETED", _last_word(watched, key))
             for body in listed["items"]:
-                take(watched, "MODIFIED", body)
+                apply_event(watched, "MODIFIED", body)
 
     async def rest(self) -> None:
         """Let what goes on in the background come to its end."""
@@ -241,7 +243,7 @@ class World:
         self.leader.looks.clear()
         await self.leader.hear_of_changes()
         await self._sidecar_calls()
-        pause = await self.leader.reconciler.work(KEY)
+        pause = await self.leader.reconciler.reconcile(KEY)
         await self.leader.rest()
         await self.leader.hear_of_changes()
         return pause

@@ -68,7 +68,7 @@ async def test_a_tracker_that_refuses_is_left_alone_as_long_as_it_wants(
         kube=cast("Kube", Taking()),
         cache=cache,
         tracker=cast("Tracker", Refusing(error)),
-        look_at_run=lambda _: None,
+        enqueue_run=lambda _: None,
     )
 
-    assert await reconciler.work(("agents", "api")) == seconds
+    assert await reconciler.reconcile(("agents", "api")) == seconds

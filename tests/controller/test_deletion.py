@@ -67,7 +67,7 @@ def closing(text: str) -> PostActivity:
 
 async def after(found: dict[str, Any]) -> FakeTracker:
     tracker = FakeTracker()
-    deletion(tracker).follow_up(read(found))
+    deletion(tracker).handle(read(found))
     async with asyncio.timeout(5):
         await tracker.told.wait()
     return tracker
@@ -109,7 +109,7 @@ async def test_a_field_that_a_newer_version_wrote_keeps_nobody_from_hearing_it()
 async def test_nobody_is_told_who_was_told_before_or_never_asked(found: dict[str, Any]) -> None:
     tracker = FakeTracker()
 
-    deletion(tracker).follow_up(read(found))
+    deletion(tracker).handle(read(found))
     await asyncio.sleep(0)
 
     assert (tracker.updates, tracker.closed) == ([], [])
@@ -120,6 +120,6 @@ async def test_the_sidecar_of_a_deleted_run_is_let_go() -> None:
     conversation = states.conversation(read(body()))
     conversation.on_change(woken.set)
 
-    deletion(FakeTracker(), states).follow_up(read(body({"phase": "Stopped"})))
+    deletion(FakeTracker(), states).handle(read(body({"phase": "Stopped"})))
 
     assert (woken.is_set(), conversation.finished) == (True, True)

@@ -20,7 +20,7 @@ from deputy.core.run import (
 )
 from deputy.kube.cache import Cache
 from deputy.kube.errors import NotFound
-from deputy.trackers.models import Issue, State, Team
+from deputy.trackers.models import Issue, Team, WorkflowState
 from deputy.wire import Finished, Message, MessageKind, Outcome
 from deputy.workspace.pod import WorkspaceSettings, build_pod
 
@@ -106,8 +106,8 @@ class World:
     def run(self) -> Any:
         return self.cache.runs.get("agents", NAME)
 
-    async def look(self) -> Observed:
-        return await self.observer.look(self.run, self.state, NOW)
+    async def observe(self) -> Observed:
+        return await self.observer.observe(self.run, self.state, NOW)
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ async def world() -> World:
 async def test_a_new_run_is_queued_and_everything_else_is_open(world: World) -> None:
     world.put_blueprint()
 
-    assert await world.look() == Observed(
+    assert await world.observe() == Observed(
         now=NOW,
         phase=world.run.status.phase,
         created=dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC),
@@ -150,11 +150,11 @@ async def test_the_blueprint_of_an_issue_is_as_its_condition_says(
     world.put_run(linear=ISSUE)
     world.put_blueprint(ready, observed, linear=LINEAR)
 
-    assert (await world.look()).blueprint is state
+    assert (await world.observe()).blueprint is state
 
 
 async def test_a_blueprint_that_is_missing_is_named_with_what_to_do(world: World) -> None:
-    seen = await world.look()
+    seen = await world.observe()
 
     assert (seen.blueprint, seen.blueprint_message) == (
         BlueprintState.MISSING,
@@ -169,7 +169,7 @@ async def test_rivals_of_the_same_blueprint_count(world: World) -> None:
     world.put_blueprint(maxConcurrentRuns=1)
     world.put_run({"phase": "Running"}, name="rival", uid="uid-2")
 
-    assert (await world.look()).slot == Slot(granted=False, position=1)
+    assert (await world.observe()).slot == Slot(granted=False, position=1)
 
 
 async def test_a_rival_that_was_granted_a_slot_counts_before_it_shows_it(world: World) -> None:
@@ -177,7 +177,7 @@ async def test_a_rival_that_was_granted_a_slot_counts_before_it_shows_it(world: 
     world.put_run(name="rival", uid="uid-2")
     world.assumed.add("uid-2")
 
-    assert (await world.look()).slot == Slot(granted=False, position=1)
+    assert (await world.observe()).slot == Slot(granted=False, position=1)
 
 
 async def test_rivals_of_another_blueprint_do_not_count(world: World) -> None:
@@ -185,7 +185,7 @@ async def test_rivals_of_another_blueprint_do_not_count(world: World) -> None:
     other = {"name": "other"}
     world.put_run({"phase": "Running"}, name="rival", uid="uid-2", blueprintRef=other)
 
-    assert (await world.look()).slot == Slot(granted=True)
+    assert (await world.observe()).slot == Slot(granted=True)
 
 
 # The pod
@@ -195,7 +195,7 @@ async def test_a_pod_that_the_watch_told_of_is_not_asked_for(world: World) -> No
     world.put_run({"phase": "Running", "attempt": 1})
     world.cache.pods.put(world.pod())
 
-    assert (await world.look()).pod == PodSeen(attempt=1)
+    assert (await world.observe()).pod == PodSeen(attempt=1)
     assert world.kube.asked == []
 
 
@@ -205,7 +205,7 @@ async def test_a_pod_that_seems_to_be_gone_is_asked_for_before_anything_is_decid
     world.put_run({"phase": "Running", "attempt": 1})
     world.kube.objects[POD] = world.pod()
 
-    assert (await world.look()).pod == PodSeen(attempt=1)
+    assert (await world.observe()).pod == PodSeen(attempt=1)
     assert world.kube.asked == [POD]
 
 
@@ -216,7 +216,7 @@ async def test_what_ended_a_workspace_that_was_not_done_is_asked_for(world: Worl
     world.kube.objects[POD] = world.pod() | {"status": {"containerStatuses": [killed]}}
     world.state.conversation.report = dataclasses.replace(DONE, outcome=Outcome.STOPPED)
 
-    seen = await world.look()
+    seen = await world.observe()
 
     assert seen.pod is not None
     assert seen.pod.killed is not None
@@ -226,7 +226,7 @@ async def test_what_ended_a_workspace_that_was_not_done_is_asked_for(world: Worl
 async def test_a_pod_that_is_gone_is_gone(world: World) -> None:
     world.put_run({"phase": "Running", "attempt": 1})
 
-    assert (await world.look()).pod is None
+    assert (await world.observe()).pod is None
     assert world.kube.asked == [POD]
 
 
@@ -236,14 +236,14 @@ async def test_a_pod_of_somebody_else_is_not_the_runs(world: World) -> None:
     world.cache.pods.put(foreign)
     world.kube.objects[POD] = foreign
 
-    assert (await world.look()).pod is None
+    assert (await world.observe()).pod is None
 
 
 @pytest.mark.parametrize("phase", ["Queued", "Claimed", "Succeeded"])
 async def test_where_no_pod_has_to_be_none_is_asked_for(world: World, phase: str) -> None:
     world.put_run({"phase": phase})
 
-    assert (await world.look()).pod is None
+    assert (await world.observe()).pod is None
     assert world.kube.asked == []
 
 
@@ -252,9 +252,9 @@ async def test_after_a_restart_the_older_pod_is_seen_until_it_is_gone(world: Wor
     world.cache.pods.put(world.pod())
     world.put_run({"phase": "Running", "attempt": 1}, attempt=2)
 
-    seen = await world.look()
+    seen = await world.observe()
 
-    assert (seen.attempt, seen.begun, seen.pod) == (2, 1, PodSeen(attempt=1))
+    assert (seen.attempt, seen.status_attempt, seen.pod) == (2, 1, PodSeen(attempt=1))
 
 
 # What was said
@@ -263,10 +263,10 @@ async def test_after_a_restart_the_older_pod_is_seen_until_it_is_gone(world: Wor
 async def test_a_report_is_not_seen_while_a_newer_prompt_waits(world: World) -> None:
     world.state.conversation.report = DONE
     world.state.conversation.prompts = PROMPTS[:1]
-    alone = (await world.look()).report
+    alone = (await world.observe()).report
     world.state.conversation.prompts = PROMPTS
 
-    assert (alone, (await world.look()).report) == (DONE, None)
+    assert (alone, (await world.observe()).report) == (DONE, None)
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ async def test_messages_that_the_agent_was_not_given_are_counted_by_the_newest_w
     if report is not None:
         world.state.conversation.report = Finished(Outcome.FAILED, "", "", delivered_through=report)
 
-    assert (await world.look()).undelivered == expected
+    assert (await world.observe()).undelivered == expected
 
 
 async def test_an_issue_that_may_not_be_worked_on_is_refused_once_it_was_read(
@@ -296,11 +296,11 @@ async def test_an_issue_that_may_not_be_worked_on_is_refused_once_it_was_read(
 ) -> None:
     world.put_run(linear=ISSUE)
     world.put_blueprint(linear=LINEAR)
-    before = await world.look()
-    team, state = Team("team-1", "ENG", "Engineering"), State("s-1", "Triage", "triage")
+    before = await world.observe()
+    team, state = Team("team-1", "ENG", "Engineering"), WorkflowState("s-1", "Triage", "triage")
     world.state.issue = Issue("issue-1", "ENG-1", "Title", "", team, state=state)
     world.state.issue_read = True
-    after = await world.look()
+    after = await world.observe()
 
     assert (before.issue_read, before.refusal) == (False, None)
     assert after.issue_read
@@ -311,11 +311,11 @@ async def test_an_issue_that_may_not_be_worked_on_is_refused_once_it_was_read(
 async def test_a_session_that_joined_is_owed_its_first_word(world: World) -> None:
     world.put_run(linear=ISSUE)
     world.state.acknowledged = frozenset({"session-1"})
-    alone = (await world.look()).acknowledged
+    alone = (await world.observe()).acknowledged
     joined = MORE | {"sessionId": "session-2"}
     world.put_run(linear=ISSUE, inbox=[joined])
 
-    assert (alone, (await world.look()).acknowledged) == (True, False)
+    assert (alone, (await world.observe()).acknowledged) == (True, False)
 
 
 async def test_a_new_leader_owes_the_first_word_that_an_earlier_one_may_not_have_got_out(
@@ -323,4 +323,4 @@ async def test_a_new_leader_owes_the_first_word_that_an_earlier_one_may_not_have
 ) -> None:
     world.put_run({"phase": "Running", "sessions": ["session-1"]}, linear=ISSUE)
 
-    assert not (await world.look()).acknowledged
+    assert not (await world.observe()).acknowledged

@@ -6,6 +6,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+from typing_extensions import override
 
 from deputy.controller.queue import WorkQueue
 
@@ -178,7 +179,8 @@ class Patient(WorkQueue[str]):
         super().__init__(work)
         self.pauses: list[float] = []
 
-    def add_later(self, key: str, seconds: float) -> None:  # noqa: ARG002  the queue's signature
+    @override
+    def add_later(self, key: str, seconds: float) -> None:
         self.pauses.append(seconds)
 
 

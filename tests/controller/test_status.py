@@ -7,7 +7,8 @@ import pytest
 
 from deputy.api.agentrun import AgentRun
 from deputy.api.facts import outcome_of
-from deputy.controller.status import concluded, finished, micro_stamp, moved, stamp
+from deputy.api.meta import micro_timestamp, timestamp
+from deputy.controller.status import concluded, finished, moved
 from deputy.core.outcome import RunOutcome
 from deputy.core.phase import TERMINAL, TRANSITIONS, IllegalMove, Phase
 from deputy.core.reason import RunReason
@@ -142,5 +143,5 @@ def test_a_run_that_never_worked_cannot_be_recorded_as_done() -> None:
 def test_times_are_written_as_kubernetes_writes_them() -> None:
     moment = dt.datetime(2026, 11, 21, 13, 0, 0, 123456, tzinfo=dt.timezone(dt.timedelta(hours=1)))
 
-    assert stamp(moment) == "2026-11-21T12:00:00Z"
-    assert micro_stamp(moment) == "2026-11-21T12:00:00.123456Z"
+    assert timestamp(moment) == "2026-11-21T12:00:00Z"
+    assert micro_timestamp(moment) == "2026-11-21T12:00:00.123456Z"

@@ -85,7 +85,7 @@ class NewLeader:
             pull_requests=cast("PullRequests", None),
             workspace=WorkspaceSettings("", "", ""),
             assumed=set(),
-            look_at=lambda _: None,
+            enqueue=lambda _: None,
         )
 
     async def acts(self, action: Action) -> list[Update]:

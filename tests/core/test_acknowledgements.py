@@ -2,7 +2,14 @@
 
 import uuid
 
-from deputy.core.acknowledgements import AGAIN, FIRST, Acknowledgement, first, joined, owed
+from deputy.core.acknowledgements import (
+    AGAIN,
+    FIRST,
+    Acknowledgement,
+    acknowledgements_of,
+    first,
+    joined,
+)
 
 
 def test_the_first_word_has_the_same_id_whoever_posts_it() -> None:
@@ -23,7 +30,7 @@ def test_ids_have_the_shape_that_the_tracker_asks_for() -> None:
 
 
 def test_a_run_owes_one_word_to_each_session() -> None:
-    words = owed("run", "uid", "own", "", ["own", "other", "", "other", "third"])
+    words = acknowledgements_of("run", "uid", "own", "", ["own", "other", "", "other", "third"])
 
     assert words == (
         first("own"),

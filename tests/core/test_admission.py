@@ -16,7 +16,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from deputy.core.admission import Contender, Slot, holds_slot, order, slot_of
+from deputy.core.admission import Contender, Slot, holds_slot, queue_key, slot_of
 from deputy.core.phase import ACTIVE, TERMINAL, Phase
 
 NOW = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
@@ -70,7 +70,7 @@ def test_urgent_goes_first_and_no_priority_last_then_age_then_name() -> None:
         run("low-early", priority=4, created=early),
     ]
 
-    names = [one.name for one in sorted(runs, key=order)]
+    names = [one.name for one in sorted(runs, key=queue_key)]
 
     assert names == ["urgent", "low-early", "low", "low-b", "none"]
 
@@ -131,7 +131,7 @@ class Admission(RuleBasedStateMachine):
     def waiting(self) -> list[str]:
         """The uids of those who wait in truth, in the order in which they are to start."""
         found = [run for run in self.truth.values() if run.phase is Phase.QUEUED and not run.ended]
-        return [run.uid for run in sorted(found, key=order)]
+        return [run.uid for run in sorted(found, key=queue_key)]
 
     @rule(target=runs, priority=st.integers(0, 4), same_second=st.booleans())
     def arrive(self, priority: int, same_second: bool) -> str:  # noqa: FBT001  it is drawn

@@ -1,18 +1,14 @@
 """Facts of a Blueprint's readiness: what it names has to be there."""
 
 import dataclasses
-import datetime as dt
 
 import pytest
 
 from deputy.core.blueprint import Readiness, TrackerIds, TrackerNames, judge, unreachable
 from deputy.core.reason import BlueprintReason
-from deputy.trackers.models import Organization, State, Team
+from deputy.trackers.models import Organization, Team, WorkflowState
 
 WANTED = TrackerNames(
-    namespace="agents",
-    name="api",
-    created=dt.datetime(2026, 11, 21, tzinfo=dt.UTC),
     team="ENG",
     organization="",
     in_progress="In Progress",
@@ -25,16 +21,16 @@ TEAM = Team(
     key="ENG",
     name="Engineering",
     states=(
-        State("s-1", "Todo", "unstarted"),
-        State("s-2", "In Progress", "started"),
-        State("s-3", "In Review", "started"),
+        WorkflowState("s-1", "Todo", "unstarted"),
+        WorkflowState("s-2", "In Progress", "started"),
+        WorkflowState("s-3", "In Review", "started"),
     ),
 )
 IDS = TrackerIds("org-1", "team-1", "s-2")
 
 
 def wanted(**facts: str) -> TrackerNames:
-    return dataclasses.replace(WANTED, **facts)  # type: ignore[arg-type]
+    return dataclasses.replace(WANTED, **facts)
 
 
 def test_a_blueprint_whose_names_are_all_there_is_ready() -> None:
@@ -52,7 +48,7 @@ def test_a_state_is_named_by_its_name_in_whatever_case_or_by_its_id(name: str) -
 
 
 def test_an_id_wins_over_a_name_that_reads_the_same() -> None:
-    team = dataclasses.replace(TEAM, states=(State("s-9", "s-2", "started"), *TEAM.states))
+    team = dataclasses.replace(TEAM, states=(WorkflowState("s-9", "s-2", "started"), *TEAM.states))
 
     assert judge(wanted(in_progress="s-2"), ACME, team, ()).ids.in_progress == "s-2"
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from deputy.api.names import issue_hash, run_name, run_number
 from deputy.core.claim import (
-    MOST_BYTES,
-    MOST_MESSAGES,
+    MAX_BYTES,
+    MAX_MESSAGES,
     AlreadyKnown,
     Append,
     Attach,
@@ -93,12 +93,12 @@ def test_the_next_number_is_after_all_runs_and_all_names_that_others_hold() -> N
             [run(1, concluded=True)], StillEnding(run(1, concluded=True)), id="its end is recorded"
         ),
         pytest.param(
-            [run(1, inbox_length=MOST_MESSAGES)],
-            Full(run(1, inbox_length=MOST_MESSAGES)),
+            [run(1, inbox_length=MAX_MESSAGES)],
+            Full(run(1, inbox_length=MAX_MESSAGES)),
             id="too many messages",
         ),
         pytest.param(
-            [run(1, inbox_bytes=MOST_BYTES)], Full(run(1, inbox_bytes=MOST_BYTES)), id="too long"
+            [run(1, inbox_bytes=MAX_BYTES)], Full(run(1, inbox_bytes=MAX_BYTES)), id="too long"
         ),
         pytest.param(
             [run(1, Phase.FAILED, sessions=frozenset({"new"})), run(2)],
@@ -139,7 +139,7 @@ OVERTAKEN = frozenset({"new"})
 def test_an_opening_that_a_prompt_has_overtaken_still_brings_its_words(
     known_by: RunFacts, decision: object
 ) -> None:
-    assert decide_session("new", [known_by], has_words=True) == decision
+    assert decide_session("new", [known_by], has_text=True) == decision
 
 
 @pytest.mark.parametrize("phase", sorted(TERMINAL))

@@ -106,7 +106,7 @@ def test_a_report_stands_until_people_say_more() -> None:
     conversation = RelayConversation("uid-1", 1, prompts=(TASK,), report=report())
     before = conversation.standing_report
 
-    conversation.hear(SAID, 0.0)
+    conversation.set_prompts(SAID, 0.0)
 
     assert (before, conversation.standing_report, conversation.report) == (report(), None, report())
 
@@ -129,10 +129,10 @@ def test_news_wakes_the_poll_and_what_is_known_does_not() -> None:
     conversation = RelayConversation("uid-1", 1, prompts=(TASK,))
     waiting = poll(conversation)
 
-    conversation.hear((TASK,), 0.0)
+    conversation.set_prompts((TASK,), 0.0)
     assert waiting == []
 
-    conversation.hear(SAID, 0.0)
+    conversation.set_prompts(SAID, 0.0)
     assert waiting == [True]
     assert poll(conversation) == []
 
@@ -162,7 +162,7 @@ def test_a_poll_that_waits_no_longer_is_not_woken() -> None:
 
 def test_a_conversation_that_is_over_keeps_nothing_of_what_was_said() -> None:
     conversation = RelayConversation("uid-1", 1)
-    conversation.hear((Message("task-1", MessageKind.PROMPT, "Fix it."),), 0.0)
+    conversation.set_prompts((Message("task-1", MessageKind.PROMPT, "Fix it."),), 0.0)
 
     conversation.finish()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deputy.core.notifications import Recipients, closing, end, progressed, start, waiting
+from deputy.core.notifications import Recipients, closing, end, progress, start, waiting
 from deputy.core.outcome import RunOutcome
 from deputy.core.phase import Phase
 from deputy.core.plan import plan_at_end, plan_of
@@ -11,11 +11,11 @@ from deputy.trackers.updates import (
     AddLinks,
     ChangeIssue,
     Failure,
-    Link,
     PostActivity,
     PostComment,
     Priority,
     Response,
+    SessionLink,
     SetPlan,
 )
 from deputy.wire import Step, StepStatus, Thought, stable_id
@@ -74,7 +74,7 @@ def test_a_wait_is_told_under_the_same_id_however_often() -> None:
 def test_progress_is_the_plan_with_the_agents_steps() -> None:
     agents = (Step("Fix it", StepStatus.IN_PROGRESS),)
 
-    assert progressed(AUDIENCE, Phase.RUNNING, agents) == (
+    assert progress(AUDIENCE, Phase.RUNNING, agents) == (
         SetPlan("first", plan_of(Phase.RUNNING, agents, has_repository=True)),
     )
 
@@ -83,7 +83,7 @@ def test_a_good_end_links_moves_to_review_comments_and_closes_last_of_all() -> N
     found = end(AUDIENCE, OPENED, Phase.RUNNING, (), "https://forge/pr/1")
 
     assert found == (
-        AddLinks("first", (Link("Pull request", "https://forge/pr/1"),)),
+        AddLinks("first", (SessionLink("Pull request", "https://forge/pr/1"),)),
         SetPlan("first", plan_at_end(Phase.RUNNING, Phase.SUCCEEDED, has_repository=True)),
         ChangeIssue("issue-1", state_id="state-review", session_id="first"),
         PostComment(

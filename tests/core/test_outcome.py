@@ -29,4 +29,4 @@ def test_a_person_is_needed_where_a_run_failed_or_took_too_long(reason: RunReaso
     outcome = RunOutcome(reason, "a fact", "a text")
 
     assert outcome.phase in TERMINAL
-    assert outcome.is_trouble is (outcome.phase in (Phase.FAILED, Phase.TIMED_OUT))
+    assert outcome.needs_human is (outcome.phase in (Phase.FAILED, Phase.TIMED_OUT))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deputy.core.prompt import LONGEST, compose, fence, follow_up, with_branch
+from deputy.core.prompt import MAX_PROMPT, compose, fence, follow_up, with_branch
 from deputy.trackers.models import Issue, Team
 
 CONTEXT = "<issue>all</issue>"
@@ -96,8 +96,8 @@ def test_a_prompt_never_outgrows_its_field_and_keeps_its_fences() -> None:
 
     text = follow_up("$description $context", huge, "m" * 300_000)
 
-    assert len(text) <= LONGEST
-    assert len(text) > LONGEST // 4
+    assert len(text) <= MAX_PROMPT
+    assert len(text) > MAX_PROMPT // 4
     for label in ("issue", "description", "message"):
         assert f"</{label} mark=" in text
     assert "more characters are left out]" in text
@@ -107,4 +107,4 @@ def test_a_prompt_never_outgrows_its_field_and_keeps_its_fences() -> None:
 def test_no_template_makes_a_prompt_outgrow_its_field(times: int) -> None:
     template = "$context" * times + "$title"
 
-    assert len(compose(template, issue("title", "d" * 1000), "c" * 100_000)) <= LONGEST
+    assert len(compose(template, issue("title", "d" * 1000), "c" * 100_000)) <= MAX_PROMPT

@@ -11,20 +11,19 @@ from deputy.core.pull_request import (
     MAX_BRANCH,
     MAX_SUMMARY,
     MAX_TITLE,
-    Work,
+    CompletedWork,
     branch_name,
     pull_request_body,
     pull_request_title,
 )
 
-WORK = Work(
+WORK = CompletedWork(
     "uid-1",
     "linear-abc-1",
     "Fixed the rounding.",
     identifier="ENG-123",
     title="Prices are rounded down",
     url="https://linear.app/acme/issue/ENG-123",
-    session_url="https://linear.app/s/1",
 )
 
 #: What `git check-ref-format` forbids in a branch name.
@@ -100,7 +99,7 @@ def test_git_itself_takes_every_branch_name(wished: str) -> None:
 def test_title_begins_with_the_identifier_and_is_one_bounded_line() -> None:
     words = "one\ntwo\u2028three " + "x" * 500
 
-    title = pull_request_title(Work("uid", "run", "", identifier="ENG-1", title=words))
+    title = pull_request_title(CompletedWork("uid", "run", "", identifier="ENG-1", title=words))
 
     assert pull_request_title(WORK) == "ENG-123: Prices are rounded down"
     assert title.startswith("ENG-1: one two three xxx")
@@ -108,31 +107,30 @@ def test_title_begins_with_the_identifier_and_is_one_bounded_line() -> None:
 
 
 def test_title_of_a_run_made_by_hand_is_the_first_line_of_its_prompt_or_its_name() -> None:
-    asked = Work("uid", "nightly", "", task="\n Update the lock file \nand test it")
+    asked = CompletedWork("uid", "nightly", "", task="\n Update the lock file \nand test it")
 
     assert pull_request_title(asked) == "Update the lock file"
-    assert pull_request_title(Work("uid", "nightly", "")) == "nightly"
+    assert pull_request_title(CompletedWork("uid", "nightly", "")) == "nightly"
 
 
-def test_body_holds_the_summary_the_issue_the_session_and_the_mark() -> None:
+def test_body_holds_the_summary_the_issue_and_the_mark() -> None:
     assert pull_request_body(WORK) == (
         "```text\nFixed the rounding.\n```\n\n"
         "Fixes [ENG-123](https://linear.app/acme/issue/ENG-123)\n\n"
-        "[The agent's session](https://linear.app/s/1)\n\n"
         "Made by Deputy in run `linear-abc-1`.\n\n"
         "<!-- deputy-run: uid-1 -->\n"
     )
 
 
 def test_body_of_a_silent_run_made_by_hand_holds_the_run_and_the_mark() -> None:
-    body = pull_request_body(Work("uid-1", "nightly", "  \n"))
+    body = pull_request_body(CompletedWork("uid-1", "nightly", "  \n"))
 
     assert body == "Made by Deputy in run `nightly`.\n\n<!-- deputy-run: uid-1 -->\n"
 
 
 @given(st.text(alphabet="`~a\n@#<!-> \u200b", max_size=200))
 def test_summary_never_leaves_its_fence(summary: str) -> None:
-    lines = pull_request_body(Work("uid-1", "nightly", summary)).split("\n")
+    lines = pull_request_body(CompletedWork("uid-1", "nightly", summary)).split("\n")
 
     fence = lines[0].removesuffix("text")
     if fence != lines[0] and set(fence) == {"`"}:
@@ -143,13 +141,13 @@ def test_summary_never_leaves_its_fence(summary: str) -> None:
 
 
 def test_summary_is_bounded_and_its_long_lines_are_broken() -> None:
-    body = pull_request_body(Work("uid-1", "nightly", "word " * 10_000))
+    body = pull_request_body(CompletedWork("uid-1", "nightly", "word " * 10_000))
 
     assert len(body) < MAX_SUMMARY + 200
     assert max(len(line) for line in body.split("\n")) <= 100
 
 
 def test_address_that_is_none_is_not_made_a_link() -> None:
-    odd = Work("uid", "run", "", identifier="ENG-1", title="x", url="javascript:alert(1)")
+    odd = CompletedWork("uid", "run", "", identifier="ENG-1", title="x", url="javascript:alert(1)")
 
     assert "Fixes ENG-1\n" in pull_request_body(odd)

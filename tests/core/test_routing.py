@@ -5,8 +5,16 @@ import datetime as dt
 import pytest
 
 from deputy.core.reason import RunReason
-from deputy.core.routing import BlueprintFacts, PickUp, Refusal, Routed, gate, may_delegate, route
-from deputy.trackers.models import Issue, Person, State, Team
+from deputy.core.routing import (
+    BlueprintFacts,
+    PickUp,
+    Refusal,
+    Routed,
+    may_delegate,
+    may_pick_up,
+    route,
+)
+from deputy.trackers.models import Issue, Person, Team, WorkflowState
 
 OLD = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 TEAM = Team("team-id", "ENG", "Engineering")
@@ -106,17 +114,19 @@ def issue(state: str | None, *labels: str) -> Issue | None:
     if state is None:
         return None
     team = Team("team-1", "ENG", "Engineering")
-    return Issue("i-1", "ENG-1", "t", "u", team, state=State("s", "S", state), labels=labels)
+    return Issue(
+        "i-1", "ENG-1", "t", "u", team, state=WorkflowState("s", "S", state), labels=labels
+    )
 
 
 @pytest.mark.parametrize("state", ["unstarted", "started", "completed", "canceled", None])
 def test_a_state_that_is_listed_or_cannot_be_read_is_taken(state: str | None) -> None:
-    assert gate(PickUp(), issue(state), JANE) is None
+    assert may_pick_up(PickUp(), issue(state), JANE) is None
 
 
 @pytest.mark.parametrize("state", ["triage", "backlog", "new-kind"])
 def test_any_other_state_is_refused_with_a_way_out(state: str) -> None:
-    assert gate(PickUp(override_label="deputy"), issue(state, "bug"), JANE) == Refusal(
+    assert may_pick_up(PickUp(override_label="deputy"), issue(state, "bug"), JANE) == Refusal(
         RunReason.STATE_NOT_ALLOWED,
         f"This issue is in a state of type `{state}`, and I take issues only in `unstarted`, "
         "`started`, `completed` or `canceled`. Move it to one of those, or give it the label "
@@ -125,15 +135,17 @@ def test_any_other_state_is_refused_with_a_way_out(state: str) -> None:
 
 
 def test_the_override_label_lifts_the_rule_on_states() -> None:
-    assert gate(PickUp(override_label="deputy"), issue("backlog", "Deputy"), JANE) is None
+    assert may_pick_up(PickUp(override_label="deputy"), issue("backlog", "Deputy"), JANE) is None
 
 
 def test_the_override_label_does_not_lift_the_rule_on_people() -> None:
-    refusal = gate(PickUp(override_label="x", deny=("jane-id",)), issue("started", "x"), JANE)
+    refusal = may_pick_up(
+        PickUp(override_label="x", deny=("jane-id",)), issue("started", "x"), JANE
+    )
 
     assert refusal is not None
     assert refusal.reason is RunReason.DELEGATOR_NOT_ALLOWED
 
 
 def test_without_an_override_label_no_label_lifts_it() -> None:
-    assert gate(PickUp(), issue("backlog", ""), JANE) is not None
+    assert may_pick_up(PickUp(), issue("backlog", ""), JANE) is not None

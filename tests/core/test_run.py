@@ -12,10 +12,10 @@ from deputy.core.action import (
     Admit,
     AskToStop,
     Conclude,
+    CreatePod,
     DeletePod,
     DeleteRun,
     Finish,
-    Launch,
     MoveTo,
     NextActions,
     NotifyEnd,
@@ -139,7 +139,7 @@ def test_a_run_without_a_slot_is_told_its_place() -> None:
 def test_a_wait_that_was_told_is_looked_at_again_and_not_told_again() -> None:
     facts = seen(Phase.QUEUED, slot=Slot(granted=False, position=2), queue_noted=True)
 
-    assert decide(facts) == NextActions(look_again=MINUTE)
+    assert decide(facts) == NextActions(requeue_after=MINUTE)
 
 
 def test_a_stop_in_the_queue_ends_the_run_before_it_begins() -> None:
@@ -152,17 +152,17 @@ def test_a_stop_in_the_queue_ends_the_run_before_it_begins() -> None:
 
 
 def test_a_run_with_a_slot_gets_its_pod() -> None:
-    assert decide(seen(Phase.CLAIMED)) == NextActions((Launch(),))
+    assert decide(seen(Phase.CLAIMED)) == NextActions((CreatePod(),))
 
 
 def test_a_pod_that_was_not_noted_is_launched_again_even_if_it_has_reported() -> None:
     facts = seen(Phase.CLAIMED, pod=POD, connected=True, report=report())
 
-    assert decide(facts) == NextActions((Launch(),))
+    assert decide(facts) == NextActions((CreatePod(),))
 
 
 def test_a_pod_that_starts_is_looked_at_twice_a_minute() -> None:
-    assert decide(seen(Phase.LAUNCHING)) == NextActions(look_again=30 * SECOND)
+    assert decide(seen(Phase.LAUNCHING)) == NextActions(requeue_after=30 * SECOND)
 
 
 def test_the_first_sign_of_life_makes_a_run_running() -> None:
@@ -189,12 +189,12 @@ def test_an_answer_makes_it_run_again() -> None:
 
 
 def test_a_run_that_works_is_looked_at_once_a_minute() -> None:
-    assert decide(seen(Phase.RUNNING)) == NextActions(look_again=MINUTE)
-    assert decide(seen(Phase.AWAITING_INPUT)) == NextActions(look_again=MINUTE)
+    assert decide(seen(Phase.RUNNING)) == NextActions(requeue_after=MINUTE)
+    assert decide(seen(Phase.AWAITING_INPUT)) == NextActions(requeue_after=MINUTE)
 
 
 def test_a_run_is_looked_at_when_its_time_is_up() -> None:
-    assert decide(seen(Phase.RUNNING, timeout=MINUTE + SECOND)) == NextActions(look_again=SECOND)
+    assert decide(seen(Phase.RUNNING, timeout=MINUTE + SECOND)) == NextActions(requeue_after=SECOND)
 
 
 # What goes wrong
@@ -223,7 +223,7 @@ def test_a_silent_workspace_is_given_up_after_five_minutes() -> None:
     just = seen(last_contact=NOW - LOST_AFTER)
     longer = seen(last_contact=NOW - LOST_AFTER - SECOND)
 
-    assert decide(just) == NextActions(look_again=MINUTE)
+    assert decide(just) == NextActions(requeue_after=MINUTE)
     assert decide(longer) == NextActions(
         (Conclude(messages.failed(messages.lost(LOST_AFTER + SECOND))),)
     )
@@ -232,7 +232,7 @@ def test_a_silent_workspace_is_given_up_after_five_minutes() -> None:
 def test_a_pod_that_is_being_deleted_is_waited_for() -> None:
     facts = seen(pod=PodSeen(attempt=1, deleting=True))
 
-    assert decide(facts) == NextActions(look_again=MINUTE)
+    assert decide(facts) == NextActions(requeue_after=MINUTE)
 
 
 # A restart
@@ -247,11 +247,11 @@ def test_a_restart_saves_and_removes_the_older_pod_first() -> None:
 def test_a_restart_waits_until_the_older_pod_is_gone() -> None:
     facts = seen(attempt=2, pod=PodSeen(attempt=1, deleting=True))
 
-    assert decide(facts) == NextActions(look_again=POD_GRACE)
+    assert decide(facts) == NextActions(requeue_after=POD_GRACE)
 
 
 def test_a_restart_launches_the_new_pod_once_the_older_one_is_gone() -> None:
-    assert decide(seen(attempt=2, pod=None)) == NextActions((Launch(),))
+    assert decide(seen(attempt=2, pod=None)) == NextActions((CreatePod(),))
 
 
 def test_a_restart_overrules_what_the_older_attempt_reported() -> None:
@@ -261,9 +261,9 @@ def test_a_restart_overrules_what_the_older_attempt_reported() -> None:
 
 
 def test_a_restart_that_is_noted_goes_on_like_any_run() -> None:
-    facts = seen(Phase.LAUNCHING, attempt=2, begun=2, pod=PodSeen(attempt=2))
+    facts = seen(Phase.LAUNCHING, attempt=2, status_attempt=2, pod=PodSeen(attempt=2))
 
-    assert decide(facts) == NextActions(look_again=30 * SECOND)
+    assert decide(facts) == NextActions(requeue_after=30 * SECOND)
 
 
 # The report
@@ -339,13 +339,13 @@ def test_a_pull_request_that_cannot_be_had_fails_the_run_and_names_the_branch() 
 def test_a_stop_first_asks_the_workspace_to_save(phase: Phase) -> None:
     facts = seen(phase, stop_wanted=True)
 
-    assert decide(facts) == NextActions((AskToStop(),), look_again=STOP_GRACE)
+    assert decide(facts) == NextActions((AskToStop(),), requeue_after=STOP_GRACE)
 
 
 def test_a_stop_waits_for_the_workspace_but_not_for_ever() -> None:
     facts = seen(stop_wanted=True, stop_asked=NOW - 5 * SECOND)
 
-    assert decide(facts) == NextActions(look_again=STOP_GRACE - 5 * SECOND)
+    assert decide(facts) == NextActions(requeue_after=STOP_GRACE - 5 * SECOND)
 
 
 def test_a_stop_that_is_not_answered_takes_the_pod_before_the_end_is_recorded() -> None:
@@ -379,7 +379,7 @@ def test_a_stop_wins_over_a_report_that_needs_a_pull_request() -> None:
 def test_a_run_past_its_deadline_is_asked_to_save_before_it_ends() -> None:
     late: dict[str, Any] = {"started": NOW - HOUR, "timeout": HOUR}
 
-    assert decide(seen(**late)) == NextActions((AskToStop(),), look_again=STOP_GRACE)
+    assert decide(seen(**late)) == NextActions((AskToStop(),), requeue_after=STOP_GRACE)
     assert decide(seen(**late, stop_asked=NOW - STOP_GRACE)) == NextActions(
         (DeletePod(POD_GRACE), Conclude(messages.timed_out(HOUR, None)))
     )
@@ -392,7 +392,7 @@ def test_a_run_that_never_got_its_pod_times_out_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "facts", [seen(Phase.CLAIMED), seen(Phase.RUNNING, attempt=2, begun=1, pod=None)]
+    "facts", [seen(Phase.CLAIMED), seen(Phase.RUNNING, attempt=2, status_attempt=1, pod=None)]
 )
 def test_a_run_whose_blueprint_went_before_its_pod_came_ends_with_a_word(facts: Observed) -> None:
     gone = dataclasses.replace(
@@ -444,4 +444,4 @@ def test_a_finished_run_is_deleted_when_its_time_is_over() -> None:
 def test_a_finished_run_of_an_issue_is_kept_for_the_trackers_last_redelivery() -> None:
     facts = seen(Phase.SUCCEEDED, completed=NOW - HOUR, ttl=dt.timedelta(), has_issue=True)
 
-    assert decide(facts) == NextActions(look_again=KEEP_AT_LEAST - HOUR)
+    assert decide(facts) == NextActions(requeue_after=KEEP_AT_LEAST - HOUR)

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from deputy.core.action import (
     Conclude,
+    CreatePod,
     DeletePod,
     DeleteRun,
-    Launch,
     MoveTo,
     OpenPullRequest,
 )
@@ -44,7 +44,7 @@ anything = st.builds(
     phase=st.sampled_from(Phase),
     created=st.just(NOW - HOUR),
     attempt=st.integers(1, 2),
-    begun=st.integers(1, 2),
+    status_attempt=st.integers(1, 2),
     has_issue=st.booleans(),
     has_repository=st.booleans(),
     stop_wanted=st.booleans(),
@@ -81,16 +81,16 @@ def test_nothing_is_ever_left_without_something_to_do_or_a_time_to_look_again(
 ) -> None:
     plan = decide(facts)
 
-    assert plan.actions or plan.look_again
-    assert plan.look_again is None or plan.look_again > dt.timedelta()
+    assert plan.actions or plan.requeue_after
+    assert plan.requeue_after is None or plan.requeue_after > dt.timedelta()
 
 
 @given(anything)
 def test_no_pod_is_made_for_a_run_without_a_slot(facts: Observed) -> None:
     actions = decide(facts).actions
 
-    assert facts.phase in ACTIVE or Launch() not in actions
-    assert not (Launch() in actions and facts.outcome is not None)
+    assert facts.phase in ACTIVE or CreatePod() not in actions
+    assert not (CreatePod() in actions and facts.outcome is not None)
 
 
 @given(anything)

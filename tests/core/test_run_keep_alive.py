@@ -11,7 +11,7 @@ from deputy.core.action import (
 )
 from deputy.core.phase import Phase
 from deputy.core.run import (
-    SPEAK_AFTER,
+    KEEP_ALIVE_AFTER,
     Observed,
     PodSeen,
     decide,
@@ -29,7 +29,7 @@ SILENT = Observed(
     pod=PodSeen(attempt=1),
     connected=True,
     last_contact=NOW,
-    silent=SPEAK_AFTER,
+    silent=KEEP_ALIVE_AFTER,
 )
 
 
@@ -40,7 +40,7 @@ def test_a_silent_run_is_shown_to_live() -> None:
 @pytest.mark.parametrize(
     "otherwise",
     [
-        {"silent": SPEAK_AFTER - dt.timedelta(seconds=1)},
+        {"silent": KEEP_ALIVE_AFTER - dt.timedelta(seconds=1)},
         {"has_issue": False},
         # The question has to stay the last word, or the session would not wait any more.
         {"awaiting": True, "phase": Phase.AWAITING_INPUT},
@@ -54,7 +54,7 @@ def test_nothing_is_said_where_nobody_would_miss_it(otherwise: dict[str, object]
 def test_the_sign_of_life_vanishes_with_the_next_word() -> None:
     recipients = notifications.Recipients("uid", "run", "issue", "session", ("session",))
 
-    (update,) = notifications.alive(recipients, Phase.RUNNING, 1)
+    (update,) = notifications.keep_alive(recipients, Phase.RUNNING, 1)
 
     assert isinstance(update, PostActivity)
     assert update.content == Thought("Still working.", ephemeral=True)

@@ -4,6 +4,7 @@ import ast
 import inspect
 import itertools
 import sys
+import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from deputy.controller import metrics as operator_metrics
 from deputy.controller.gauges import RunGauges
 from deputy.core import phase as phases
 from deputy.core.phase import ACTIVE, TERMINAL, TRANSITIONS, Phase
-from deputy.kube import resync
+from deputy.kube import metrics as kube_metrics
 from deputy.kube.cache import Cache
 from deputy.relay import metrics as relay_metrics
 from deputy.trackers.linear import metrics as linear_metrics
@@ -24,6 +25,7 @@ from deputy.webhook import metrics as webhook_metrics
 
 PROJECT = Path(__file__).resolve().parents[2]
 REFERENCE = PROJECT / "docs" / "reference.md"
+DEVELOPMENT = PROJECT / "docs" / "development.md"
 COMMAND = "look at the difference, then run `python -m tests.docs.generated`"
 
 
@@ -53,7 +55,7 @@ def metrics_table() -> str:
         *_gauges(),
         *_metrics(vars(operator_metrics), "operator"),
         *_metrics(vars(relay_metrics), "operator"),
-        *_metrics(vars(resync), "both"),
+        *_metrics(vars(kube_metrics), "both"),
         *_metrics(vars(linear_metrics), "both"),
         *_metrics(vars(webhook_metrics), "webhook"),
     ]
@@ -80,31 +82,63 @@ def fields(kind: str) -> Iterator[tuple[str, str, str]]:
         yield from _fields(schema["properties"][part], part)
 
 
-#: The parts of `docs/reference.md` between `<!-- name -->` and `<!-- /name -->`.
-PARTS: dict[str, Callable[[], str]] = {
-    "phases": phase_table,
-    "phase-diagram": phase_diagram,
-    "metrics": metrics_table,
-    "blueprint-fields": fields_table("blueprints"),
-    "agentrun-fields": fields_table("agentruns"),
+def layers_picture(package: str) -> Callable[[], str]:
+    """Return a function that draws the layers that the import contracts hold a package to."""
+
+    def draw() -> str:
+        contract = next(one for one in _contracts() if one.get("containers") == [package])
+        layers = [[room.strip() for room in layer.split("|")] for layer in contract["layers"]]
+        lines = [line for number, layer in enumerate(layers) for line in _layer(number, layer)]
+        arrows = [f"    layer{below - 1} --> layer{below}" for below in range(1, len(layers))]
+        return "\n".join(["```mermaid", "flowchart TB", *lines, *arrows, "```"])
+
+    return draw
+
+
+def _contracts() -> list[dict[str, Any]]:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+    contracts: list[dict[str, Any]] = project["tool"]["importlinter"]["contracts"]
+    return contracts
+
+
+def _layer(number: int, rooms: list[str]) -> list[str]:
+    """Return the rooms of one layer side by side, in a frame without a title."""
+    names = [f'room{number}_{at}["{room}"]' for at, room in enumerate(rooms)]
+    return [f'    subgraph layer{number}[" "]', f"        {' ~~~ '.join(names)}", "    end"]
+
+
+#: The parts of each document between `<!-- name -->` and `<!-- /name -->`.
+PARTS: dict[Path, dict[str, Callable[[], str]]] = {
+    REFERENCE: {
+        "phases": phase_table,
+        "phase-diagram": phase_diagram,
+        "metrics": metrics_table,
+        "blueprint-fields": fields_table("blueprints"),
+        "agentrun-fields": fields_table("agentruns"),
+    },
+    DEVELOPMENT: {
+        "layers": layers_picture("deputy"),
+        "sidecar-layers": layers_picture("deputy_sidecar"),
+    },
 }
 
 
-def reference() -> str:
-    """Return the reference with its generated parts as they are now."""
-    text = REFERENCE.read_text()
-    for name, make in PARTS.items():
+def written(document: Path) -> str:
+    """Return a document with its generated parts as they are now."""
+    text = document.read_text()
+    for name, make in PARTS[document].items():
         before, begin, rest = text.partition(f"<!-- {name} -->\n")
         _, end, after = rest.partition(f"<!-- /{name} -->")
         if not begin or not end:
-            raise ValueError(f"{REFERENCE} has no part <!-- {name} -->")
+            raise ValueError(f"{document} has no part <!-- {name} -->")
         text = f"{before}{begin}{make()}\n{end}{after}"
     return text
 
 
 def main() -> int:
     """Write the generated parts."""
-    REFERENCE.write_text(reference())
+    for document in PARTS:
+        document.write_text(written(document))
     return 0
 
 

@@ -25,5 +25,5 @@ async def forge(tmp_path: pathlib.Path) -> AsyncIterator[Simulated]:
     ):
         url = str(server.make_url("/")).rstrip("/")
         repository = Repository.parse(f"{url}/acme/demo.git")
-        github = GitHub(http, TOKEN, patience=tenacity.wait_none())
+        github = GitHub(http, TOKEN, backoff=tenacity.wait_none())
         yield Simulated(url, repository, github, http, control, checked)

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import httpx
+from typing_extensions import override
 
 from deputy.forges import GitHub, PullRequestDraft, Repository
 from tests.forges.contract import Exchange, complaints
@@ -20,6 +21,7 @@ class Checked(httpx.AsyncBaseTransport):
         self._inner = httpx.AsyncHTTPTransport()
         self.exchanges: list[Exchange] = []
 
+    @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         answer = await self._inner.handle_async_request(request)
         body = await answer.aread()
@@ -34,6 +36,7 @@ class Checked(httpx.AsyncBaseTransport):
         against = complaints(exchange)
         assert not against, against
 
+    @override
     async def aclose(self) -> None:
         await self._inner.aclose()
 

@@ -22,11 +22,8 @@ from deputy.forges import (
 )
 from tests.forges.simulated import BRANCH, TOKEN, Simulated, draft
 
-
-async def test_branch_without_a_pull_request_has_none(forge: Simulated) -> None:
-    await forge.push()
-
-    assert await forge.github.find(forge.repository, BRANCH) is None
+#: A commit that nobody made.
+SHA = "f" * 40
 
 
 async def test_opening_makes_a_pull_request_of_the_branch(forge: Simulated) -> None:
@@ -35,14 +32,13 @@ async def test_opening_makes_a_pull_request_of_the_branch(forge: Simulated) -> N
     opened = await forge.github.open(forge.repository, draft())
 
     url = f"{forge.url}/acme/demo/pull/1"
-    assert opened.pull_request == PullRequest(
-        1, url, sha, BRANCH, "main", PullRequestState.OPEN, draft=False
-    )
-    assert (opened.is_new, opened.complaints) == (True, ())
-    assert await forge.github.find(forge.repository, BRANCH) == opened.pull_request
-    assert [(pull["title"], pull["body"]) for pull in await forge.pulls()] == [
-        ("ENG-1: Fix", "Fixes ENG-1")
-    ]
+    assert opened.pull_request == PullRequest(1, url, sha, PullRequestState.OPEN)
+    assert opened.complaints == ()
+    assert await forge.github.verify(forge.repository, BRANCH, sha) == opened.pull_request
+    assert [
+        (pull["title"], pull["body"], pull["head"], pull["base"], pull["draft"])
+        for pull in await forge.pulls()
+    ] == [("ENG-1: Fix", "Fixes ENG-1", BRANCH, "main", False)]
 
 
 async def test_opening_twice_leaves_one_pull_request(forge: Simulated) -> None:
@@ -52,7 +48,7 @@ async def test_opening_twice_leaves_one_pull_request(forge: Simulated) -> None:
     second = await forge.github.open(forge.repository, draft())
 
     assert second.pull_request == first.pull_request
-    assert not second.is_new
+
     assert len(await forge.pulls()) == 1
 
 
@@ -75,7 +71,7 @@ async def test_answer_that_is_lost_is_made_good_by_opening_again(forge: Simulate
         await forge.github.open(forge.repository, draft(labels=("deputy",)))
     opened = await forge.github.open(forge.repository, draft(labels=("deputy",)))
 
-    assert not opened.is_new
+    assert opened.pull_request.number == 1
     assert [(pull["number"], pull["labels"]) for pull in await forge.pulls()] == [(1, ["deputy"])]
 
 
@@ -93,20 +89,20 @@ async def test_pull_request_that_people_have_edited_is_left_as_it_is(forge: Simu
 async def test_base_that_is_not_named_is_the_default_branch(forge: Simulated) -> None:
     await forge.push()
 
-    opened = await forge.github.open(forge.repository, draft(base=""))
+    await forge.github.open(forge.repository, draft(base=""))
 
     assert await forge.github.default_branch(forge.repository) == "main"
-    assert opened.pull_request.base == "main"
+    assert [pull["base"] for pull in await forge.pulls()] == ["main"]
 
 
 async def test_draft_labels_and_reviewers_are_as_wished(forge: Simulated) -> None:
     await forge.push()
     wish = draft(draft=True, labels=("deputy", "bug"), reviewers=("ada", "acme/grace"))
 
-    opened = await forge.github.open(forge.repository, wish)
+    await forge.github.open(forge.repository, wish)
 
     (pull,) = await forge.pulls()
-    assert opened.pull_request.draft
+    assert pull["draft"]
     assert pull["labels"] == ["deputy", "bug"]
     assert (pull["reviewers"], pull["teams"]) == (["ada"], ["grace"])
 
@@ -118,7 +114,7 @@ async def test_reviewer_whom_github_refuses_is_a_complaint_and_no_failure(
 
     opened = await forge.github.open(forge.repository, draft(reviewers=("stranger",)))
 
-    assert opened.is_new
+    assert len(await forge.pulls()) == 1
     (complaint,) = opened.complaints
     assert "Reviews may only be requested from collaborators" in complaint
 
@@ -144,7 +140,7 @@ async def test_wrong_token_is_refused_with_the_next_step(forge: Simulated) -> No
     github = GitHub(forge.http, "no-such-token")
 
     with pytest.raises(TokenRefused, match=r"Bad credentials.*put a new one") as caught:
-        await github.find(forge.repository, BRANCH)
+        await github.verify(forge.repository, BRANCH, SHA)
 
     assert "no-such-token" not in caught.value.message
 
@@ -193,7 +189,7 @@ async def test_forge_that_nobody_answers_for_is_unavailable(forge: Simulated) ->
     nowhere = Repository("http://127.0.0.1:1/api/v3", "acme", "demo")
 
     with pytest.raises(ForgeUnavailable, match="was not answered"):
-        await forge.github.find(nowhere, BRANCH)
+        await forge.github.verify(nowhere, BRANCH, SHA)
 
 
 async def test_pull_request_of_the_pushed_commit_is_verified(forge: Simulated) -> None:
@@ -225,7 +221,7 @@ async def test_commit_that_was_never_pushed_is_not_verified(forge: Simulated) ->
     await forge.github.open(forge.repository, draft())
 
     with pytest.raises(NotVerified, match=f"pull/1 is at {seen}"):
-        await forge.github.verify(forge.repository, BRANCH, "f" * 40)
+        await forge.github.verify(forge.repository, BRANCH, SHA)
 
 
 async def test_pull_request_of_another_branch_does_not_verify_this_one(forge: Simulated) -> None:
@@ -243,9 +239,9 @@ async def test_token_is_in_no_error_and_in_no_log(
     errors: list[Exception] = []
     for fault in ({"status": 503, "count": 9}, {"status": 401}, {"status": 403}, {"status": 404}):
         await forge.tell("faults", fault)
-        github = GitHub(forge.control, TOKEN, patience=tenacity.wait_none())
+        github = GitHub(forge.control, TOKEN, backoff=tenacity.wait_none())
         try:
-            await github.find(forge.repository, BRANCH)
+            await github.verify(forge.repository, BRANCH, SHA)
         except Exception as error:  # noqa: BLE001  every kind is looked into
             errors.append(error)
         await forge.control.delete("/control/faults")
@@ -273,9 +269,9 @@ async def test_rate_limit_is_a_reason_to_wait_not_a_refusal(
         return httpx.Response(status, headers=headers, json={"message": "slow down"})
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
-        github = GitHub(http, TOKEN, patience=tenacity.wait_none())
+        github = GitHub(http, TOKEN, backoff=tenacity.wait_none())
         with pytest.raises(ForgeUnavailable) as caught:
-            await github.find(Repository("https://api.github.com", "acme", "api"), BRANCH)
+            await github.verify(Repository("https://api.github.com", "acme", "api"), BRANCH, SHA)
 
     assert caught.value.retry_after == retry_after
 
@@ -287,7 +283,7 @@ async def test_repository_that_has_moved_asks_for_its_new_address() -> None:
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
         github = GitHub(http, TOKEN)
         with pytest.raises(ForgeRefused, match=r"has moved; change spec\.repository\.url"):
-            await github.find(Repository("https://api.github.com", "acme", "api"), BRANCH)
+            await github.verify(Repository("https://api.github.com", "acme", "api"), BRANCH, SHA)
 
 
 async def test_answer_that_is_no_json_is_not_an_answer() -> None:
@@ -295,6 +291,6 @@ async def test_answer_that_is_no_json_is_not_an_answer() -> None:
         return httpx.Response(200, text="<html>captive portal</html>")
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
-        github = GitHub(http, TOKEN, patience=tenacity.wait_none())
+        github = GitHub(http, TOKEN, backoff=tenacity.wait_none())
         with pytest.raises(ForgeUnavailable, match="not answered with JSON"):
-            await github.find(Repository("https://api.github.com", "acme", "api"), BRANCH)
+            await github.verify(Repository("https://api.github.com", "acme", "api"), BRANCH, SHA)

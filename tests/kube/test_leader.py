@@ -15,9 +15,9 @@ from deputy.kube.leader import (
     Leadership,
     LeadershipLost,
     LeaseSettings,
+    held_lease,
     is_free,
     mark_leader,
-    taken,
 )
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def test_a_lease_is_free_for_its_holder_or_once_it_has_run_out(
 
 
 def test_a_new_holder_counts_a_transition_and_notes_when() -> None:
-    found = taken(lease(), ME, NOW + dt.timedelta(minutes=1))
+    found = held_lease(lease(), ME, NOW + dt.timedelta(minutes=1))
 
     assert found == {
         "metadata": {"name": "deputy-operator", "resourceVersion": "7"},
@@ -80,14 +80,14 @@ def test_a_new_holder_counts_a_transition_and_notes_when() -> None:
 def test_a_renewal_changes_nothing_but_its_time() -> None:
     mine = lease(holderIdentity="me")
 
-    found = taken(mine, ME, NOW + dt.timedelta(seconds=2))
+    found = held_lease(mine, ME, NOW + dt.timedelta(seconds=2))
 
     renewed = mine["spec"] | {"renewTime": "2026-11-21T12:00:02.000000Z"}
     assert found == mine | {"spec": renewed}
 
 
 def test_the_first_holder_of_all_has_a_whole_lease() -> None:
-    assert taken({"metadata": {}}, ME, NOW)["spec"]["leaseTransitions"] == 1
+    assert held_lease({"metadata": {}}, ME, NOW)["spec"]["leaseTransitions"] == 1
 
 
 def test_a_holder_stops_before_anybody_else_may_start() -> None:
@@ -157,7 +157,9 @@ async def test_the_first_one_leads_at_once() -> None:
 async def test_of_two_that_want_it_at_once_one_leads() -> None:
     kube = FakeKube()
 
-    found = await asyncio.gather(*(leadership(kube, name)._try() for name in ("me", "you")))
+    found = await asyncio.gather(
+        *(leadership(kube, name)._try_acquire_or_renew() for name in ("me", "you"))
+    )
 
     assert sorted(found) == [False, True]
 
@@ -178,7 +180,7 @@ async def test_a_standby_leads_as_soon_as_the_leader_lets_go() -> None:
 async def test_a_holder_whose_clock_is_years_slow_keeps_its_lease() -> None:
     kube = FakeKube(lease(renewTime="2020-01-01T00:00:00.000000Z"))
 
-    assert not await leadership(kube)._try()
+    assert not await leadership(kube)._try_acquire_or_renew()
 
 
 async def test_a_lease_that_nobody_renews_is_taken_after_its_time() -> None:
@@ -222,14 +224,14 @@ async def test_a_leader_that_cannot_renew_stops(trouble: str) -> None:
 
     async with asyncio.timeout(5):
         with pytest.raises(LeadershipLost):
-            await leader.keep()
+            await leader.renew()
 
 
 async def test_a_leader_that_renews_goes_on() -> None:
     kube = FakeKube()
     leader = leadership(kube, quick=True)
     await leader.acquire()
-    keeping = asyncio.create_task(leader.keep())
+    keeping = asyncio.create_task(leader.renew())
 
     async with asyncio.timeout(5), kube.changed:
         # More renewals than fit into the time after which a leader without any stops.
@@ -246,7 +248,7 @@ async def test_a_slow_renewal_counts_from_when_it_was_asked_for() -> None:
     leader = leadership(kube)
     kube.gate.clear()
     before = asyncio.get_running_loop().time()
-    trying = asyncio.create_task(leader._try())
+    trying = asyncio.create_task(leader._try_acquire_or_renew())
     async with asyncio.timeout(5):
         await kube.asked.wait()
     asked = asyncio.get_running_loop().time()

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from typing_extensions import override
 
 from deputy.api.agentrun import AgentRun
 from deputy.kube import resync
@@ -39,6 +40,7 @@ class Lists(Kube):
         self.runs = runs
         self.meanwhile: list[Callable[[], object]] = []
 
+    @override
     async def get(self, path: str, **_: str) -> dict[str, Any]:
         items = list(self.runs) if path.endswith("/agentruns") else []
         for happens in self.meanwhile:

@@ -99,7 +99,7 @@ class World:
             cache=self.cache,
             conversations=self.states,
             tracker=cast("Tracker", self.tracker),
-            look_at=self.looked_at.append,
+            enqueue=self.looked_at.append,
         )
         return self.service
 

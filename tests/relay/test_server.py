@@ -16,7 +16,7 @@ from deputy.forges.errors import TokenMissing
 from deputy.kube.errors import KubeError, Unavailable
 from deputy.relay.authentication import Authenticator, Caller, NotAuthenticated
 from deputy.relay.server import RelayServer
-from deputy.relay.service import NotYours
+from deputy.relay.service import UnknownCaller
 from deputy.wire import (
     MAX_BATCH,
     MAX_TEXT,
@@ -70,7 +70,7 @@ class OneRun:
             raise self.trouble
         return self.one
 
-    async def heard(self, conversation: RelayConversation) -> None:
+    async def note_contact(self, conversation: RelayConversation) -> None:
         assert conversation is self.one
         self.polled.set()
 
@@ -121,7 +121,7 @@ async def test_nobody_is_let_in_without_a_good_token(
 async def test_a_pod_without_a_run_of_its_own_is_refused(
     client: Client, service: OneRun, verb: str, path: str
 ) -> None:
-    service.trouble = NotYours("the pod belongs to no AgentRun that is known")
+    service.trouble = UnknownCaller("the pod belongs to no AgentRun that is known")
 
     answer = await client.request(verb, path, headers=GOOD)
 
@@ -265,7 +265,7 @@ async def waiting(client: Client, service: OneRun) -> asyncio.Task[Any]:
 async def test_a_prompt_wakes_the_poll(client: Client, service: OneRun) -> None:
     poll = await waiting(client, service)
 
-    service.one.hear((TASK, MORE), 0.0)
+    service.one.set_prompts((TASK, MORE), 0.0)
 
     async with asyncio.timeout(5):
         assert await poll == [to_json(MORE)]

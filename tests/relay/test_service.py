@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from deputy.controller.run_state import prompts_of
+from deputy.controller.run_state import messages_of
 from deputy.core.conversation import RelayConversation
 from deputy.core.phase import TERMINAL
 from deputy.forges.errors import TokenMissing
 from deputy.kube.errors import Unavailable
 from deputy.relay.authentication import Caller
-from deputy.relay.service import NotYours
+from deputy.relay.service import UnknownCaller
 from deputy.wire import (
     GitToken,
     Message,
@@ -55,12 +55,12 @@ async def test_the_token_of_a_pod_that_is_gone_speaks_for_nobody(world: World) -
     body = world.pod_body(uid="newer")
     world.kube.objects["/api/v1/namespaces/agents/pods/linear-abc-1-1"] = body
 
-    with pytest.raises(NotYours, match="of an older pod"):
+    with pytest.raises(UnknownCaller, match="of an older pod"):
         await world.service.conversation(Caller("agents", CALLER.pod, "oldest"))
 
 
 async def test_a_pod_that_nobody_knows_speaks_for_nobody(world: World) -> None:
-    with pytest.raises(NotYours, match="there is no pod agents/stranger"):
+    with pytest.raises(UnknownCaller, match="there is no pod agents/stranger"):
         await world.service.conversation(Caller("agents", "stranger", "x"))
 
 
@@ -82,28 +82,28 @@ async def test_a_label_alone_makes_no_pod_speak_for_a_run(
 ) -> None:
     world.put_pod(**metadata)
 
-    with pytest.raises(NotYours):
+    with pytest.raises(UnknownCaller):
         await world.service.conversation(CALLER)
 
 
 async def test_no_pod_speaks_for_a_run_of_another_namespace(world: World) -> None:
     world.put_pod(namespace="evil")
 
-    with pytest.raises(NotYours, match="was not made for its AgentRun"):
+    with pytest.raises(UnknownCaller, match="was not made for its AgentRun"):
         await world.service.conversation(Caller("evil", CALLER.pod, "pod-uid"))
 
 
 async def test_a_second_pod_of_the_same_owner_does_not_speak_for_it(world: World) -> None:
     world.put_pod(name="forged")
 
-    with pytest.raises(NotYours, match="another attempt"):
+    with pytest.raises(UnknownCaller, match="another attempt"):
         await world.service.conversation(Caller("agents", "forged", "pod-uid"))
 
 
 async def test_the_pod_of_an_older_attempt_does_not_speak_any_more(world: World) -> None:
     world.put_run({"attempt": 2}, attempt=2)
 
-    with pytest.raises(NotYours, match="another attempt"):
+    with pytest.raises(UnknownCaller, match="another attempt"):
         await world.service.conversation(CALLER)
 
 
@@ -123,7 +123,7 @@ async def test_the_task_comes_first_then_what_people_said_in_order(world: World)
     blank = MORE | {"id": "m-3", "text": " \n"}
     world.put_run(inbox=[MORE, stop, blank, MORE | {"id": "m-4", "text": "Again."}])
 
-    assert prompts_of(world.run) == (
+    assert messages_of(world.run) == (
         Message("task-1", MessageKind.PROMPT, "Fix it."),
         Message("m-1", MessageKind.PROMPT, "More.", "alice"),
         Message("m-4", MessageKind.PROMPT, "Again.", "alice"),

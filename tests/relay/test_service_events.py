@@ -9,7 +9,7 @@ from deputy.core.outcome import Problem
 from deputy.core.phase import Phase
 from deputy.core.reason import RunReason
 from deputy.relay import service
-from deputy.trackers.linear.writer import WriterStopped
+from deputy.trackers.linear.pending import WriterStopped
 from deputy.trackers.updates import PostActivity, SetPlan
 from deputy.wire import (
     Answered,

@@ -73,6 +73,8 @@ class Agent:
                     self.write(id=message["id"], result={"sessionId": "one"})
                 case "session/prompt":
                     self.turn(message)
+                case _:
+                    pass  # a notification that asks for no answer
 
     def turn(self, message: dict[str, Any]) -> None:
         self._cancelled.clear()

@@ -213,4 +213,5 @@ def _is_served(location: Location, verb: str) -> bool:
             return location.kind.has_status and verb in _STATUS
         case "log":
             return location.kind is POD and verb == "get"
-    return False
+        case _:
+            return False

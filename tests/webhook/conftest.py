@@ -20,7 +20,7 @@ from aiohttp.test_utils import TestServer
 
 from deputy.kube import resources
 from deputy.kube.client import Kube
-from deputy.processes.webhook import assemble, follow
+from deputy.processes.webhook import assemble, list_and_watch
 from deputy.settings import WebhookSettings
 from deputy.webhook.app import make_app
 from deputy_simulator.linear.app import make_app as make_linear
@@ -212,9 +212,8 @@ async def start(
         async def begin(through: Kube = kube) -> Replica:
             http = await stack.enter_async_context(httpx.AsyncClient())
             built = assemble(webhook_settings, through, http)
-            following = asyncio.create_task(
-                follow(built.following, webhook_settings, asyncio.Event())
-            )
+            follows = list_and_watch(built.following, webhook_settings, asyncio.Event())
+            following = asyncio.create_task(follows)
             stack.push_async_callback(_cancelled, following)
             stack.push_async_callback(built.acknowledger.drain, 5.0)
             url = await stack.enter_async_context(served(make_app(built.parts)))

@@ -61,7 +61,7 @@ class Told:
 async def test_a_first_word_is_posted_behind_the_answer() -> None:
     told = Told()
 
-    told.acknowledger.later(WORD)
+    told.acknowledger.acknowledge(WORD)
     assert told.tracker.asked == []
     await told.acknowledger.drain(5)
 
@@ -72,7 +72,7 @@ async def test_a_first_word_is_posted_behind_the_answer() -> None:
 async def test_a_first_word_is_tried_again_with_the_same_id() -> None:
     told = Told(LinearUnavailable("away"), RateLimited("slow", 3.0))
 
-    told.acknowledger.later(WORD)
+    told.acknowledger.acknowledge(WORD)
     await told.acknowledger.drain(5)
 
     assert told.tracker.asked == [THOUGHT] * 3
@@ -84,7 +84,7 @@ async def test_many_first_words_travel_together() -> None:
     told = Told()
 
     for number in range(30):
-        told.acknowledger.later(first(f"session-{number}"))
+        told.acknowledger.acknowledge(first(f"session-{number}"))
     await told.acknowledger.drain(5)
 
     assert told.tracker.requests == [10, 10, 10]
@@ -98,7 +98,7 @@ async def test_words_that_failed_together_are_tried_alone(answer: object) -> Non
     told = Told(answer)
 
     for number in range(3):
-        told.acknowledger.later(first(f"session-{number}"))
+        told.acknowledger.acknowledge(first(f"session-{number}"))
     await told.acknowledger.drain(5)
 
     assert told.tracker.requests == [3, 1, 1, 1]
@@ -108,7 +108,7 @@ async def test_words_that_failed_together_are_tried_alone(answer: object) -> Non
 async def test_a_first_word_that_cannot_be_posted_is_left_to_the_operator() -> None:
     told = Told(*[LinearUnavailable("away")] * 4)
 
-    told.acknowledger.later(WORD)
+    told.acknowledger.acknowledge(WORD)
     await told.acknowledger.drain(5)
 
     assert told.tracker.asked == [THOUGHT] * 4
@@ -119,7 +119,7 @@ async def test_a_first_word_that_cannot_be_posted_is_left_to_the_operator() -> N
 async def test_what_does_not_pass_is_not_tried_again(error: Exception) -> None:
     told = Told(error)
 
-    told.acknowledger.later(WORD)
+    told.acknowledger.acknowledge(WORD)
     await told.acknowledger.drain(5)
 
     assert told.tracker.asked == [THOUGHT]
@@ -137,7 +137,7 @@ class Silent:
 async def test_at_the_end_what_takes_too_long_is_left_to_the_operator() -> None:
     before = counted(metrics.ACKNOWLEDGEMENTS)
     acknowledger = Acknowledger(Silent())
-    acknowledger.later(WORD)
+    acknowledger.acknowledge(WORD)
 
     await acknowledger.drain(0.01)
 
@@ -147,7 +147,7 @@ async def test_at_the_end_what_takes_too_long_is_left_to_the_operator() -> None:
 async def test_a_refusal_is_posted_before_the_answer() -> None:
     told = Told()
 
-    await told.acknowledger.now("session", "id", Response("No."))
+    await told.acknowledger.refuse("session", "id", Response("No."))
 
     assert told.tracker.asked == [PostActivity("session", "id", Response("No."), Priority.TERMINAL)]
 
@@ -156,13 +156,13 @@ async def test_a_refusal_that_cannot_be_posted_makes_the_event_come_again() -> N
     told = Told(LinearUnavailable("away"))
 
     with pytest.raises(NotAcknowledged, match="away"):
-        await told.acknowledger.now("session", "id", Response("No."))
+        await told.acknowledger.refuse("session", "id", Response("No."))
 
 
 @pytest.mark.parametrize("answer", [Refused("no such session"), Rejected("X", "no")])
 async def test_a_refusal_that_linear_will_not_have_is_let_go(answer: object) -> None:
     told = Told(answer)
 
-    await told.acknowledger.now("session", "id", Response("No."))
+    await told.acknowledger.refuse("session", "id", Response("No."))
 
     assert told.counted() == {"refused": 1}

@@ -13,11 +13,11 @@ from aiohttp import ClientSession
 from deputy.kube.errors import Forbidden, Unavailable
 from deputy.kube.resync import Resync
 from deputy.processes.webhook import health_of
-from deputy.trackers.events import Event, Ignored, SessionCreated
+from deputy.trackers.events import Ignored, SessionCreated, TrackerEvent
 from deputy.trackers.linear.errors import CredentialsMissing
 from deputy.webhook import metrics
 from deputy.webhook.acknowledger import NotAcknowledged
-from deputy.webhook.app import LARGEST_BODY, Parts, make_app
+from deputy.webhook.app import MAX_BODY, Parts, make_app
 from deputy.webhook.claiming import ClaimUnsettled
 from tests.support.metrics import counted
 from tests.webhook.conftest import SECRET, Replica, delivery, served, sign
@@ -32,10 +32,10 @@ class Recorder:
     """Takes every event, or raises what it is told to."""
 
     def __init__(self) -> None:
-        self.taken: list[Event] = []
+        self.taken: list[TrackerEvent] = []
         self.error: Exception | None = None
 
-    async def take(self, event: Event) -> str:
+    async def take(self, event: TrackerEvent) -> str:
         if self.error is not None:
             raise self.error
         self.taken.append(event)
@@ -170,7 +170,7 @@ async def test_a_body_that_does_not_say_how_long_it_is_is_refused_too(
     fake: Fake, replica: Replica, session: ClientSession
 ) -> None:
     async def chunks() -> AsyncIterator[bytes]:
-        for _ in range(2 * LARGEST_BODY // 65536):
+        for _ in range(2 * MAX_BODY // 65536):
             yield b"x" * 65536
 
     async with session.post(f"{replica.url}/webhooks/linear", data=chunks()) as answer:
@@ -232,7 +232,7 @@ async def test_it_is_not_ready_once_it_ends_but_still_takes(replica: Replica, fa
 async def test_it_is_sick_when_the_api_server_is_silent(replica: Replica, fake: Fake) -> None:
     assert await replica.get("/healthz") == (200, "ok\n")
 
-    fake.resync._good_at -= 301
+    fake.resync._last_success -= 301
 
     assert await replica.get("/healthz") == (503, "no list has succeeded for 301 s\n")
 

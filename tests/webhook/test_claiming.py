@@ -14,12 +14,12 @@ from deputy.core.phase import Phase
 from deputy.trackers.events import SessionCreated, SessionPrompted
 from deputy.webhook.claiming import Claimed, Claimer, ClaimResult, ClaimUnsettled
 from deputy.webhook.commands import PromptCommand, SessionCommand, WithdrawalCommand
-from deputy.webhook.single_flight import NoLocks
 from tests.webhook.modelled import (
     ISSUE,
     JANE,
     NOW,
     ModelServer,
+    NoLocks,
     created,
     done,
     drive,

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from deputy.kube.errors import Unavailable
-from deputy.trackers.events import Event, Ignored
+from deputy.trackers.events import Ignored, TrackerEvent
 from deputy.webhook.single_flight import IssueLocks, SingleFlight
 from tests.webhook.modelled import created, prompted
 
@@ -15,10 +15,10 @@ class Gate:
 
     def __init__(self) -> None:
         self.open = asyncio.Event()
-        self.taken: list[Event] = []
+        self.taken: list[TrackerEvent] = []
         self.error: Exception | None = None
 
-    async def take(self, event: Event) -> str:
+    async def take(self, event: TrackerEvent) -> str:
         self.taken.append(event)
         await self.open.wait()
         if self.error is not None:
@@ -26,7 +26,7 @@ class Gate:
         return "created"
 
 
-async def all_of(gate: Gate, *events: Event) -> list[str | BaseException]:
+async def all_of(gate: Gate, *events: TrackerEvent) -> list[str | BaseException]:
     copies = SingleFlight(gate)
     tasks = [asyncio.ensure_future(copies.take(event)) for event in events]
     await asyncio.sleep(0)

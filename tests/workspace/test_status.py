@@ -10,7 +10,7 @@ from deputy.core.reason import RunReason
 from deputy.core.run import (
     PodSeen,
 )
-from deputy.workspace.status import MOST_RESTARTS, PULL_TIMEOUT, SCHEDULE_TIMEOUT, pod_seen
+from deputy.workspace.status import MAX_RESTARTS, PULL_TIMEOUT, SCHEDULE_TIMEOUT, pod_seen
 
 CREATED = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)
 SECOND = dt.timedelta(seconds=1)
@@ -150,8 +150,8 @@ def test_a_sidecar_that_restarts_is_given_many_chances() -> None:
         sidecar = waiting("status-sync", "CrashLoopBackOff", "back-off", restartCount=restarts)
         return pod(initContainerStatuses=[sidecar], containerStatuses=[running("agent")])
 
-    assert seen(crashing(MOST_RESTARTS)) == GOOD
-    assert problem_of(crashing(MOST_RESTARTS + 1)).reason is RunReason.AGENT_LOST
+    assert seen(crashing(MAX_RESTARTS)) == GOOD
+    assert problem_of(crashing(MAX_RESTARTS + 1)).reason is RunReason.AGENT_LOST
 
 
 def test_a_pod_that_no_node_takes_fails_the_run_after_a_quarter_of_an_hour() -> None:

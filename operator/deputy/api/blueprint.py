@@ -24,11 +24,11 @@ Opaque = Annotated[
     dict[str, Any],
     Field(json_schema_extra={"x-kubernetes-preserve-unknown-fields": True, "maxProperties": 64}),
 ]
-Words = Annotated[list[Annotated[str, Field(max_length=4096)]], Field(max_length=64)]
+Arguments = Annotated[list[Annotated[str, Field(max_length=4096)]], Field(max_length=64)]
 Names = Annotated[list[Reference], Field(max_length=64)]
 
 
-class Protocol(enum.StrEnum):
+class AgentProtocol(enum.StrEnum):
     """How Deputy talks with the agent's process."""
 
     ACP = "ACP"
@@ -66,7 +66,7 @@ class States(StrictModel):
     """Name or id of the state of an issue that Deputy could not do; without it a comment says so."""
 
 
-class PickUp(StrictModel):
+class PickUpSpec(StrictModel):
     """Which of the team's issues are taken."""
 
     state_types: Annotated[
@@ -82,7 +82,7 @@ class PickUp(StrictModel):
     """Linear user ids or e-mail addresses that may not delegate."""
 
     @model_validator(mode="after")
-    def _names_each_type_once(self) -> "PickUp":
+    def _names_each_type_once(self) -> "PickUpSpec":
         unique(self.state_types)
         return self
 
@@ -96,7 +96,7 @@ class LinearTeam(StrictModel):
     """Key, name or id of the team."""
     states: States
     """The workflow states that Deputy moves an issue to."""
-    pick_up: PickUp = PickUp()
+    pick_up: PickUpSpec = PickUpSpec()
     """Which of the team's issues are taken."""
 
 
@@ -107,7 +107,7 @@ class SecretRef(StrictModel):
     """Name of the Secret."""
 
 
-class Repository(StrictModel):
+class RepositorySpec(StrictModel):
     """The repository that the agent works on."""
 
     url: Annotated[
@@ -121,7 +121,7 @@ class Repository(StrictModel):
     """Secret whose key `token` may push to the repository and open pull requests."""
 
 
-class PullRequest(StrictModel):
+class PullRequestSpec(StrictModel):
     """How pull requests are opened."""
 
     draft: Annotated[bool, Field(strict=True)] = False
@@ -141,9 +141,9 @@ class Agent(StrictModel):
         list[Annotated[str, Field(max_length=4096)]], Field(min_length=1, max_length=64)
     ]
     """Program and arguments that start the agent."""
-    args: Words = []
+    args: Arguments = []
     """Further arguments."""
-    protocol: Protocol = Protocol.ACP
+    protocol: AgentProtocol = AgentProtocol.ACP
     """How Deputy talks with it: ACP (Agent Client Protocol) or Exec (any program: its output is progress, its exit code decides)."""
     profile: MaybeReference = ""
     """What is special about this agent (claude, codex, gemini, opencode); absent: guessed, else cautious."""
@@ -173,7 +173,7 @@ class WorkspacePod(StrictModel):
         str, Field(max_length=32, pattern=r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)?$")
     ] = "10Gi"
     """How much the workspace may hold."""
-    setup_command: Words = []
+    setup_command: Arguments = []
     """Runs in the agent's image, in the clone, before the agent."""
     runtime_class_name: MaybeReference = ""
     """RuntimeClass of the pod, such as gvisor."""
@@ -186,9 +186,9 @@ class BlueprintSpec(StrictModel):
 
     linear: LinearTeam | None = None
     """Where issues come from; absent: runs are only created by hand."""
-    repository: Repository | None = None
+    repository: RepositorySpec | None = None
     """What the agent works on; absent: no clone and no pull request."""
-    pull_request: PullRequest = PullRequest()
+    pull_request: PullRequestSpec = PullRequestSpec()
     """How pull requests are opened."""
     agent: Agent
     """The program that does the work."""

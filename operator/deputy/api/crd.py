@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
+from typing_extensions import override
 
 from deputy.api.agentrun import (
     AGENT_RUN,
@@ -37,10 +38,12 @@ _SPEC_RULES: dict[str, dict[str, Any]] = {
 class _Structural(GenerateJsonSchema):
     """JSON schema in the dialect of CustomResourceDefinitions."""
 
+    @override
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         """Absent is the only nothing there is."""
         return self.generate_inner(schema["schema"])
 
+    @override
     def literal_schema(self, schema: core_schema.LiteralSchema) -> JsonSchemaValue:
         """A choice is an enumeration even where it has one value."""
         return {"type": "string", "enum": list(schema["expected"])}
@@ -48,9 +51,9 @@ class _Structural(GenerateJsonSchema):
 
 def structural(model: type[BaseModel]) -> dict[str, Any]:
     """Return the structural schema of `model`: no references, no defaults, no titles."""
-    found = model.model_json_schema(by_alias=True, schema_generator=_Structural)
-    defs = found.pop("$defs", {})
-    cleaned: dict[str, Any] = _clean(found, defs)
+    schema = model.model_json_schema(by_alias=True, schema_generator=_Structural)
+    defs = schema.pop("$defs", {})
+    cleaned: dict[str, Any] = _clean(schema, defs)
     return cleaned
 
 
@@ -136,8 +139,8 @@ def definition(
 
 
 def _column(column: Any) -> dict[str, Any]:
-    found = {"name": column.name, "type": column.type, "jsonPath": column.path}
-    return found | ({"priority": column.priority} if column.priority else {})
+    printed = {"name": column.name, "type": column.type, "jsonPath": column.path}
+    return printed | ({"priority": column.priority} if column.priority else {})
 
 
 def files() -> Iterator[tuple[str, str]]:
@@ -146,17 +149,18 @@ def files() -> Iterator[tuple[str, str]]:
         (AGENT_RUN, AgentRun, AgentRunSpec, AgentRunStatus),
         (BLUEPRINT, Blueprint, BlueprintSpec, BlueprintStatus),
     ):
-        found = definition(kind, model, spec, status)
+        crd = definition(kind, model, spec, status)
         yield (
             f"{GROUP}_{kind.plural}.yaml",
-            yaml.dump(found, Dumper=_Plain, sort_keys=True, width=100),
+            yaml.dump(crd, Dumper=_Plain, sort_keys=True, width=100),
         )
 
 
 class _Plain(yaml.SafeDumper):
     """YAML without anchors: equal parts are written out."""
 
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  the signature is PyYAML's
+    @override
+    def ignore_aliases(self, data: Any) -> bool:
         return True
 
 

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from deputy.api.agentrun import AgentRun, DesiredState, InboxEntry, InboxKind
-from deputy.api.blueprint import Blueprint, BlueprintSpec
-from deputy.api.blueprint import PickUp as PickUpSpec
+from deputy.api.blueprint import Blueprint, BlueprintSpec, PickUpSpec
 from deputy.api.meta import API_VERSION, Condition
 from deputy.api.names import BLUEPRINT_SPEC_ANNOTATION, RECEIVED_ANNOTATION, run_number
 from deputy.core.admission import Contender
@@ -32,9 +31,9 @@ def owner_of(run: AgentRun) -> dict[str, Any]:
     }
 
 
-def owned_by(thing: Mapping[str, Any], run: AgentRun) -> bool:
-    """Say whether `thing` belongs to this very run, not to an older one of the same name."""
-    owners = thing["metadata"].get("ownerReferences") or ()
+def owned_by(body: Mapping[str, Any], run: AgentRun) -> bool:
+    """Say whether `body` belongs to this very run, not to an older one of the same name."""
+    owners = body["metadata"].get("ownerReferences") or ()
     return any(owner["uid"] == run.metadata.uid for owner in owners)
 
 

@@ -41,6 +41,16 @@ def unique(values: Iterable[str]) -> None:
         seen.add(value)
 
 
+def timestamp(moment: dt.datetime) -> str:
+    """Return `moment` as Kubernetes writes a Time."""
+    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def micro_timestamp(moment: dt.datetime) -> str:
+    """Return `moment` as Kubernetes writes a MicroTime, for durations that are measured later."""
+    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
 class StrictModel(BaseModel):
     """A part of an object that users write: it refuses what it does not know."""
 

@@ -1,1 +1,1 @@
-"""The operator: watches, work queue, status writer, leadership."""
+"""What the operator does for runs and Blueprints: observe, decide, carry out, write the status."""

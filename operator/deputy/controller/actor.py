@@ -10,6 +10,7 @@ import structlog
 from deputy.api.agentrun import AgentRun
 from deputy.api.blueprint import Blueprint
 from deputy.api.facts import contender, hash_of, sessions_of
+from deputy.api.meta import micro_timestamp
 from deputy.api.names import pod_name
 from deputy.controller import metrics, status
 from deputy.controller.notifier import Notifier
@@ -22,11 +23,11 @@ from deputy.core.action import (
     Admit,
     AskToStop,
     Conclude,
+    CreatePod,
     DeletePod,
     DeleteRun,
     Finish,
     KeepAlive,
-    Launch,
     MoveTo,
     NotifyEnd,
     OpenPullRequest,
@@ -34,7 +35,7 @@ from deputy.core.action import (
     SaveLog,
     Wait,
 )
-from deputy.core.admission import in_line
+from deputy.core.admission import queue
 from deputy.core.outcome import RunOutcome
 from deputy.core.phase import Phase
 from deputy.core.pull_request import branch_name
@@ -69,7 +70,7 @@ class Actor:
         pull_requests: PullRequests,
         workspace: WorkspaceSettings,
         assumed: set[str],
-        look_at: Callable[[Key], None],
+        enqueue: Callable[[Key], None],
     ) -> None:
         self._kube = kube
         self._cache = cache
@@ -78,7 +79,7 @@ class Actor:
         self._pull_requests = pull_requests
         self._workspace = workspace
         self._assumed = assumed
-        self._look_at = look_at
+        self._enqueue = enqueue
 
     async def act(self, run: AgentRun, state: RunState, action: Action, now: dt.datetime) -> None:
         """Carry out `action`; raise `KubeError` or `DecisionOutdated` for it to be repeated."""
@@ -91,13 +92,13 @@ class Actor:
                 await self._wait(run, state, action, now)
             case Admit():
                 await self._admit(run, state, now)
-            case Launch():
+            case CreatePod():
                 await self._launch(run, state, now)
             case MoveTo():
                 await self._move(run, state, action, now)
             case KeepAlive():
                 state.conversation.shown_at = now
-                self._notifier.alive(run, int(now.timestamp()))
+                self._notifier.keep_alive(run, int(now.timestamp()))
             case AskToStop():
                 state.conversation.ask_to_stop(now)
             case OpenPullRequest():
@@ -129,9 +130,9 @@ class Actor:
         if state.issue_read:
             wanted["priority"] = state.issue.priority if state.issue else 0
         await self._write(run, wanted)
-        if state.noted is None:
+        if state.noted_wait is None:
             self._notifier.waits(run, wait.message)
-        state.noted = (wait.reason, wait.message, wait.position)
+        state.noted_wait = wait
 
     async def _admit(self, run: AgentRun, state: RunState, now: dt.datetime) -> None:
         blueprint = self._blueprint(run)
@@ -161,7 +162,7 @@ class Actor:
             "branch": _branch(run, state) if spec.repository else "",
             "sessions": list(sessions_of(run)),
             "blueprint": {"generation": blueprint.metadata.generation, "hash": hash_of(spec)},
-            "startTime": status.micro_stamp(now),
+            "startTime": micro_timestamp(now),
         }
 
     async def _launch(self, run: AgentRun, state: RunState, now: dt.datetime) -> None:
@@ -219,17 +220,17 @@ class Actor:
             waited = (now - state.conversation.stop_asked).total_seconds()
             metrics.STOP_SECONDS.observe(waited)
         state.conversation.finish()
-        self._look_at_next_in_line(run)
+        self._enqueue_next_queued(run)
 
-    def _look_at_next_in_line(self, run: AgentRun) -> None:
-        """Have the runs looked at that may get the slot of `run`."""
+    def _enqueue_next_queued(self, run: AgentRun) -> None:
+        """Enqueue the runs that may get the slot of `run`."""
         blueprint = self._cache.blueprint_of(run)
         if blueprint is None:
             return
-        rivals = self._cache.runs_of(run.metadata.namespace, blueprint.metadata.name)
+        runs = self._cache.runs_of(run.metadata.namespace, blueprint.metadata.name)
         # Not the whole queue: the others are looked at once a minute, for their place in it.
-        for rival in in_line(map(contender, rivals))[: blueprint.spec.max_concurrent_runs]:
-            self._look_at((run.metadata.namespace, rival.name))
+        for other in queue(map(contender, runs))[: blueprint.spec.max_concurrent_runs]:
+            self._enqueue((run.metadata.namespace, other.name))
 
     def _notify_end(self, run: AgentRun, state: RunState, outcome: RunOutcome) -> None:
         if state.notifying:
@@ -238,15 +239,15 @@ class Actor:
         updates = self._notifier.ends(run, outcome, state.conversation.plan)
         if not updates:
             state.notified = True
-            self._look_at(key)
+            self._enqueue(key)
             return
 
-        def told(done: bool) -> None:  # noqa: FBT001  the only thing that it is told
-            state.notifying, state.notified = False, done
-            self._look_at(key)
+        def on_result(sent: bool) -> None:  # noqa: FBT001  the only thing that it is given
+            state.notifying, state.notified = False, sent
+            self._enqueue(key)
 
         state.notifying = True
-        self._notifier.until_told(updates, told)
+        self._notifier.submit(updates, on_result)
 
     async def _finish(self, run: AgentRun, outcome: RunOutcome, now: dt.datetime) -> None:
         await self._write(run, status.finished(run, outcome, now))

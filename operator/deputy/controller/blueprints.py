@@ -8,8 +8,9 @@ import structlog
 
 from deputy.api.blueprint import Blueprint
 from deputy.api.facts import contender, created_of
+from deputy.api.meta import timestamp
 from deputy.controller import status
-from deputy.core.admission import holds_slot
+from deputy.core.admission import holds_slot, is_queued
 from deputy.core.blueprint import READY_BY_HAND, Readiness, TrackerNames, judge, unreachable
 from deputy.core.conditions import Truth
 from deputy.core.phase import Phase
@@ -43,15 +44,15 @@ class BlueprintReconciler:
     """Works on one Blueprint at a time."""
 
     def __init__(
-        self, *, kube: Kube, cache: Cache, tracker: Tracker, look_at_run: Callable[[Key], None]
+        self, *, kube: Kube, cache: Cache, tracker: Tracker, enqueue_run: Callable[[Key], None]
     ) -> None:
         self._kube = kube
         self._cache = cache
         self._tracker = tracker
-        self._look_at_run = look_at_run
+        self._enqueue_run = enqueue_run
         self._known: dict[str, tuple[int, float, Readiness]] = {}
 
-    async def work(self, key: Key) -> float | None:
+    async def reconcile(self, key: Key) -> float | None:
         """Judge the Blueprint `key` and count its runs; return the seconds to the next look."""
         blueprint = self._cache.blueprints.get(*key)
         if blueprint is None:
@@ -63,7 +64,7 @@ class BlueprintReconciler:
                 await self._write(blueprint, wanted)
             except Conflict:
                 return 0.2
-            self._wake_waiting(blueprint)
+            self._enqueue_queued(blueprint)
         return _recheck_seconds(readiness)
 
     async def _readiness(self, blueprint: Blueprint) -> Readiness:
@@ -114,29 +115,30 @@ class BlueprintReconciler:
 
     def _older(self, blueprint: Blueprint) -> list[str]:
         """Return the names of the Blueprints that took the same team's issues before."""
-        mine, linear = _age(blueprint), blueprint.spec.linear
+        mine, linear = _creation_order(blueprint), blueprint.spec.linear
         if linear is None:
             return []
-        rivals = (
+        others = (
             other
             for other in self._cache.blueprints
             if other.spec.linear is not None
             and other.metadata.uid != blueprint.metadata.uid
             and other.spec.linear.team.casefold() == linear.team.casefold()
-            and _age(other) < mine
+            and _creation_order(other) < mine
         )
-        return [f"{one.metadata.namespace}/{one.metadata.name}" for one in sorted(rivals, key=_age)]
+        return [
+            f"{one.metadata.namespace}/{one.metadata.name}"
+            for one in sorted(others, key=_creation_order)
+        ]
 
     def _status(self, blueprint: Blueprint, readiness: Readiness) -> dict[str, Any]:
         runs = [contender(run) for run in self._cache.runs_of(*_key_of(blueprint))]
-        active = sum(holds_slot(run) for run in runs)
-        queued = sum(run.phase is Phase.QUEUED and not run.ended for run in runs)
         ids = readiness.ids
         return {
             "observedGeneration": blueprint.metadata.generation,
             "conditions": _conditions(blueprint, readiness),
-            "activeRuns": active,
-            "queuedRuns": queued,
+            "activeRuns": sum(map(holds_slot, runs)),
+            "queuedRuns": sum(map(is_queued, runs)),
             "linear": {
                 "organizationId": ids.organization_id,
                 "teamId": ids.team_id,
@@ -154,10 +156,10 @@ class BlueprintReconciler:
         }
         self._cache.blueprints.put(await self._kube.patch(path, body))
 
-    def _wake_waiting(self, blueprint: Blueprint) -> None:
+    def _enqueue_queued(self, blueprint: Blueprint) -> None:
         for run in self._cache.runs_of(*_key_of(blueprint)):
             if run.status.phase is Phase.QUEUED:
-                self._look_at_run((run.metadata.namespace, run.metadata.name))
+                self._enqueue_run((run.metadata.namespace, run.metadata.name))
 
 
 def _recheck_seconds(readiness: Readiness) -> float:
@@ -175,7 +177,7 @@ def _retry_after(error: LinearError) -> dt.timedelta:
     return dt.timedelta(seconds=waits or _REFUSED)
 
 
-def _age(blueprint: Blueprint) -> tuple[dt.datetime, str, str]:
+def _creation_order(blueprint: Blueprint) -> tuple[dt.datetime, str, str]:
     return created_of(blueprint), blueprint.metadata.namespace, blueprint.metadata.name
 
 
@@ -189,9 +191,6 @@ def tracker_names(blueprint: Blueprint) -> TrackerNames:
     if linear is None:
         raise ValueError(f"Blueprint {blueprint.metadata.name} has no spec.linear")
     return TrackerNames(
-        namespace=blueprint.metadata.namespace,
-        name=blueprint.metadata.name,
-        created=created_of(blueprint),
         team=linear.team,
         organization=linear.organization,
         in_progress=linear.states.in_progress,
@@ -227,10 +226,10 @@ def _condition(
 
 
 def _differs(blueprint: Blueprint, wanted: dict[str, Any]) -> bool:
-    """Say whether `wanted` is news; times that did not change do not count."""
+    """Say whether the status has to be written; times that did not change do not count."""
     known = blueprint.status.model_dump(by_alias=True, mode="json")
     conditions = [
-        {**one, "lastTransitionTime": status.stamp(known_one.last_transition_time)}
-        for one, known_one in zip(known["conditions"], blueprint.status.conditions, strict=True)
+        {**written, "lastTransitionTime": timestamp(condition.last_transition_time)}
+        for written, condition in zip(known["conditions"], blueprint.status.conditions, strict=True)
     ]
     return bool({**known, "conditions": conditions} != wanted)

@@ -19,7 +19,7 @@ class Deletion:
         self._states = states
         self._notifier = notifier
 
-    def follow_up(self, run: AgentRun) -> None:
+    def handle(self, run: AgentRun) -> None:
         """Tell the sessions of a deleted run, unless they were told."""
         self._states.forget(run.metadata.uid)
         if run.status.phase in TERMINAL or run.spec.linear is None:

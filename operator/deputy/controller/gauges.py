@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
+from typing_extensions import override
 
 from deputy.api.facts import contender
-from deputy.core.admission import holds_slot
+from deputy.core.admission import holds_slot, is_queued
 from deputy.core.phase import Phase
 from deputy.kube.cache import Cache
 
@@ -21,6 +22,7 @@ class RunGauges(Collector):
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
 
+    @override
     def collect(self) -> Iterator[Metric]:
         """Yield the gauges as they are now."""
         yield self._phases()
@@ -32,9 +34,9 @@ class RunGauges(Collector):
         for blueprint in self._cache.blueprints:
             key = (blueprint.metadata.namespace, blueprint.metadata.name)
             runs = [contender(run) for run in self._cache.runs_of(*key)]
-            active = sum(holds_slot(run) for run in runs)
+            active = sum(map(holds_slot, runs))
             taken.add_metric(key, active)
-            waiting.add_metric(key, sum(r.phase is Phase.QUEUED and not r.ended for r in runs))
+            waiting.add_metric(key, sum(map(is_queued, runs)))
             over.add_metric(key, max(0, active - blueprint.spec.max_concurrent_runs))
         yield from (taken, waiting, over)
 

@@ -1,4 +1,4 @@
-"""Hand to the tracker what the operator itself has to say of a run; what was lost is said again."""
+"""Submit to the tracker what the operator itself says of a run; what was lost is said again."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -9,21 +9,21 @@ from deputy.api.agentrun import AgentRun, InboxKind
 from deputy.api.facts import sessions_of
 from deputy.controller.run_state import RunState
 from deputy.core import notifications
-from deputy.core.acknowledgements import owed
+from deputy.core.acknowledgements import acknowledgements_of, as_activity
 from deputy.core.notifications import Recipients
 from deputy.core.outcome import RunOutcome
 from deputy.core.phase import Phase
 from deputy.core.reason import RunReason
 from deputy.kube.cache import Cache
 from deputy.trackers.linear.tracker import Tracker
-from deputy.trackers.updates import PostActivity, Priority, Update
-from deputy.wire import Step, Thought
+from deputy.trackers.updates import Update
+from deputy.wire import Step
 
 _LOG = structlog.stdlib.get_logger(__name__)
 
 
 class Notifier:
-    """Speaks to the sessions of runs; a run that was made by hand has none to speak to.
+    """Posts to the sessions of runs; a run that was made by hand has none.
 
     Nothing here waits for the tracker: its writer keeps what it was handed until the tracker has
     it, and what dies with the writer the next leader says again under the same ids.
@@ -42,23 +42,12 @@ class Notifier:
         # Who stops a run has not joined it.
         said = (entry for entry in run.spec.inbox if entry.kind is InboxKind.PROMPT)
         joined = [entry.session_id for entry in said if entry.session_id]
-        words = owed(
+        owed = acknowledgements_of(
             run.metadata.name, run.metadata.uid, linear.session_id, linear.activity_id, joined
         )
         for session in sessions_of(run):
             self._tracker.open_session(session)
-        self._submit(
-            [
-                PostActivity(
-                    word.session_id,
-                    word.activity_id,
-                    Thought(word.body, ephemeral=False),
-                    Priority.ACKNOWLEDGEMENT,
-                )
-                for word in words
-                if word.session_id not in acknowledged
-            ]
-        )
+        self._submit([as_activity(one) for one in owed if one.session_id not in acknowledged])
         return acknowledged | set(sessions_of(run))
 
     def waits(self, run: AgentRun, message: str) -> None:
@@ -74,17 +63,17 @@ class Notifier:
         self._submit(notifications.start(recipients))
         return True
 
-    def alive(self, run: AgentRun, at: int) -> None:
+    def keep_alive(self, run: AgentRun, at: int) -> None:
         """Show for a moment that the run lives; `at` tells one such moment from the next."""
         if recipients := self._recipients(run):
-            self._submit(notifications.alive(recipients, run.status.phase, at))
+            self._submit(notifications.keep_alive(recipients, run.status.phase, at))
 
     def first_contact(self, run: AgentRun, state: RunState, phase: Phase) -> None:
         """Tell that the workspace answers, now that the run is in `phase`."""
         if recipients := self._recipients(run):
             # The leader that made the pod may have died before the tracker heard of it.
             start = () if state.start_notified else notifications.start(recipients)
-            plan = notifications.progressed(recipients, phase, state.conversation.plan)
+            plan = notifications.progress(recipients, phase, state.conversation.plan)
             self._submit((*start, *plan))
             state.start_notified = True
 
@@ -92,7 +81,7 @@ class Notifier:
         """Tell that the pull request is being opened."""
         if recipients := self._recipients(run):
             phase = run.status.phase
-            self._submit(notifications.progressed(recipients, phase, plan, delivering=True))
+            self._submit(notifications.progress(recipients, phase, plan, delivering=True))
 
     def ends(self, run: AgentRun, outcome: RunOutcome, plan: tuple[Step, ...]) -> list[Update]:
         """Return what tells everybody how the run ends; nothing where there is nobody to tell."""
@@ -105,9 +94,9 @@ class Notifier:
         pull_request = run.status.pull_request.url if run.status.pull_request else ""
         return list(notifications.end(recipients, outcome, run.status.phase, plan, pull_request))
 
-    def until_told(self, updates: Sequence[Update], told: Callable[[bool], None]) -> None:
-        """Hand over `updates`, and call `told` once the tracker has them all, or never will."""
-        self._begin(self._until_told(updates, told))
+    def submit(self, updates: Sequence[Update], on_result: Callable[[bool], None]) -> None:
+        """Submit `updates`; call `on_result` once it is known whether the tracker has them all."""
+        self._begin(self._submit_and_report(updates, on_result))
 
     def deleted(self, run: AgentRun, outcome: RunOutcome) -> None:
         """Give every session of a run that is gone its closing words, and nothing else."""
@@ -149,13 +138,15 @@ class Notifier:
         if updates:
             self._begin(self._tracker.submit_all(updates))
 
-    async def _until_told(self, updates: Sequence[Update], told: Callable[[bool], None]) -> None:
-        done = False
+    async def _submit_and_report(
+        self, updates: Sequence[Update], on_result: Callable[[bool], None]
+    ) -> None:
+        sent = False
         try:
             await self._tracker.submit_all(updates)
-            done = True
+            sent = True
         finally:
-            told(done)
+            on_result(sent)
 
     def _begin(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -163,7 +154,7 @@ class Notifier:
         task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        """Note what became of work in the background; the next look hands it in again."""
+        """Log what became of work in the background; the next look submits it again."""
         self._background.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _LOG.info("not told yet", error=f"{type(error).__name__}: {error}")

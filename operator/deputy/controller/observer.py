@@ -43,7 +43,7 @@ class Observer:
         self._kube = kube
         self._assumed = assumed
 
-    async def look(self, run: AgentRun, state: RunState, now: dt.datetime) -> Observed:
+    async def observe(self, run: AgentRun, state: RunState, now: dt.datetime) -> Observed:
         """Return the facts about `run`; reads the API server only where a cache may be too old."""
         pod = await self._pod(run, state)
         blueprint = self._cache.blueprint_of(run)
@@ -56,12 +56,12 @@ class Observer:
             phase=run.status.phase,
             created=run.metadata.creation_timestamp or now,
             attempt=run.spec.attempt,
-            begun=attempt_of(run),
+            status_attempt=attempt_of(run),
             has_issue=run.spec.linear is not None,
             has_repository=spec is not None and spec.repository is not None,
             stop_wanted=run.spec.desired_state is DesiredState.STOPPED,
-            timeout=_seconds(spec, "timeout_seconds"),
-            ttl=_seconds(spec, "ttl_seconds_after_finished"),
+            timeout=_timeout(spec),
+            ttl=_ttl(spec),
             started=run.status.start_time,
             completed=run.status.completion_time,
             blueprint=ready,
@@ -107,14 +107,14 @@ class Observer:
     def _slot(self, run: AgentRun, blueprint: Blueprint | None, state: RunState) -> Slot:
         if run.status.phase is not Phase.QUEUED or blueprint is None:
             return NO_SLOT
-        rivals = self._cache.runs_of(run.metadata.namespace, blueprint.metadata.name)
+        runs = self._cache.runs_of(run.metadata.namespace, blueprint.metadata.name)
         # The run's own priority was just read and is not in its status before its first wait.
         own = state.issue.priority if state.issue is not None else None
         uid = run.metadata.uid
         return slot_of(
             uid,
-            [contender(rival, own if rival.metadata.uid == uid else None) for rival in rivals],
-            self._assumed & {rival.metadata.uid for rival in rivals},
+            [contender(other, own if other.metadata.uid == uid else None) for other in runs],
+            self._assumed & {other.metadata.uid for other in runs},
             blueprint.spec.max_concurrent_runs,
         )
 
@@ -123,9 +123,15 @@ def _seen(pod: Mapping[str, Any] | None, now: dt.datetime) -> PodSeen | None:
     return pod_seen(pod, now) if pod is not None else None
 
 
-def _seconds(spec: BlueprintSpec | None, field: str) -> dt.timedelta:
-    value = getattr(spec, field) if spec is not None else _DEFAULTS[field].default
-    return dt.timedelta(seconds=value)
+def _timeout(spec: BlueprintSpec | None) -> dt.timedelta:
+    seconds = spec.timeout_seconds if spec else _DEFAULTS["timeout_seconds"].default
+    return dt.timedelta(seconds=seconds)
+
+
+def _ttl(spec: BlueprintSpec | None) -> dt.timedelta:
+    field = "ttl_seconds_after_finished"
+    seconds = spec.ttl_seconds_after_finished if spec else _DEFAULTS[field].default
+    return dt.timedelta(seconds=seconds)
 
 
 def _readiness(run: AgentRun, blueprint: Blueprint | None) -> tuple[BlueprintState, str]:
@@ -172,14 +178,13 @@ def _refusal(run: AgentRun, spec: BlueprintSpec | None, state: RunState) -> Prob
     if linear is None or spec is None or spec.linear is None or not state.issue_read:
         return None
     pick_up = pick_up_of(spec.linear.pick_up)
-    refusal = routing.gate(pick_up, state.issue, delegator_of(run))
+    refusal = routing.may_pick_up(pick_up, state.issue, delegator_of(run))
     return Problem(refusal.reason, refusal.text) if refusal is not None else None
 
 
 def _is_noted(state: RunState, ready: BlueprintState, message: str, slot: Slot) -> bool:
-    if state.noted is None:
+    if state.noted_wait is None:
         return False
-    _, noted_message, _ = state.noted
     if ready is BlueprintState.READY:
-        return state.noted[2] == slot.position
-    return noted_message == message
+        return state.noted_wait.position == slot.position
+    return state.noted_wait.message == message

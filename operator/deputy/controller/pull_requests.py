@@ -5,7 +5,7 @@ import dataclasses
 import httpx
 
 from deputy.api.agentrun import AgentRun
-from deputy.api.blueprint import BlueprintSpec, Repository
+from deputy.api.blueprint import BlueprintSpec, RepositorySpec
 from deputy.core import pull_request as wording
 from deputy.core.outcome import Problem
 from deputy.core.reason import RunReason
@@ -17,9 +17,9 @@ from deputy.forges import (
     ForgeRefused,
     NotVerified,
     PullRequestDraft,
+    Repository,
     forge_for,
 )
-from deputy.forges import Repository as ForgeRepository
 from deputy.forges.errors import TokenMissing
 from deputy.forges.tokens import read_token
 from deputy.kube.client import Kube
@@ -27,7 +27,7 @@ from deputy.wire import Finished
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Opening:
+class OpenResult:
     """The pull request as the forge showed it, or why there is none."""
 
     pull_request: PullRequestSeen | None = None
@@ -41,7 +41,7 @@ class PullRequests:
         self._kube = kube
         self._http = http
 
-    async def open(self, run: AgentRun, spec: BlueprintSpec, report: Finished) -> Opening:
+    async def open(self, run: AgentRun, spec: BlueprintSpec, report: Finished) -> OpenResult:
         """Open the pull request for what `report` says was pushed, and verify it.
 
         Idempotent: an open one is found again. Raises `ForgeUnavailable` where the forge cannot
@@ -59,7 +59,7 @@ class PullRequests:
         except NotVerified as error:
             return _failed(RunReason.PULL_REQUEST_NOT_VERIFIED, error)
 
-    async def _forge(self, run: AgentRun, repository: Repository) -> Forge:
+    async def _forge(self, run: AgentRun, repository: RepositorySpec) -> Forge:
         secret = repository.credentials_secret_ref
         if secret is None:
             raise TokenMissing(
@@ -70,11 +70,11 @@ class PullRequests:
         return forge_for(repository.url, http=self._http, token=token)
 
 
-async def _open(forge: Forge, run: AgentRun, spec: BlueprintSpec, report: Finished) -> Opening:
-    repository = ForgeRepository.parse(spec.repository.url if spec.repository else "")
+async def _open(forge: Forge, run: AgentRun, spec: BlueprintSpec, report: Finished) -> OpenResult:
+    repository = Repository.parse(spec.repository.url if spec.repository else "")
     opened = await forge.open(repository, _draft(run, spec, report))
     seen = await forge.verify(repository, report.branch, report.head_sha)
-    return Opening(PullRequestSeen(seen.url, seen.number, seen.head_sha, opened.complaints))
+    return OpenResult(PullRequestSeen(seen.url, seen.number, seen.head_sha, opened.complaints))
 
 
 def _draft(run: AgentRun, spec: BlueprintSpec, report: Finished) -> PullRequestDraft:
@@ -90,9 +90,9 @@ def _draft(run: AgentRun, spec: BlueprintSpec, report: Finished) -> PullRequestD
     )
 
 
-def _work(run: AgentRun, report: Finished) -> wording.Work:
+def _work(run: AgentRun, report: Finished) -> wording.CompletedWork:
     linear = run.spec.linear
-    return wording.Work(
+    return wording.CompletedWork(
         run_uid=run.metadata.uid,
         run_name=run.metadata.name,
         summary=report.text,
@@ -103,5 +103,5 @@ def _work(run: AgentRun, report: Finished) -> wording.Work:
     )
 
 
-def _failed(reason: RunReason, error: Exception) -> Opening:
-    return Opening(problem=Problem(reason, f"{error}"))
+def _failed(reason: RunReason, error: Exception) -> OpenResult:
+    return OpenResult(problem=Problem(reason, f"{error}"))

@@ -20,7 +20,7 @@ from deputy.kube.store import Key
 _LOG = structlog.stdlib.get_logger(__name__)
 
 #: More rounds than any run needs in one go; a bound against a decision that never settles.
-_MOST_ROUNDS = 12
+_MAX_ROUNDS = 12
 
 
 class Reconciler:
@@ -43,9 +43,9 @@ class Reconciler:
         self._actor = actor
         self._clock = clock
 
-    async def work(self, key: Key) -> float | None:
+    async def reconcile(self, key: Key) -> float | None:
         """Bring the run `key` as far as it goes now; return the seconds to the next look."""
-        for _ in range(_MOST_ROUNDS):
+        for _ in range(_MAX_ROUNDS):
             run = self._cache.runs.get(*key)
             if run is None or run.metadata.deletion_timestamp is not None:
                 return None
@@ -69,12 +69,12 @@ class Reconciler:
         state = self._states.refresh(run)
         # A new leader does not know when the one before it spoke: it counts from its first look.
         state.conversation.shown_at = state.conversation.shown_at or now
-        plan = decide(await self._observer.look(run, state, now))
+        plan = decide(await self._observer.observe(run, state, now))
         for action in plan.actions:
             await self._actor.act(run, state, action, now)
-        pause = plan.look_again.total_seconds() if plan.look_again is not None else None
+        pause = plan.requeue_after.total_seconds() if plan.requeue_after is not None else None
         waits = state.notifying and not state.notified
-        return not plan.actions or plan.look_again is not None or waits, pause
+        return not plan.actions or plan.requeue_after is not None or waits, pause
 
     async def _refresh(self, key: Key) -> None:
         try:

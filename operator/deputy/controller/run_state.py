@@ -8,6 +8,7 @@ from collections.abc import Callable
 from deputy.api.agentrun import AgentRun
 from deputy.api.facts import attempt_of, is_concluded, prompts_in
 from deputy.clock import utc_now
+from deputy.core.action import Wait
 from deputy.core.conversation import RelayConversation
 from deputy.core.outcome import Problem
 from deputy.core.phase import TERMINAL
@@ -30,8 +31,8 @@ class RunState:
     """Sessions whose first word was handed to the tracker."""
     start_notified: bool = False
     """Whether this leader has told the tracker that work begins."""
-    noted: tuple[str, str, int] | None = None
-    """Reason, message and place of the wait that status and sessions tell."""
+    noted_wait: Wait | None = None
+    """The wait that status and sessions tell."""
     pull_request: PullRequestSeen | None = None
     refused_report: tuple[Finished, Problem] | None = None
     """The report that no pull request came of, and why."""
@@ -59,13 +60,13 @@ class RunStates:
 
         A new attempt starts with a new conversation; a run whose end is recorded needs none.
         """
-        state = self._of(run.metadata.uid, attempt_of(run))
+        state = self._state_of(run.metadata.uid, attempt_of(run))
         conversation, status = state.conversation, run.status
         conversation.take_over(status.phase, status.inbox.delivered_through, self._clock())
         if is_concluded(run) or status.phase in TERMINAL:
             conversation.finish()
         else:
-            conversation.hear(prompts_of(run), time.monotonic())
+            conversation.set_prompts(messages_of(run), time.monotonic())
         return state
 
     def conversation(self, run: AgentRun) -> RelayConversation:
@@ -83,7 +84,7 @@ class RunStates:
         for state in self._by_uid.values():
             state.conversation.wake()
 
-    def _of(self, uid: str, attempt: int) -> RunState:
+    def _state_of(self, uid: str, attempt: int) -> RunState:
         state = self._by_uid.get(uid)
         if state is None:
             state = self._by_uid[uid] = RunState(RelayConversation(uid, attempt))
@@ -94,7 +95,7 @@ class RunStates:
         return state
 
 
-def prompts_of(run: AgentRun) -> tuple[Message, ...]:
+def messages_of(run: AgentRun) -> tuple[Message, ...]:
     """Return the task of `run` and what people said to it since, in order."""
     task = Message(
         f"task-{attempt_of(run)}",

@@ -4,22 +4,12 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Any
 
-from deputy.api import meta
 from deputy.api.agentrun import AgentRun
+from deputy.api.meta import Condition, timestamp
 from deputy.core.conditions import Truth, WantedCondition, conditions_of, phase_of
 from deputy.core.outcome import RunOutcome
 from deputy.core.phase import TERMINAL, Phase, move
 from deputy.core.reason import RunReason
-
-
-def stamp(moment: dt.datetime) -> str:
-    """Return `moment` as Kubernetes writes times."""
-    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def micro_stamp(moment: dt.datetime) -> str:
-    """Return `moment` with its microseconds, for durations that are measured later."""
-    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def moved(
@@ -46,7 +36,7 @@ def concluded(run: AgentRun, outcome: RunOutcome, now: dt.datetime) -> dict[str,
 def finished(run: AgentRun, outcome: RunOutcome, now: dt.datetime) -> dict[str, Any]:
     """Return the status of `run` once it is over and everybody was told."""
     status = moved(run, outcome.phase, outcome.reason, outcome.message, now)
-    return status | {"completionTime": stamp(now), "queuePosition": 0, "response": outcome.text}
+    return status | {"completionTime": timestamp(now), "queuePosition": 0, "response": outcome.text}
 
 
 def condition(
@@ -56,7 +46,7 @@ def condition(
     message: str,
     *,
     generation: int,
-    known: Iterable[meta.Condition],
+    known: Iterable[Condition],
     now: dt.datetime,
 ) -> dict[str, Any]:
     """Return a condition; its time of transition stays where `known` has the same status."""
@@ -65,7 +55,7 @@ def condition(
         "type": kind,
         "status": truth.value,
         "observedGeneration": generation,
-        "lastTransitionTime": stamp(next(since, now)),
+        "lastTransitionTime": timestamp(next(since, now)),
         "reason": reason,
         "message": message,
     }

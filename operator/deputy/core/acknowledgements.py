@@ -1,13 +1,14 @@
-"""The first words that every session gets, under ids that are the same whoever posts them.
+"""The acknowledgement that every session gets, under an id that is the same whoever posts it.
 
-The webhook process posts them at once; should it die before, the operator posts the same words
-under the same ids, and the tracker keeps one of the two.
+The webhook process posts it at once; should it die before, the operator posts the same text under
+the same id, and the tracker keeps one of the two.
 """
 
 import dataclasses
 from collections.abc import Iterable
 
-from deputy.wire import stable_id
+from deputy.trackers.updates import PostActivity, Priority
+from deputy.wire import Thought, stable_id
 
 FIRST = "On it. I am getting a workspace ready."
 AGAIN = "On it. I am getting a workspace ready to go on from the earlier work."
@@ -23,7 +24,7 @@ class Acknowledgement:
 
 
 def first(session_id: str, prompt_id: str = "") -> Acknowledgement:
-    """Return the first word of a run in the session that it begins in.
+    """Return the acknowledgement of a run in the session that it begins in.
 
     `prompt_id` names the prompt where the run follows up in an older session.
     """
@@ -33,7 +34,7 @@ def first(session_id: str, prompt_id: str = "") -> Acknowledgement:
 
 
 def joined(session_id: str, run_uid: str, run_name: str) -> Acknowledgement:
-    """Return the word for a session that found a run already at work on its issue."""
+    """Return that of a session for whose issue a run is already at work."""
     body = (
         f"I am already at work on this issue (run {run_name}). What is said here goes to the "
         "same agent, and how it ends is told here too."
@@ -42,17 +43,27 @@ def joined(session_id: str, run_uid: str, run_name: str) -> Acknowledgement:
 
 
 def waiting(session_id: str, run_name: str) -> Acknowledgement:
-    """Return the word for a session that was opened while a run on its issue is being stopped."""
+    """Return that of a session that was opened while a run on its issue is being stopped."""
     body = f"The run before this one ({run_name}) is still being stopped. I begin when it is gone."
     return Acknowledgement(session_id, stable_id(session_id, "waiting"), body)
 
 
-def owed(
+def acknowledgements_of(
     run_name: str, run_uid: str, session_id: str, prompt_id: str, sessions: Iterable[str]
 ) -> tuple[Acknowledgement, ...]:
-    """Return every first word that a run owes: to its own session, and to each that joined it."""
+    """Return every acknowledgement of a run: in its own session, and in each that joined it."""
     others = [other for other in dict.fromkeys(sessions) if other and other != session_id]
     return (
         first(session_id, prompt_id),
         *(joined(other, run_uid, run_name) for other in others),
+    )
+
+
+def as_activity(acknowledgement: Acknowledgement) -> PostActivity:
+    """Return the update that posts `acknowledgement`."""
+    return PostActivity(
+        acknowledgement.session_id,
+        acknowledgement.activity_id,
+        Thought(acknowledgement.body),
+        Priority.ACKNOWLEDGEMENT,
     )

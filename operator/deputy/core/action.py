@@ -34,7 +34,7 @@ class Admit:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Launch:
+class CreatePod:
     """Create the workspace's pod, tell the tracker that work begins, note it in the status."""
 
 
@@ -105,7 +105,7 @@ Action: TypeAlias = (
     | ReadIssue
     | Wait
     | Admit
-    | Launch
+    | CreatePod
     | MoveTo
     | KeepAlive
     | AskToStop
@@ -124,4 +124,4 @@ class NextActions:
     """What to do now, in this order, and when to look again at the latest."""
 
     actions: tuple[Action, ...] = ()
-    look_again: dt.timedelta | None = None
+    requeue_after: dt.timedelta | None = None

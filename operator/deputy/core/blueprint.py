@@ -12,9 +12,6 @@ from deputy.trackers.models import Organization, Team
 class TrackerNames:
     """What a Blueprint names in the tracker."""
 
-    namespace: str
-    name: str
-    created: dt.datetime
     team: str
     organization: str
     in_progress: str
@@ -62,14 +59,14 @@ def judge(
     `older` names the Blueprints that were there before and name the same team: the oldest wins.
     """
     if team is None:
-        return _no(
+        return _not_ready(
             BlueprintReason.TEAM_NOT_FOUND,
             f'Linear shows no team "{names.team}" to Deputy; correct spec.linear.team, or give '
             "the app access to the team in Linear's settings",
         )
     known = (organization.id, organization.url_key)
     if names.organization and names.organization not in known:
-        return _no(
+        return _not_ready(
             BlueprintReason.ORGANIZATION_NOT_FOUND,
             f'spec.linear.organization is "{names.organization}", and the connected '
             f'organisation is "{organization.url_key}"; correct the one or connect the other',
@@ -90,11 +87,11 @@ def _states(
     }
     for field, state in states.items():
         if state is None:
-            there = ", ".join(one.name for one in team.states)
-            return _no(
+            state_names = ", ".join(one.name for one in team.states)
+            return _not_ready(
                 BlueprintReason.STATE_NOT_FOUND,
                 f"spec.linear.states.{field} names no workflow state of team {team.key}; "
-                f"it has: {there}",
+                f"it has: {state_names}",
             )
     ids = TrackerIds(
         organization.id,
@@ -125,7 +122,7 @@ def _state(name: str, team: Team) -> str | None:
     return next(by_id, None) or next(by_name, None)
 
 
-def _no(reason: BlueprintReason, message: str) -> Readiness:
+def _not_ready(reason: BlueprintReason, message: str) -> Readiness:
     return Readiness(ready=False, reason=reason, message=message)
 
 

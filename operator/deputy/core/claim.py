@@ -11,9 +11,9 @@ from typing import TypeAlias
 from deputy.core.phase import TERMINAL, Phase
 
 #: Prompts that one run's inbox takes; the schema allows a few more, so that a stop always fits.
-MOST_MESSAGES = 95
+MAX_MESSAGES = 95
 #: Bytes of text that one inbox takes: well below what etcd stores in one object.
-MOST_BYTES = 600_000
+MAX_BYTES = 600_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class RunFacts:
     @property
     def full(self) -> bool:
         """Whether the inbox takes no more prompts."""
-        return self.inbox_length >= MOST_MESSAGES or self.inbox_bytes >= MOST_BYTES
+        return self.inbox_length >= MAX_MESSAGES or self.inbox_bytes >= MAX_BYTES
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -132,11 +132,11 @@ def decide_session(
     runs: Sequence[RunFacts],
     taken: Collection[int] = (),
     *,
-    has_words: bool = False,
+    has_text: bool = False,
 ) -> SessionDecision:
     """Decide what a new session becomes, given all runs of its issue.
 
-    `taken` are numbers whose names somebody else's objects hold; `has_words` says whether the
+    `taken` are numbers whose names somebody else's objects hold; `has_text` says whether the
     session was opened with something to tell the agent. An opening that any run has taken, live
     or over, is never taken twice. One that a later prompt has overtaken still brings its words,
     but whatever a stop has overtaken stays stopped.
@@ -144,9 +144,9 @@ def decide_session(
     for run in runs:
         if session_id in run.messages:
             return AlreadyKnown(run)
-        if session_id in run.sessions and (run.stopping or not has_words):
+        if session_id in run.sessions and (run.stopping or not has_text):
             return AlreadyKnown(run)
-    decision = _fold(runs, taken)
+    decision = _live_run(runs, taken)
     return decision if isinstance(decision, Create | StillEnding | Full) else Attach(decision)
 
 
@@ -157,7 +157,7 @@ def decide_prompt(
     for run in runs:
         if activity_id in run.messages:
             return AlreadyKnown(run)
-    decision = _fold(runs, taken)
+    decision = _live_run(runs, taken)
     return decision if isinstance(decision, Create | StillEnding | Full) else Append(decision)
 
 
@@ -213,7 +213,7 @@ def _stop(session_id: str, live: RunFacts) -> StopDecision:
     return AlreadyKnown(live) if session_id in live.sessions else StillEnding(live)
 
 
-def _fold(
+def _live_run(
     runs: Sequence[RunFacts], taken: Collection[int]
 ) -> RunFacts | Create | StillEnding | Full:
     """Return the live run that takes more, else what to do instead."""

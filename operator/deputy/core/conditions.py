@@ -61,7 +61,7 @@ def conditions_of(
     if concluded:
         good = phase_of_reason(reason) is Phase.SUCCEEDED
         succeeded = Truth.TRUE if good else Truth.FALSE
-    gone = RunReason.WORKSPACE_READY if ready is Truth.TRUE else reason
+    ready_reason = RunReason.WORKSPACE_READY if ready is Truth.TRUE else reason
     return (
         WantedCondition(
             ConditionType.ADMITTED,
@@ -72,7 +72,7 @@ def conditions_of(
         WantedCondition(
             ConditionType.WORKSPACE_READY,
             ready,
-            gone if last in ACTIVE or phase in ACTIVE else RunReason.WAITING_FOR_SLOT,
+            ready_reason if last in ACTIVE or phase in ACTIVE else RunReason.WAITING_FOR_SLOT,
             "the workspace answers" if ready is Truth.TRUE else "the workspace does not answer yet",
         ),
         WantedCondition(ConditionType.SUCCEEDED, succeeded, reason, message),

@@ -23,7 +23,7 @@ from deputy.wire import (
 )
 
 #: The phases in which a sidecar has been heard before.
-_HEARD = (Phase.RUNNING, Phase.AWAITING_INPUT)
+_CONNECTED = (Phase.RUNNING, Phase.AWAITING_INPUT)
 
 
 @dataclasses.dataclass(slots=True)
@@ -50,27 +50,27 @@ class RelayConversation:
     """When something was last shown in the run's session."""
     arrived: dict[str, float] = dataclasses.field(default_factory=dict)
     """When the messages came that the agent was not given yet, on the caller's clock."""
-    _waiting: list[Callable[[], None]] = dataclasses.field(default_factory=list)
+    _callbacks: list[Callable[[], None]] = dataclasses.field(default_factory=list)
 
     def on_change(self, call: Callable[[], None]) -> Callable[[], None]:
         """Have `call` called once, at the next change; the result calls that off."""
-        self._waiting.append(call)
+        self._callbacks.append(call)
 
-        def off() -> None:
-            if call in self._waiting:
-                self._waiting.remove(call)
+        def cancel() -> None:
+            if call in self._callbacks:
+                self._callbacks.remove(call)
 
-        return off
+        return cancel
 
     def wake(self) -> None:
         """Let waiting polls look again."""
-        waiting, self._waiting = self._waiting, []
-        for call in waiting:
+        callbacks, self._callbacks = self._callbacks, []
+        for call in callbacks:
             call()
 
     def take_over(self, phase: Phase, delivered_through: str, now: dt.datetime) -> None:
         """Begin where an earlier leader left off, as far as the run's status tells."""
-        if self.last_contact is None and phase in _HEARD:
+        if self.last_contact is None and phase in _CONNECTED:
             self.last_contact = now
             self.connected = True
             self.awaiting = phase is Phase.AWAITING_INPUT
@@ -113,8 +113,8 @@ class RelayConversation:
         report = self.report
         return None if report is None or self.is_stale(report) else report
 
-    def hear(self, prompts: tuple[Message, ...], at: float) -> None:
-        """Take in what people have said so far, and wake the poll where it is news."""
+    def set_prompts(self, prompts: tuple[Message, ...], at: float) -> None:
+        """Take in what people have said so far, and wake the poll where that has changed."""
         if prompts != self.prompts:
             known = {prompt.id for prompt in self.prompts}
             fresh = (prompt.id for prompt in prompts if prompt.id not in known)

@@ -17,12 +17,12 @@ MAX_MESSAGE = 1_000
 _RETRY = "To try again, reply here or delegate the issue anew."
 
 
-def _bounded(text: str, most: int) -> str:
+def _truncated(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _outcome(reason: RunReason, message: str, text: str) -> RunOutcome:
-    return RunOutcome(reason, _bounded(message, MAX_MESSAGE), _bounded(text, MAX_TEXT))
+    return RunOutcome(reason, _truncated(message, MAX_MESSAGE), _truncated(text, MAX_TEXT))
 
 
 def _ended(text: str) -> str:
@@ -32,7 +32,7 @@ def _ended(text: str) -> str:
 
 def sentence(text: str) -> str:
     """Return `text`, which may be another system's, as long as a status may hold it."""
-    return _bounded(text, MAX_MESSAGE)
+    return _truncated(text, MAX_MESSAGE)
 
 
 def position(place: int) -> str:
@@ -87,8 +87,8 @@ def reported_failure(report: Finished) -> RunOutcome:
     }
     reason = known.get(report.reason, RunReason.AGENT_FAILED)
     first = report.text.strip().splitlines() or ["the agent failed and gave no reason"]
-    told = report.text.strip() or first[0]
-    text = f"This did not work: {_ended(told)}{_saved(report)} {_RETRY}"
+    text = report.text.strip() or first[0]
+    text = f"This did not work: {_ended(text)}{_saved(report)} {_RETRY}"
     return _outcome(reason, first[0], text)
 
 
@@ -118,7 +118,7 @@ def opened(report: Finished, url: str, complaints: tuple[str, ...] = ()) -> RunO
     notes = "".join(f"\n\nNote: {complaint}" for complaint in complaints)
     tail = f"Pull request: {url}{notes}"
     # The address is what people wait for: it stays, however much the agent had to say.
-    said = _bounded(said, MAX_TEXT - len(tail) - 2)
+    said = _truncated(said, MAX_TEXT - len(tail) - 2)
     text = (f"{said}\n\n" if said else "") + tail
     return _outcome(RunReason.PULL_REQUEST_OPENED, f"pull request {url}", text)
 
@@ -160,7 +160,7 @@ def with_undelivered(outcome: RunOutcome, messages: int) -> RunOutcome:
     """Return `outcome`, whose words also say that the agent was not given some messages."""
     what = "A message" if messages == 1 else f"{messages} messages"
     note = f"\n\n{what} did not reach the agent any more; send again what still counts."
-    text = _bounded(outcome.text, MAX_TEXT - len(note)) + note
+    text = _truncated(outcome.text, MAX_TEXT - len(note)) + note
     return RunOutcome(outcome.reason, outcome.message, text)
 
 

@@ -14,11 +14,11 @@ from deputy.trackers.updates import (
     AddLinks,
     ChangeIssue,
     Failure,
-    Link,
     PostActivity,
     PostComment,
     Priority,
     Response,
+    SessionLink,
     SetPlan,
     Update,
 )
@@ -70,7 +70,7 @@ def waiting(recipients: Recipients, message: str) -> tuple[Update, ...]:
     )
 
 
-def alive(recipients: Recipients, phase: Phase, at: int) -> tuple[Update, ...]:
+def keep_alive(recipients: Recipients, phase: Phase, at: int) -> tuple[Update, ...]:
     """Show for a moment that the run lives; `at` tells one such moment from the next."""
     body = "Still waiting for a slot." if phase is Phase.QUEUED else "Still working."
     activity = stable_id(recipients.run_uid, f"alive/{at}")
@@ -78,11 +78,13 @@ def alive(recipients: Recipients, phase: Phase, at: int) -> tuple[Update, ...]:
     return (PostActivity(recipients.session, activity, thought, Priority.EPHEMERAL),)
 
 
-def progressed(
-    recipients: Recipients, phase: Phase, agents: tuple[Step, ...], *, delivering: bool = False
+def progress(
+    recipients: Recipients, phase: Phase, agent_steps: tuple[Step, ...], *, delivering: bool = False
 ) -> tuple[Update, ...]:
     """Tell how far the plan is."""
-    plan = plan_of(phase, agents, has_repository=recipients.has_repository, delivering=delivering)
+    plan = plan_of(
+        phase, agent_steps, has_repository=recipients.has_repository, delivering=delivering
+    )
     return (SetPlan(recipients.session, plan),)
 
 
@@ -90,24 +92,24 @@ def end(
     recipients: Recipients,
     outcome: RunOutcome,
     last: Phase,
-    agents: tuple[Step, ...],
+    agent_steps: tuple[Step, ...],
     pull_request: str,
 ) -> tuple[Update, ...]:
     """Tell the end: links, plan, state, the audit comment, and last of all the closing words."""
-    plan = plan_at_end(last, outcome.phase, agents, has_repository=recipients.has_repository)
+    plan = plan_at_end(last, outcome.phase, agent_steps, has_repository=recipients.has_repository)
     updates: list[Update] = []
     if pull_request:
-        updates.append(AddLinks(recipients.session, (Link("Pull request", pull_request),)))
+        updates.append(AddLinks(recipients.session, (SessionLink("Pull request", pull_request),)))
     if last is not Phase.QUEUED:
         updates.append(SetPlan(recipients.session, plan))
-        updates.extend(_hand_over(recipients, outcome))
+        updates.extend(_issue_updates(recipients, outcome))
     return (*updates, *closing(recipients, outcome))
 
 
 def closing(recipients: Recipients, outcome: RunOutcome) -> tuple[Update, ...]:
     """Return the closing activity of every session: exactly one for each, whoever posts it."""
-    content = Failure(outcome.text) if outcome.is_trouble else Response(outcome.text)
-    also = _elsewhere(outcome)
+    content = Failure(outcome.text) if outcome.needs_human else Response(outcome.text)
+    also = _for_other_sessions(outcome)
     return tuple(
         PostActivity(
             session,
@@ -119,13 +121,13 @@ def closing(recipients: Recipients, outcome: RunOutcome) -> tuple[Update, ...]:
     )
 
 
-def _elsewhere(outcome: RunOutcome) -> Response | Failure:
+def _for_other_sessions(outcome: RunOutcome) -> Response | Failure:
     """Return the closing words for sessions that were attached to the run of another one."""
     text = f"The run that this session had joined is over.\n\n{outcome.text}"
-    return Failure(text) if outcome.is_trouble else Response(text)
+    return Failure(text) if outcome.needs_human else Response(text)
 
 
-def _hand_over(recipients: Recipients, outcome: RunOutcome) -> tuple[Update, ...]:
+def _issue_updates(recipients: Recipients, outcome: RunOutcome) -> tuple[Update, ...]:
     """Put the issue where a person finds it: in review, or in need of one."""
     if outcome.reason is RunReason.STOPPED_BY_USER:
         return ()
@@ -138,7 +140,7 @@ def _hand_over(recipients: Recipients, outcome: RunOutcome) -> tuple[Update, ...
     state = ""
     if outcome.reason is RunReason.PULL_REQUEST_OPENED:
         state = recipients.in_review
-    elif outcome.is_trouble:
+    elif outcome.needs_human:
         state = recipients.needs_human
     if not state:
         return (comment,)

@@ -34,7 +34,7 @@ class Problem:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """How a run ends.
+    """How a run ends, by Deputy's own verdict; the sidecar's report is a `wire.Finished`.
 
     `text` is what people read in the tracker, whole and in Markdown; `message` is the sentence
     for `kubectl`. Once recorded it never changes, so that it is told once.
@@ -50,6 +50,6 @@ class RunOutcome:
         return phase_of_reason(self.reason)
 
     @property
-    def is_trouble(self) -> bool:
+    def needs_human(self) -> bool:
         """Whether a person has to do something about it."""
         return self.phase in (Phase.FAILED, Phase.TIMED_OUT)

@@ -23,21 +23,25 @@ _DONE = {
 
 
 def plan_of(
-    phase: Phase, agents: tuple[Step, ...] = (), *, has_repository: bool, delivering: bool = False
+    phase: Phase,
+    agent_steps: tuple[Step, ...] = (),
+    *,
+    has_repository: bool,
+    delivering: bool = False,
 ) -> tuple[Step, ...]:
     """Return the whole plan of a run in `phase`.
 
-    `agents` are the agent's own steps; they stand in place of the one that says that it works.
+    `agent_steps` are the agent's own; they stand in place of the one that says that it works.
     A run that ends well has every step completed; one that does not has the open ones canceled.
     """
     last = DELIVER if has_repository else ANSWER
     names = (ANALYSE, SET_UP, WORK, last)
     if phase is Phase.SUCCEEDED:
         ours = tuple(Step(name, StepStatus.COMPLETED) for name in names)
-        return _with(ours, tuple(Step(step.content, StepStatus.COMPLETED) for step in agents))
+        return _with(ours, tuple(Step(step.content, StepStatus.COMPLETED) for step in agent_steps))
     done = 3 if delivering else _DONE.get(phase, 0)
     ours = tuple(Step(name, _status(at, done)) for at, name in enumerate(names))
-    return _with(ours, agents)
+    return _with(ours, agent_steps)
 
 
 def canceled(steps: tuple[Step, ...]) -> tuple[Step, ...]:
@@ -54,19 +58,19 @@ def _status(at: int, done: int) -> StepStatus:
     return StepStatus.IN_PROGRESS if at == done else StepStatus.PENDING
 
 
-def _with(ours: tuple[Step, ...], agents: tuple[Step, ...]) -> tuple[Step, ...]:
-    if not agents:
+def _with(ours: tuple[Step, ...], agent_steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    if not agent_steps:
         return ours
-    room = MAX_STEPS - len(ours) + 1
-    return (*ours[:2], *agents[:room], *ours[3:])
+    most = MAX_STEPS - len(ours) + 1
+    return (*ours[:2], *agent_steps[:most], *ours[3:])
 
 
 def plan_at_end(
-    last: Phase, end: Phase, agents: tuple[Step, ...] = (), *, has_repository: bool
+    last: Phase, end: Phase, agent_steps: tuple[Step, ...] = (), *, has_repository: bool
 ) -> tuple[Step, ...]:
     """Return the plan of a run that ended in `end` and was in `last` before."""
     if end not in TERMINAL:
         raise ValueError(f"{end} is not the end of a run")
     if end is Phase.SUCCEEDED:
-        return plan_of(end, agents, has_repository=has_repository)
-    return canceled(plan_of(last, agents, has_repository=has_repository))
+        return plan_of(end, agent_steps, has_repository=has_repository)
+    return canceled(plan_of(last, agent_steps, has_repository=has_repository))

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from deputy.trackers.models import Issue
 
 #: Longest prompt that an AgentRun holds, in characters.
-LONGEST = 131_072
-_LONGEST_TITLE = 256
+MAX_PROMPT = 131_072
+_MAX_TITLE = 256
 #: Stands for the branch until it is known; not `$branch`, which an issue's own text may hold.
 _BRANCH = "${deputy.branch}"
 
@@ -53,7 +53,7 @@ def compose(template: str, issue: Issue, context: str = "", branch: str | None =
 
     `context` is the issue with its comments and guidance, as the tracker put them together.
 
-    At most `LONGEST` characters long: texts of the issue are shortened first. Without `branch`
+    At most `MAX_PROMPT` characters long: texts of the issue are shortened first. Without `branch`
     its place is kept for `with_branch`.
     """
     texts = _Texts(template or DEFAULT_TEMPLATE, issue, context)
@@ -91,38 +91,38 @@ class _Texts:
 
 def _fit(texts: _Texts, branch: str | None) -> str:
     """Fill the templates with as much of the texts as fits; the fences stay whole if they can."""
-    room = LONGEST
+    most = MAX_PROMPT
     while True:
-        text = _fill(texts.template, _fields(texts, branch, room))
+        text = _fill(texts.template, _fields(texts, branch, most))
         if texts.message:
-            message = fence("message", _cut(texts.message, room))
+            message = fence("message", _truncated(texts.message, most))
             text = f"{text}\n{_fill(_FOLLOW_UP, {'message': message})}"
-        if len(text) <= LONGEST:
+        if len(text) <= MAX_PROMPT:
             return text
-        if room < 64:
-            return text[:LONGEST]
-        room //= 2
+        if most < 64:
+            return text[:MAX_PROMPT]
+        most //= 2
 
 
 def _fill(template: str, fields: Mapping[str, str]) -> str:
     return string.Template(template).safe_substitute(fields)
 
 
-def _fields(texts: _Texts, branch: str | None, room: int) -> dict[str, str]:
+def _fields(texts: _Texts, branch: str | None, most: int) -> dict[str, str]:
     issue = texts.issue
-    title = " ".join(issue.title.split())[: min(room, _LONGEST_TITLE)]
+    title = " ".join(issue.title.split())[: min(most, _MAX_TITLE)]
     context = texts.context or f"{issue.title}\n\n{issue.description}"
     return {
         "identifier": issue.identifier,
         "title": title,
-        "description": fence("description", _cut(issue.description, room)),
-        "context": fence("issue", _cut(context, room)),
+        "description": fence("description", _truncated(issue.description, most)),
+        "context": fence("issue", _truncated(context, most)),
         "url": issue.url,
         "branch": _BRANCH if branch is None else branch,
     }
 
 
-def _cut(text: str, room: int) -> str:
-    if len(text) <= room:
+def _truncated(text: str, most: int) -> str:
+    if len(text) <= most:
         return text
-    return f"{text[:room]}\n[… {len(text) - room} more characters are left out]"
+    return f"{text[:most]}\n[… {len(text) - most} more characters are left out]"

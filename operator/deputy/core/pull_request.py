@@ -21,7 +21,7 @@ _INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2028-\u202e\u206
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Work:
+class CompletedWork:
     """What a run has done, and for which issue.
 
     `identifier` is empty where there is none; then `task` is what the run was asked to do.
@@ -33,7 +33,7 @@ class Work:
     identifier: str = ""
     title: str = ""
     url: str = ""
-    session_url: str = ""
+
     task: str = ""
 
 
@@ -43,8 +43,8 @@ def branch_name(suggested: str, identifier: str, title: str) -> str:
     `suggested` is the tracker's own branch name. It counts only with the identifier in it: without,
     the tracker would not see the branch, and an issue called "main" would be pushed to `main`.
     """
-    is_the_issues = bool(identifier) and identifier.lower() in suggested.lower()
-    named = _valid(suggested) if is_the_issues else ""
+    names_the_issue = bool(identifier) and identifier.lower() in suggested.lower()
+    named = _valid(suggested) if names_the_issue else ""
     return named or _valid(_own_branch(identifier, title)) or "deputy/work"
 
 
@@ -73,21 +73,21 @@ def _part(part: str) -> str:
     return part
 
 
-def pull_request_title(work: Work) -> str:
+def pull_request_title(work: CompletedWork) -> str:
     """Return one line that begins with the issue's identifier."""
     if not work.identifier:
         first = next(iter(work.task.strip().splitlines()), "")
-        return _bounded(_line(first) or work.run_name, MAX_TITLE)
-    return _bounded(f"{work.identifier}: {_line(work.title)}", MAX_TITLE)
+        return _truncated(_line(first) or work.run_name, MAX_TITLE)
+    return _truncated(f"{work.identifier}: {_line(work.title)}", MAX_TITLE)
 
 
-def pull_request_body(work: Work) -> str:
+def pull_request_body(work: CompletedWork) -> str:
     """Return the text of the pull request, in Markdown, with the run's mark at its end."""
-    parts = [_summary(work.summary), *_references(work), mark(work.run_uid)]
+    parts = [_summary(work.summary), *_references(work), run_marker(work.run_uid)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def mark(run_uid: str) -> str:
+def run_marker(run_uid: str) -> str:
     """Return the comment, which nobody sees, by which the pull request of a run is known."""
     return f"<!-- deputy-run: {run_uid} -->"
 
@@ -98,7 +98,7 @@ def _summary(said: str) -> str:
     They may come from whoever wrote the issue: within the fence they mention nobody, close
     nothing and hide nothing.
     """
-    text = _bounded(_INVISIBLE.sub("", said.replace("\r\n", "\n")).strip(), MAX_SUMMARY)
+    text = _truncated(_INVISIBLE.sub("", said.replace("\r\n", "\n")).strip(), MAX_SUMMARY)
     if not text:
         return ""
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", text)), default=0))
@@ -123,12 +123,11 @@ def _wrapped(text: str) -> str:
     )
 
 
-def _references(work: Work) -> list[str]:
+def _references(work: CompletedWork) -> list[str]:
     references: list[str] = []
     if work.identifier:
         references.append(f"Fixes {_link(work.identifier, work.url)}")
-    if work.session_url:
-        references.append(_link("The agent's session", work.session_url))
+
     references.append(f"Made by Deputy in run `{work.run_name}`.")
     return references
 
@@ -142,5 +141,5 @@ def _line(text: str) -> str:
     return " ".join(_INVISIBLE.sub(" ", text).split())
 
 
-def _bounded(text: str, most: int) -> str:
+def _truncated(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"

@@ -92,7 +92,7 @@ def may_delegate(pick_up: PickUp, delegator: Person | None) -> Refusal | None:
     )
 
 
-def gate(pick_up: PickUp, issue: Issue | None, delegator: Person | None) -> Refusal | None:
+def may_pick_up(pick_up: PickUp, issue: Issue | None, delegator: Person | None) -> Refusal | None:
     """Return why an issue may not be worked on now, None where it may.
 
     `issue` is None where it could not be read: then it is taken, since a person asked for it. The

@@ -16,11 +16,11 @@ from deputy.core.action import (
     Admit,
     AskToStop,
     Conclude,
+    CreatePod,
     DeletePod,
     DeleteRun,
     Finish,
     KeepAlive,
-    Launch,
     MoveTo,
     NextActions,
     NotifyEnd,
@@ -42,7 +42,7 @@ POD_GRACE = dt.timedelta(seconds=20)
 #: Silence of a sidecar that means that its workspace is lost.
 LOST_AFTER = dt.timedelta(minutes=5)
 #: Silence after which a session is told that its run lives: Linear calls it stale after thirty.
-SPEAK_AFTER = dt.timedelta(minutes=20)
+KEEP_ALIVE_AFTER = dt.timedelta(minutes=20)
 #: The shortest life of a finished run: Linear repeats a webhook after six hours, and must find it.
 KEEP_AT_LEAST = dt.timedelta(hours=7)
 
@@ -90,7 +90,7 @@ class Observed:
     created: dt.datetime
     attempt: int = 1
     """The attempt that is wanted."""
-    begun: int = 1
+    status_attempt: int = 1
     """The attempt that the status tells of; older than the wanted one after a restart."""
     has_issue: bool = False
     has_repository: bool = False
@@ -137,19 +137,19 @@ def decide(seen: Observed) -> NextActions:
     nothing the second time; retries after a crash are therefore safe.
     """
     plan = _decide(seen)
-    if not plan.actions and _seems_dead(seen):
+    if not plan.actions and _is_silent(seen):
         return dataclasses.replace(plan, actions=(KeepAlive(),))
-    told = tuple(_not_forgetting(action, seen.undelivered) for action in plan.actions)
-    return dataclasses.replace(plan, actions=told)
+    actions = tuple(_with_undelivered(action, seen.undelivered) for action in plan.actions)
+    return dataclasses.replace(plan, actions=actions)
 
 
-def _seems_dead(seen: Observed) -> bool:
+def _is_silent(seen: Observed) -> bool:
     """Say whether a session should be told that its run lives; a question stays the last word."""
     speaks = seen.has_issue and seen.outcome is None and seen.phase not in TERMINAL
-    return speaks and not seen.awaiting and seen.silent >= SPEAK_AFTER
+    return speaks and not seen.awaiting and seen.silent >= KEEP_ALIVE_AFTER
 
 
-def _not_forgetting(action: Action, undelivered: int) -> Action:
+def _with_undelivered(action: Action, undelivered: int) -> Action:
     """Return `action`; where it ends the run, people are told what the agent never heard."""
     if isinstance(action, Conclude) and undelivered:
         return Conclude(messages.with_undelivered(action.outcome, undelivered))
@@ -165,7 +165,7 @@ def _decide(seen: Observed) -> NextActions:
     if not seen.acknowledged and not (seen.stop_wanted and seen.phase is Phase.QUEUED):
         return NextActions((Acknowledge(),))
     if seen.stop_wanted:
-        return _wind_down(seen, messages.stopped(seen.report))
+        return _stop(seen, messages.stopped(seen.report))
     if seen.phase is Phase.QUEUED:
         return _queue(seen)
     return _work(seen)
@@ -193,7 +193,7 @@ def _queue(seen: Observed) -> NextActions:
 
 def _wait(seen: Observed, reason: RunReason, message: str = "", position: int = 0) -> NextActions:
     if seen.queue_noted:
-        return NextActions(look_again=dt.timedelta(minutes=1))
+        return NextActions(requeue_after=dt.timedelta(minutes=1))
     return NextActions((Wait(reason, message or seen.blueprint_message, position),))
 
 
@@ -201,15 +201,15 @@ def _work(seen: Observed) -> NextActions:
     """A run with a slot: start it, follow it, notice what went wrong."""
     left = (seen.started or seen.now) + seen.timeout - seen.now
     if left <= dt.timedelta():
-        return _wind_down(seen, messages.timed_out(seen.timeout, seen.report))
+        return _stop(seen, messages.timed_out(seen.timeout, seen.report))
     if seen.pod is not None and seen.pod.attempt != seen.attempt:
         return _replace(seen.pod, left)
     # Before any report counts: a run that was never seen to work cannot succeed.
-    if seen.phase is Phase.CLAIMED or seen.begun != seen.attempt:
+    if seen.phase is Phase.CLAIMED or seen.status_attempt != seen.attempt:
         return _launch(seen)
     if seen.report is not None:
         return _reported(seen, seen.report)
-    if problem := _trouble(seen):
+    if problem := _problem(seen):
         return NextActions((Conclude(messages.failed(problem)),))
     return _follow(seen, left)
 
@@ -219,29 +219,29 @@ def _launch(seen: Observed) -> NextActions:
     if seen.blueprint is BlueprintState.MISSING:
         problem = Problem(RunReason.BLUEPRINT_NOT_FOUND, f"{seen.blueprint_message}.")
         return NextActions((Conclude(messages.failed(problem)),))
-    return NextActions((Launch(),))
+    return NextActions((CreatePod(),))
 
 
 def _replace(old: PodSeen, left: dt.timedelta) -> NextActions:
     """A newer attempt is wanted: the pod of the older one goes first."""
     if old.deleting:
-        return NextActions(look_again=min(left, POD_GRACE))
+        return NextActions(requeue_after=min(left, POD_GRACE))
     return NextActions((SaveLog(), DeletePod(POD_GRACE)))
 
 
 def _follow(seen: Observed, left: dt.timedelta) -> NextActions:
     """A run whose pod is there: bring its phase up to what the sidecar says."""
     if not seen.connected:
-        return NextActions(look_again=min(left, dt.timedelta(seconds=30)))
+        return NextActions(requeue_after=min(left, dt.timedelta(seconds=30)))
     if seen.awaiting and seen.phase is not Phase.AWAITING_INPUT:
         reason = RunReason.AWAITING_ANSWER
         return NextActions((MoveTo(Phase.AWAITING_INPUT, reason, "the agent waits for an answer"),))
     if not seen.awaiting and seen.phase is not Phase.RUNNING:
         return NextActions((MoveTo(Phase.RUNNING, RunReason.WORKING, "the agent works"),))
-    return NextActions(look_again=min(left, dt.timedelta(minutes=1)))
+    return NextActions(requeue_after=min(left, dt.timedelta(minutes=1)))
 
 
-def _trouble(seen: Observed) -> Problem | None:
+def _problem(seen: Observed) -> Problem | None:
     """Return why a run that has said nothing of its end has to fail, if it has to."""
     if seen.pod is None:
         return messages.POD_DISAPPEARED
@@ -276,15 +276,15 @@ def _reported(seen: Observed, report: Finished) -> NextActions:
     )
 
 
-def _wind_down(seen: Observed, outcome: RunOutcome) -> NextActions:
+def _stop(seen: Observed, outcome: RunOutcome) -> NextActions:
     """The run has to end: let the sidecar stop the agent and save, but not for ever."""
     if seen.pod is None or seen.pod.over or seen.pod.deleting or seen.report is not None:
         return NextActions((Conclude(outcome),))
     if seen.stop_asked is None:
-        return NextActions((AskToStop(),), look_again=STOP_GRACE)
+        return NextActions((AskToStop(),), requeue_after=STOP_GRACE)
     left = seen.stop_asked + STOP_GRACE - seen.now
     if left > dt.timedelta():
-        return NextActions(look_again=left)
+        return NextActions(requeue_after=left)
     # The pod goes first: a crash in between must not leave it running unseen.
     return NextActions((DeletePod(POD_GRACE), Conclude(outcome)))
 
@@ -310,4 +310,4 @@ def _after_the_end(seen: Observed) -> NextActions:
     left = (seen.completed or seen.created) + keep - seen.now
     if left <= dt.timedelta():
         return NextActions((DeleteRun(),))
-    return NextActions(look_again=left)
+    return NextActions(requeue_after=left)

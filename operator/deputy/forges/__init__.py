@@ -1,4 +1,4 @@
-"""Where pull requests live: find, open and verify them."""
+"""Where pull requests live: open and verify them."""
 
 from deputy.forges.base import Forge, Opened, PullRequest, PullRequestDraft, PullRequestState
 from deputy.forges.choice import forge_for

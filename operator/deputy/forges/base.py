@@ -22,10 +22,7 @@ class PullRequest:
     number: int
     url: str
     head_sha: str
-    head_branch: str
-    base: str
     state: PullRequestState
-    draft: bool
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,22 +44,18 @@ class PullRequestDraft:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Opened:
-    """A pull request that is open now; `is_new` unless it was open before.
+    """A pull request that is open now.
 
     `complaints` are what the forge refused beside it, labels and reviewers: a line for people,
     never a reason to fail.
     """
 
     pull_request: PullRequest
-    is_new: bool
     complaints: tuple[str, ...] = ()
 
 
 class Forge(Protocol):
     """A forge with the rights of one token; every call may raise `ForgeError`."""
-
-    async def find(self, repository: Repository, branch: str) -> PullRequest | None:
-        """Return the open pull request of `branch`, the newest if there are several."""
 
     async def open(self, repository: Repository, draft: PullRequestDraft) -> Opened:
         """Have a pull request open for `draft.head`; repeating it never makes a second one."""
@@ -75,6 +68,3 @@ class Forge(Protocol):
         Raises:
             NotVerified: the forge shows something else.
         """
-
-    async def default_branch(self, repository: Repository) -> str:
-        """Return the branch that pull requests go to unless told otherwise."""

@@ -17,19 +17,19 @@ from deputy.forges.errors import (
 )
 from deputy.forges.github_responses import (
     body_of,
+    comes_from,
     error_of,
-    is_of,
     pull_request,
 )
 from deputy.forges.repository import Repository
 
 _VERSION = "2022-11-28"
 
-#: How often a question is asked before its failure is told: a blip is not worth a run's patience.
+#: How often a question is asked before it counts as failed: no run shall fail of a short outage.
 _ATTEMPTS = 4
 
 #: GitHub takes a moment to see in a pull request what was pushed to its branch.
-_PATIENCE = tenacity.wait_exponential(multiplier=0.25, max=2)
+_BACKOFF = tenacity.wait_exponential(multiplier=0.25, max=2)
 
 
 class GitHub:
@@ -40,16 +40,11 @@ class GitHub:
     """
 
     def __init__(
-        self, http: httpx.AsyncClient, token: str, *, patience: wait_base = _PATIENCE
+        self, http: httpx.AsyncClient, token: str, *, backoff: wait_base = _BACKOFF
     ) -> None:
         self._http = http
         self._token = token
-        self._patience = patience
-
-    async def find(self, repository: Repository, branch: str) -> PullRequest | None:
-        """Return the open pull request of `branch`, the newest if there are several."""
-        found = await self._pulls(repository, branch, "open")
-        return pull_request(found[0]) if found else None
+        self._backoff = backoff
 
     async def open(self, repository: Repository, draft: PullRequestDraft) -> Opened:
         """Have a pull request open for `draft.head`; repeating it never makes a second one.
@@ -57,13 +52,12 @@ class GitHub:
         One that is open already is left as people see it, but for what a crash kept this very
         draft from getting: its labels and reviewers.
         """
-        found = await self._pulls(repository, draft.head, "open")
-        is_new = not found
-        raw = found[0] if found else await self._create(repository, draft)
+        pulls = await self._pulls(repository, draft.head, "open")
+        pull = pulls[0] if pulls else await self._create(repository, draft)
         complaints: tuple[str, ...] = ()
-        if is_new or _same_text(raw.get("body"), draft.body):
-            complaints = await self._decorate(repository, raw["number"], draft)
-        return Opened(pull_request(raw), is_new, complaints)
+        if not pulls or _same_text(pull.get("body"), draft.body):
+            complaints = await self._add_labels_and_reviewers(repository, pull["number"], draft)
+        return Opened(pull_request(pull), complaints)
 
     async def verify(self, repository: Repository, branch: str, sha: str) -> PullRequest:
         """Return the pull request whose head is commit `sha` of `branch`; raise `NotVerified`.
@@ -73,13 +67,8 @@ class GitHub:
         repeated = self._repeated(NotVerified)
         return await repeated(self._verify_once, repository, branch, sha)
 
-    async def default_branch(self, repository: Repository) -> str:
-        """Return the branch that pull requests go to unless told otherwise."""
-        found = await self._get(repository, "")
-        return str(found["default_branch"])
-
     async def _verify_once(self, repository: Repository, branch: str, sha: str) -> PullRequest:
-        pulls = [pull_request(raw) for raw in await self._pulls(repository, branch, "all")]
+        pulls = [pull_request(pull) for pull in await self._pulls(repository, branch, "all")]
         fits = [pull for pull in pulls if pull.head_sha == sha]
         if not fits:
             seen = f"pull request {pulls[0].url} is at {pulls[0].head_sha}" if pulls else "none is"
@@ -93,23 +82,24 @@ class GitHub:
 
     async def _verify_branch(self, repository: Repository, branch: str, sha: str) -> None:
         try:
-            found = await self._get(repository, f"/git/ref/heads/{_quoted(branch)}")
+            reference = await self._get(repository, f"/git/ref/heads/{_quoted(branch)}")
         except RepositoryNotFound:
             raise NotVerified(f"branch {branch} is not in {repository}") from None
-        if found["object"]["sha"] != sha:
+        head = reference["object"]["sha"]
+        if head != sha:
             raise NotVerified(
-                f"branch {branch} in {repository} is at {found['object']['sha']}, not at {sha}; "
+                f"branch {branch} in {repository} is at {head}, not at {sha}; "
                 "somebody else pushed to it"
             )
 
     async def _pulls(self, repository: Repository, branch: str, state: str) -> list[dict[str, Any]]:
         """Return the pull requests of a branch, the newest first."""
         query = {"head": f"{repository.owner}:{branch}", "state": state, "per_page": "100"}
-        found = await self._get(repository, "/pulls", query)
-        return [raw for raw in found if is_of(raw, repository, branch)]
+        pulls = await self._get(repository, "/pulls", query)
+        return [pull for pull in pulls if comes_from(pull, repository, branch)]
 
     async def _create(self, repository: Repository, draft: PullRequestDraft) -> dict[str, Any]:
-        wanted = {
+        body = {
             "title": draft.title,
             "body": draft.body,
             "head": draft.head,
@@ -117,20 +107,25 @@ class GitHub:
             "draft": draft.draft,
         }
         try:
-            created: dict[str, Any] = await self._post(repository, "/pulls", wanted)
+            created: dict[str, Any] = await self._post(repository, "/pulls", body)
         except AlreadyOpen as error:
             # Somebody was faster, or our own request was heard though its answer was lost.
-            found = await self._pulls(repository, draft.head, "open")
-            if not found:
+            pulls = await self._pulls(repository, draft.head, "open")
+            if not pulls:
                 raise ForgeUnavailable(f"{error.message}, but it is not listed yet") from None
-            return found[0]
+            return pulls[0]
         return created
 
-    async def _decorate(
+    async def default_branch(self, repository: Repository) -> str:
+        """Return the branch that pull requests go to unless told otherwise."""
+        answer = await self._get(repository, "")
+        return str(answer["default_branch"])
+
+    async def _add_labels_and_reviewers(
         self, repository: Repository, number: int, draft: PullRequestDraft
     ) -> tuple[str, ...]:
         complaints: list[str] = []
-        for path, wanted in _decorations(number, draft):
+        for path, wanted in _labels_and_reviewers(number, draft):
             try:
                 await self._post(repository, path, wanted)
             except ForgeRefused as error:
@@ -141,32 +136,32 @@ class GitHub:
         self, repository: Repository, path: str, query: dict[str, str] | None = None
     ) -> Any:
         repeated = self._repeated(ForgeUnavailable)
-        return await repeated(self._ask, "GET", repository, path, query=query)
+        return await repeated(self._request, "GET", repository, path, query=query)
 
-    async def _post(self, repository: Repository, path: str, wanted: dict[str, Any]) -> Any:
-        return await self._ask("POST", repository, path, wanted=wanted)
+    async def _post(self, repository: Repository, path: str, body: dict[str, Any]) -> Any:
+        return await self._request("POST", repository, path, body=body)
 
-    async def _ask(
+    async def _request(
         self,
         method: str,
         repository: Repository,
         path: str,
         *,
         query: dict[str, str] | None = None,
-        wanted: dict[str, Any] | None = None,
+        body: dict[str, Any] | None = None,
     ) -> Any:
         url = f"{repository.api_url}/repos/{repository.owner}/{repository.name}{path}"
         try:
             answer = await self._http.request(
-                method, url, params=query, json=wanted, headers=self._headers()
+                method, url, params=query, json=body, headers=self._headers()
             )
         except httpx.HTTPError as error:
             raise ForgeUnavailable(
                 f"{method} {url} was not answered ({type(error).__name__}); try again later"
             ) from error
-        error_found = error_of(answer, repository)
-        if error_found is not None:
-            raise error_found
+        refusal = error_of(answer, repository)
+        if refusal is not None:
+            raise refusal
         return body_of(answer)
 
     def _headers(self) -> dict[str, str]:
@@ -179,30 +174,30 @@ class GitHub:
 
     def _repeated(self, kind: type[Exception]) -> tenacity.AsyncRetrying:
         return tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception(lambda error: _is_worth_it(error, kind)),
+            retry=tenacity.retry_if_exception(lambda error: _may_retry(error, kind)),
             stop=tenacity.stop_after_attempt(_ATTEMPTS),
-            wait=self._patience,
+            wait=self._backoff,
             reraise=True,
         )
 
 
-def _is_worth_it(error: BaseException, kind: type[Exception]) -> bool:
+def _may_retry(error: BaseException, kind: type[Exception]) -> bool:
     """Tell whether asking again at once may help; a forge that names a time means it."""
     if isinstance(error, ForgeUnavailable) and error.retry_after is not None:
         return False
     return isinstance(error, kind)
 
 
-def _decorations(number: int, draft: PullRequestDraft) -> list[tuple[str, dict[str, Any]]]:
-    wanted: list[tuple[str, dict[str, Any]]] = []
+def _labels_and_reviewers(number: int, draft: PullRequestDraft) -> list[tuple[str, dict[str, Any]]]:
+    requests: list[tuple[str, dict[str, Any]]] = []
     if draft.labels:
-        wanted.append((f"/issues/{number}/labels", {"labels": list(draft.labels)}))
+        requests.append((f"/issues/{number}/labels", {"labels": list(draft.labels)}))
     teams = [name.partition("/")[2] for name in draft.reviewers if "/" in name]
     people = [name for name in draft.reviewers if "/" not in name]
     if teams or people:
         reviewers = {"reviewers": people, "team_reviewers": teams}
-        wanted.append((f"/pulls/{number}/requested_reviewers", reviewers))
-    return wanted
+        requests.append((f"/pulls/{number}/requested_reviewers", reviewers))
+    return requests
 
 
 def _same_text(seen: str | None, wanted: str) -> bool:

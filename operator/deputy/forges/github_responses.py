@@ -26,33 +26,30 @@ _RIGHTS = (
 )
 
 
-def pull_request(found: Mapping[str, Any]) -> PullRequest:
+def pull_request(pull: Mapping[str, Any]) -> PullRequest:
     """Return the pull request in an answer, be it of a list or of its own."""
     return PullRequest(
-        number=found["number"],
-        url=found["html_url"],
-        head_sha=found["head"]["sha"],
-        head_branch=found["head"]["ref"],
-        base=found["base"]["ref"],
-        state=_state(found),
-        draft=bool(found.get("draft")),
+        number=pull["number"],
+        url=pull["html_url"],
+        head_sha=pull["head"]["sha"],
+        state=_state(pull),
     )
 
 
-def _state(found: Mapping[str, Any]) -> PullRequestState:
-    if found.get("merged_at"):
+def _state(pull: Mapping[str, Any]) -> PullRequestState:
+    if pull.get("merged_at"):
         return PullRequestState.MERGED
-    return PullRequestState.OPEN if found["state"] == "open" else PullRequestState.CLOSED
+    return PullRequestState.OPEN if pull["state"] == "open" else PullRequestState.CLOSED
 
 
-def is_of(found: Mapping[str, Any], repository: Repository, branch: str) -> bool:
+def comes_from(pull: Mapping[str, Any], repository: Repository, branch: str) -> bool:
     """Tell whether a pull request comes from `branch` of the repository itself.
 
     GitHub ignores a `head` filter that it does not understand and lists everything.
     """
-    home = found["head"].get("repo") or {}
+    home = pull["head"].get("repo") or {}
     name = f"{repository.owner}/{repository.name}"
-    return found["head"]["ref"] == branch and str(home.get("full_name", "")).lower() == name.lower()
+    return pull["head"]["ref"] == branch and str(home.get("full_name", "")).lower() == name.lower()
 
 
 def body_of(answer: httpx.Response) -> Any:
@@ -65,7 +62,7 @@ def body_of(answer: httpx.Response) -> Any:
 
 def error_of(answer: httpx.Response, repository: Repository) -> ForgeError | None:
     """Return the error that an answer stands for, with the next step in its message."""
-    status, said = answer.status_code, _said(answer)
+    status, said = answer.status_code, _error_text(answer)
     where = f"{_asked(answer)} of {repository}: {status} {said}".rstrip()
     if answer.is_success:
         return None
@@ -102,7 +99,7 @@ def _asked(answer: httpx.Response) -> str:
     return f"{request.method} {request.url.path}"
 
 
-def _said(answer: httpx.Response) -> str:
+def _error_text(answer: httpx.Response) -> str:
     """Return GitHub's own words: its message, and what it says of each field."""
     try:
         body = answer.json()
@@ -112,8 +109,8 @@ def _said(answer: httpx.Response) -> str:
         return ""
     errors = body.get("errors")
     details = [_detail(error) for error in errors] if isinstance(errors, list) else []
-    words = "; ".join(part for part in (str(body.get("message", "")), *details) if part)
-    return words[:500]
+    text = "; ".join(part for part in (str(body.get("message", "")), *details) if part)
+    return text[:500]
 
 
 def _detail(error: Any) -> str:

@@ -4,6 +4,8 @@ import dataclasses
 import re
 import urllib.parse
 
+from typing_extensions import override
+
 from deputy.forges.errors import RepositoryUrlWrong
 
 _GITHUB = frozenset({"github.com", "www.github.com"})
@@ -20,6 +22,7 @@ class Repository:
     owner: str
     name: str
 
+    @override
     def __str__(self) -> str:
         return f"{self.owner}/{self.name} at {self.api_url}"
 

@@ -106,7 +106,7 @@ class Kube:
     ) -> AsyncIterator[dict[str, Any]]:
         """Yield the changes after `resource_version`, bookmarks included, until the server ends.
 
-        Raises `Expired` where that version is too old, `Unavailable` where the line is cut.
+        Raises `Expired` where that version is too old, `Unavailable` where the connection is cut.
         """
         wanted = params | {
             "watch": "true",
@@ -135,8 +135,8 @@ class Kube:
         data = None if body is None else json.dumps(body).encode()
         async with self._request(verb, path, params=params, data=data, kind=kind) as answer:
             await _raise_for(answer)
-            found: dict[str, Any] = await answer.json()
-            return found
+            result: dict[str, Any] = await answer.json()
+            return result
 
     def _request(
         self,
@@ -147,7 +147,7 @@ class Kube:
         data: bytes | None = None,
         kind: str = "application/json",
         timeout: aiohttp.ClientTimeout = _TIMEOUT,
-    ) -> "_Guarded":
+    ) -> "_Request":
         if self._session is None:
             raise RuntimeError("Kube is used outside of its context")
         headers = self._connection.headers() | {"Content-Type": kind}
@@ -155,10 +155,10 @@ class Kube:
         request = self._session.request(
             verb, url, params=params, data=data, headers=headers, timeout=timeout
         )
-        return _Guarded(request, url)
+        return _Request(request, url)
 
 
-class _Guarded:
+class _Request:
     """A request whose connection errors are ours."""
 
     def __init__(self, request: Any, url: str) -> None:
@@ -191,14 +191,14 @@ async def _raise_for(answer: aiohttp.ClientResponse) -> None:
         return
     text = await answer.text()
     try:
-        found = json.loads(text)
+        status = json.loads(text)
     except ValueError:
-        found = {}
-    raise error_of(answer.status, found.get("reason", ""), found.get("message", text[:500]))
+        status = {}
+    raise error_of(answer.status, status.get("reason", ""), status.get("message", text[:500]))
 
 
-def _error_event(found: dict[str, Any]) -> Exception:
-    code, message = int(found.get("code", 500)), str(found.get("message", ""))
+def _error_event(status: dict[str, Any]) -> Exception:
+    code, message = int(status.get("code", 500)), str(status.get("message", ""))
     return Expired(code, message) if code == 410 else error_of(code, "", message)
 
 

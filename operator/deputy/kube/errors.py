@@ -37,7 +37,7 @@ class Forbidden(KubeError):
 
 
 class KubeRefused(KubeError):
-    """KubeRefused for another reason."""
+    """The request was refused for a reason that has no class of its own."""
 
 
 class Expired(KubeError):

@@ -13,10 +13,10 @@ from deputy.kube.client import Connection
 
 def from_kubeconfig(path: pathlib.Path) -> Connection:
     """Return the connection of the current context; raise `KeyError` where one is incomplete."""
-    found = yaml.safe_load(path.read_text())
-    context = _named(found["contexts"], found["current-context"])["context"]
-    cluster = _named(found["clusters"], context["cluster"])["cluster"]
-    user = _named(found["users"], context["user"])["user"]
+    config = yaml.safe_load(path.read_text())
+    context = _named(config["contexts"], config["current-context"])["context"]
+    cluster = _named(config["clusters"], context["cluster"])["cluster"]
+    user = _named(config["users"], context["user"])["user"]
     tls = ssl.create_default_context(
         cadata=_data(cluster, "certificate-authority", path).decode() or None
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from deputy.api.meta import micro_timestamp
 from deputy.api.names import LEADER_LABEL
 from deputy.errors import DeputyError
 from deputy.kube import resources
@@ -53,24 +54,24 @@ def is_free(lease: dict[str, Any], identity: str, unchanged: dt.timedelta) -> bo
     return unchanged > dt.timedelta(seconds=spec.get("leaseDurationSeconds") or 0)
 
 
-def taken(lease: dict[str, Any], settings: LeaseSettings, now: dt.datetime) -> dict[str, Any]:
-    """Return `lease` as its taker writes it; the resourceVersion in it makes one winner."""
+def held_lease(lease: dict[str, Any], settings: LeaseSettings, now: dt.datetime) -> dict[str, Any]:
+    """Return `lease` as its holder writes it; the resourceVersion in it makes one winner."""
     spec = dict(lease.get("spec") or {})
     new_holder = spec.get("holderIdentity") != settings.identity
-    stamp = now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    renewed = micro_timestamp(now)
     spec |= {
         "holderIdentity": settings.identity,
         # Kubernetes wants whole seconds.
         "leaseDurationSeconds": max(1, round(settings.duration)),
-        "renewTime": stamp,
-        "acquireTime": stamp if new_holder else spec.get("acquireTime", stamp),
+        "renewTime": renewed,
+        "acquireTime": renewed if new_holder else spec.get("acquireTime", renewed),
         "leaseTransitions": (spec.get("leaseTransitions") or 0) + new_holder,
     }
     return {**lease, "spec": spec}
 
 
 class Leadership:
-    """The struggle for one Lease."""
+    """One process's part in the election of a leader, by one Lease."""
 
     def __init__(self, kube: Kube, settings: LeaseSettings) -> None:
         self._kube = kube
@@ -82,15 +83,15 @@ class Leadership:
 
     async def acquire(self) -> None:
         """Return once this process leads; waits for as long as another one does."""
-        told = False
-        while not await self._try():
-            if not told:
+        logged = False
+        while not await self._try_acquire_or_renew():
+            if not logged:
                 _LOG.info("another operator leads; standing by", lease=self._settings.name)
-                told = True
+                logged = True
             await asyncio.sleep(self._settings.renew_every / 2)
         _LOG.info("this operator leads", identity=self._settings.identity)
 
-    async def keep(self) -> None:
+    async def renew(self) -> None:
         """Renew until cancelled; raise `LeadershipLost` when that fails for too long."""
         loop = asyncio.get_running_loop()
         while True:
@@ -98,7 +99,7 @@ class Leadership:
             left = self._renewed + self._settings.deadline - loop.time()
             if left <= 0:
                 raise LeadershipLost("the lease could not be renewed in time")
-            await self._try(left)
+            await self._try_acquire_or_renew(left)
 
     async def release(self) -> None:
         """Let the standby start at once; best effort, for the lease runs out anyway."""
@@ -110,17 +111,17 @@ class Leadership:
         except KubeError as error:
             _LOG.info("could not release the lease", error=str(error))
 
-    async def _try(self, seconds: float = 5.0) -> bool:
+    async def _try_acquire_or_renew(self, seconds: float = 5.0) -> bool:
         # The time in the Lease is the one before the request, however long that takes.
         began = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(seconds):
-                if not await self._take():
+                if not await self._acquire_or_renew():
                     return False
         except (Conflict, AlreadyExists):
             return False
         except (KubeError, TimeoutError) as error:
-            _LOG.warning("no word on the lease", error=f"{type(error).__name__}: {error}")
+            _LOG.warning("no answer on the lease", error=f"{type(error).__name__}: {error}")
             return False
         self._renewed = began
         return True
@@ -134,7 +135,7 @@ class Leadership:
             self._seen, self._seen_at = seen, now
         return dt.timedelta(seconds=now - self._seen_at)
 
-    async def _take(self) -> bool:
+    async def _acquire_or_renew(self) -> bool:
         now = dt.datetime.now(dt.UTC)
         try:
             lease = await self._kube.get(self._path)
@@ -144,19 +145,19 @@ class Leadership:
                 "kind": "Lease",
                 "metadata": {"name": self._settings.name, "namespace": self._settings.namespace},
             }
-            folder = resources.leases(self._settings.namespace)
-            await self._kube.create(folder, taken(lease, self._settings, now))
+            path = resources.leases(self._settings.namespace)
+            await self._kube.create(path, held_lease(lease, self._settings, now))
             return True
         if not is_free(lease, self._settings.identity, self._unchanged(lease)):
             return False
-        await self._kube.replace(self._path, taken(lease, self._settings, now))
+        await self._kube.replace(self._path, held_lease(lease, self._settings, now))
         return True
 
 
 async def mark_leader(kube: Kube, namespace: str, pod: str) -> None:
     """Put the leader's label on `pod` and take it from every other pod that carries it."""
-    folder = resources.pods(namespace)
-    marked = await kube.get(folder, labelSelector=f"{LEADER_LABEL}=true")
+    path = resources.pods(namespace)
+    marked = await kube.get(path, labelSelector=f"{LEADER_LABEL}=true")
     for other in marked["items"]:
         if other["metadata"]["name"] != pod:
             await _label(kube, namespace, other["metadata"]["name"], None)

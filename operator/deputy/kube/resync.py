@@ -1,4 +1,4 @@
-"""Compare what the watches told with what is there: heals a gap, and notices a silent watch."""
+"""Compare the stores, which watches feed, with lists: heals a gap, and notices a silent watch."""
 
 import asyncio
 import dataclasses
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from prometheus_client import Counter
 
+from deputy.kube import metrics
 from deputy.kube.client import Kube
 from deputy.kube.errors import KubeError
 from deputy.kube.store import Key, Store
@@ -16,17 +16,16 @@ from deputy.kube.watch import Watched
 
 _LOG = structlog.stdlib.get_logger(__name__)
 
-STALE_WATCH = Counter("deputy_watch_stale_total", "Changes that a resync found before the watch")
 
 #: Seconds between two comparisons, and how long a watch may take to tell what a list shows.
-_EVERY = 60.0
+_INTERVAL = 60.0
 _LAG = 5.0
 #: Seconds without a good comparison after which the process is not healthy.
-_SILENT = 300.0
+_UNHEALTHY_AFTER = 300.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Known:
+class _Stored:
     """One object as a store had it before a list was asked for."""
 
     watched: Watched
@@ -42,8 +41,8 @@ class Resync:
         self._watched = watched
         self._namespaces = namespaces
         self._seeded = False
-        self._stale_in_a_row = 0
-        self._good_at = time.monotonic()
+        self._stale_comparisons = 0
+        self._last_success = time.monotonic()
 
     @property
     def seeded(self) -> bool:
@@ -54,10 +53,10 @@ class Resync:
         """Return why the watches cannot be trusted, empty where they can, or begin only now."""
         if not self._seeded:
             return ""
-        if self._stale_in_a_row >= 2:
+        if self._stale_comparisons >= 2:
             return "the watches are silent: lists show changes that they did not tell"
-        silent = time.monotonic() - self._good_at
-        return f"no list has succeeded for {silent:.0f} s" if silent > _SILENT else ""
+        silent = time.monotonic() - self._last_success
+        return f"no list has succeeded for {silent:.0f} s" if silent > _UNHEALTHY_AFTER else ""
 
     async def seed(self) -> None:
         """Fill the stores from the API server's storage; raise `KubeError`.
@@ -67,43 +66,43 @@ class Resync:
         for watched, body in await self._listed():
             watched.store.put(body)
         self._seeded = True
-        self._good_at = time.monotonic()
-        self._tell_of_all()
+        self._last_success = time.monotonic()
+        self._notify_all()
 
     async def run(self) -> None:
         """Compare once a minute until cancelled."""
         while True:
-            await asyncio.sleep(_EVERY)
+            await asyncio.sleep(_INTERVAL)
             try:
                 await self._compare()
             except KubeError as error:
                 _LOG.warning("cannot compare lists with watches", error=str(error))
 
     async def _compare(self) -> None:
-        known = self._known()
+        stored = self._stored()
         listed = await self._listed()
-        late = [(one, body) for one, body in listed if _is_news(one.store, body)]
-        there = {(id(one), *_key_of(body)) for one, body in listed}
-        gone = [one for one in known if (id(one.watched), *one.key) not in there]
-        await asyncio.sleep(_LAG if late or gone else 0)
+        newer = [(one, body) for one, body in listed if _is_newer(one.store, body)]
+        listed_keys = {(id(one), *_key_of(body)) for one, body in listed}
+        unlisted = [one for one in stored if (id(one.watched), *one.key) not in listed_keys]
+        await asyncio.sleep(_LAG if newer or unlisted else 0)
         # What the watches have told by now they had not missed.
-        missed = sum(one.store.put(body) for one, body in late)
-        missed += sum(_dropped(one) for one in gone)
-        self._stale_in_a_row = self._stale_in_a_row + 1 if missed else 0
-        self._good_at = time.monotonic()
+        missed = sum(one.store.put(body) for one, body in newer)
+        missed += sum(_forget_unlisted(one) for one in unlisted)
+        self._stale_comparisons = self._stale_comparisons + 1 if missed else 0
+        self._last_success = time.monotonic()
         if missed:
-            STALE_WATCH.inc(missed)
+            metrics.STALE_WATCH.inc(missed)
             _LOG.warning("the watches had missed changes", count=missed)
-            self._tell_of_all()
+            self._notify_all()
 
-    def _tell_of_all(self) -> None:
+    def _notify_all(self) -> None:
         for watched in self._watched:
-            for thing in watched.store:
-                watched.changed(thing)
+            for stored_object in watched.store:
+                watched.changed(stored_object)
 
-    def _known(self) -> list[_Known]:
+    def _stored(self) -> list[_Stored]:
         return [
-            _Known(watched, key, watched.store.version(*key))
+            _Stored(watched, key, watched.store.version(*key))
             for watched in self._watched
             for key in watched.store.keys()  # noqa: SIM118  a store is no dict
         ]
@@ -122,16 +121,16 @@ class Resync:
         return items
 
 
-def _dropped(known: _Known) -> bool:
-    """Forget what is gone, and tell of it: the watch has not."""
-    thing = known.watched.store.get(*known.key)
-    if not known.watched.store.drop(*known.key, known.version):
+def _forget_unlisted(stored: _Stored) -> bool:
+    """Forget what is not listed any more, and tell of it: the watch has not."""
+    stored_object = stored.watched.store.get(*stored.key)
+    if not stored.watched.store.drop(*stored.key, stored.version):
         return False
-    known.watched.deleted(thing)
+    stored.watched.deleted(stored_object)
     return True
 
 
-def _is_news(store: Store[Any], body: dict[str, Any]) -> bool:
+def _is_newer(store: Store[Any], body: dict[str, Any]) -> bool:
     return store.version(*_key_of(body)) < int(body["metadata"]["resourceVersion"])
 
 

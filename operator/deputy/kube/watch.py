@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import kopf
+from typing_extensions import override
 
 from deputy.kube.signals import stop_on_signals
 from deputy.kube.store import Store
@@ -23,7 +24,7 @@ class Watched:
     """A kind of object that is followed: where it is, what keeps it, who is told of changes.
 
     `changed` and `deleted` are called with the object as the store has read it, `changed` only
-    where that is news. `path` gives the list of a namespace.
+    where that is newer. `path` gives the list of a namespace.
     """
 
     group: str
@@ -39,18 +40,23 @@ class Watched:
 class _NoProgress(kopf.ProgressStorage):
     """Progress of handlers that have none."""
 
+    @override
     def fetch(self, **_: Any) -> None:
         """Know nothing."""
 
+    @override
     def store(self, **_: Any) -> None:
         """Write nothing."""
 
+    @override
     def purge(self, **_: Any) -> None:
         """Write nothing."""
 
+    @override
     def touch(self, **_: Any) -> None:
         """Write nothing."""
 
+    @override
     def clear(self, *, essence: Any) -> Any:
         """Leave the object as it is."""
         return essence
@@ -59,13 +65,16 @@ class _NoProgress(kopf.ProgressStorage):
 class _NoDiffBase(kopf.DiffBaseStorage):
     """Differences that nobody asks for."""
 
+    @override
     def build(self, **_: Any) -> Any:
         """Copy nothing."""
         return {}
 
+    @override
     def fetch(self, **_: Any) -> None:
         """Know nothing."""
 
+    @override
     def store(self, **_: Any) -> None:
         """Write nothing."""
 
@@ -124,12 +133,12 @@ def _login(kubeconfig: pathlib.Path | None) -> Callable[..., kopf.ConnectionInfo
 
 def _handler(watched: Watched) -> Callable[..., Any]:
     async def handle(event: Any, **_: Any) -> None:
-        take(watched, event["type"], dict(event["object"]))
+        apply_event(watched, event["type"], dict(event["object"]))
 
     return handle
 
 
-def take(watched: Watched, kind: str | None, body: dict[str, Any]) -> None:
+def apply_event(watched: Watched, kind: str | None, body: dict[str, Any]) -> None:
     """Take in one event of a watch; `kind` is the API server's word for it, None at the start."""
     if kind == "DELETED":
         last = watched.store.remove(body)

@@ -41,7 +41,7 @@ from deputy.processes.watched import watched_blueprints, watched_pods, watched_r
 from deputy.relay.authentication import Authenticator
 from deputy.relay.ca import RelayCAMissing, relay_ca, server_context
 from deputy.relay.certificates import KeyPair
-from deputy.relay.server import RelayServer, serve
+from deputy.relay.server import RelayServer, start_server
 from deputy.relay.service import RelayService
 from deputy.settings import OperatorSettings
 from deputy.trackers.linear.client import LinearClient
@@ -83,7 +83,7 @@ async def _main(settings: OperatorSettings) -> None:
     stop = asyncio.Event()
     stop_on_signals(stop)
     health = Health(ready_text="stands by")
-    runner = await serve(_health_app(health), settings.health_port, None)
+    runner = await start_server(_health_app(health), settings.health_port, None)
     try:
         async with Kube(connection_of(settings), on_write=_count_write) as kube:
             lease = LeaseSettings(settings.namespace, LEASE, settings.pod_name)
@@ -132,13 +132,13 @@ async def _lead(
     """Lead until asked to end; raise `LeadershipLost` (in a group) where another one may."""
     metrics.LEADER.set(1)
     async with asyncio.TaskGroup() as tasks:
-        keeping = tasks.create_task(leadership.keep())
+        renewing = tasks.create_task(leadership.renew())
         await mark_leader(kube, settings.namespace, settings.pod_name)
         ca = await relay_ca(kube, settings.namespace, dt.datetime.now(dt.UTC))
         async with httpx.AsyncClient(timeout=10.0) as http:
             leader = Leader(settings, kube=kube, http=http, ca=ca, health=health, stop=stop)
             await leader.work()
-        keeping.cancel()
+        renewing.cancel()
 
 
 @tenacity.retry(
@@ -190,7 +190,7 @@ class Leader:
                 settings.sidecar_image, settings.relay_url, ca.certificate.decode()
             ),
             assumed=assumed,
-            look_at=self._look_at_run,
+            enqueue=self._enqueue_run,
         )
         reconciler = Reconciler(
             kube=kube,
@@ -200,10 +200,10 @@ class Leader:
             actor=actor,
         )
         blueprints = BlueprintReconciler(
-            kube=kube, cache=self._cache, tracker=tracker, look_at_run=self._look_at_run
+            kube=kube, cache=self._cache, tracker=tracker, enqueue_run=self._enqueue_run
         )
-        self._runs: WorkQueue[Key] = WorkQueue(reconciler.work)
-        self._blueprints: WorkQueue[Key] = WorkQueue(blueprints.work, workers=2)
+        self._runs: WorkQueue[Key] = WorkQueue(reconciler.reconcile)
+        self._blueprints: WorkQueue[Key] = WorkQueue(blueprints.reconcile, workers=2)
 
         # What is followed.
         self._deletion = Deletion(self._states, notifier)
@@ -216,7 +216,7 @@ class Leader:
             cache=self._cache,
             conversations=self._states,
             tracker=tracker,
-            look_at=self._look_at_run,
+            enqueue=self._enqueue_run,
         )
         self._relay = RelayServer(service, Authenticator(kube)).app()
         self._relay_tls = server_context(ca, settings.relay_url, dt.datetime.now(dt.UTC))
@@ -225,7 +225,7 @@ class Leader:
         """Watch, work and serve until asked to end."""
         REGISTRY.register(RunGauges(self._cache))
         await _once_available(self._resync.seed)
-        relay = await serve(self._relay, self._settings.relay_port, self._relay_tls)
+        relay = await start_server(self._relay, self._settings.relay_port, self._relay_tls)
         self._health.add_liveness(self._resync.unhealthy)
         self._health.ready_text = "leads"
         try:
@@ -258,12 +258,12 @@ class Leader:
         return (
             watched_blueprints(self._cache.blueprints, self._blueprint_changed),
             watched_pods(self._cache.pods, self._pod_changed),
-            watched_runs(self._cache.runs, self._run_changed, self._deletion.follow_up),
+            watched_runs(self._cache.runs, self._run_changed, self._deletion.handle),
         )
 
     def _run_changed(self, run: AgentRun) -> None:
         self._states.refresh(run)
-        self._look_at_run((run.metadata.namespace, run.metadata.name))
+        self._enqueue_run((run.metadata.namespace, run.metadata.name))
 
     def _blueprint_changed(self, blueprint: Blueprint) -> None:
         self._blueprints.add((blueprint.metadata.namespace, blueprint.metadata.name))
@@ -271,9 +271,9 @@ class Leader:
     def _pod_changed(self, pod: Mapping[str, Any]) -> None:
         for owner in pod["metadata"].get("ownerReferences") or ():
             if owner["kind"] == "AgentRun":
-                self._look_at_run((pod["metadata"]["namespace"], owner["name"]))
+                self._enqueue_run((pod["metadata"]["namespace"], owner["name"]))
 
-    def _look_at_run(self, key: Key) -> None:
+    def _enqueue_run(self, key: Key) -> None:
         self._runs.add(key)
         run = self._cache.runs.get(*key)
         if run is not None:

@@ -37,9 +37,9 @@ from deputy.webhook.single_flight import IssueLocks, SingleFlight
 
 _LOG = structlog.stdlib.get_logger(__name__)
 
-#: How long requests in flight, and then first words under way, may take at the end.
+#: How long requests in flight, and then acknowledgements under way, may take at the end.
 _LAST_REQUESTS = 8.0
-_LAST_WORDS = 8.0
+_LAST_ACKNOWLEDGEMENTS = 8.0
 _REMIND_EVERY = 60.0
 
 
@@ -63,7 +63,7 @@ async def serve(settings: WebhookSettings, connection: Connection) -> None:
     async with Kube(connection) as kube, http, asyncio.TaskGroup() as group:
         built = assemble(settings, kube, http)
         background = (
-            group.create_task(follow(built.following, settings, stop)),
+            group.create_task(list_and_watch(built.following, settings, stop)),
             group.create_task(_remind(built.check_credentials, settings)),
         )
         runner = await _start(built.parts, settings)
@@ -74,7 +74,7 @@ async def serve(settings: WebhookSettings, connection: Connection) -> None:
         # Whoever sends to us learns only after a moment that we are not ready any more.
         await asyncio.sleep(settings.drain.total_seconds())
         await runner.cleanup()
-        await built.acknowledger.drain(_LAST_WORDS)
+        await built.acknowledger.drain(_LAST_ACKNOWLEDGEMENTS)
         for task in background:
             task.cancel()
 
@@ -101,7 +101,7 @@ class Built:
 def assemble(settings: WebhookSettings, kube: Kube, http: httpx.AsyncClient) -> Built:
     """Put the parts together; nothing runs yet."""
     cache, namespaces = Cache(), settings.agent_namespaces
-    watched = (watched_blueprints(cache.blueprints, _nobody_waits),)
+    watched = (watched_blueprints(cache.blueprints, _ignore),)
     following = Following(watched, Resync(kube, watched, namespaces))
     credentials = Credentials(settings.linear_credentials, http, settings.linear_api_url)
     acknowledger = Acknowledger(LinearClient(http, settings.linear_api_url, credentials))
@@ -146,7 +146,9 @@ def health_of(
     return health
 
 
-async def follow(following: Following, settings: WebhookSettings, stop: asyncio.Event) -> None:
+async def list_and_watch(
+    following: Following, settings: WebhookSettings, stop: asyncio.Event
+) -> None:
     """List what is followed as soon as the API server answers, then follow it until cancelled."""
     await _seed(following.resync)
     comparing = asyncio.ensure_future(following.resync.run())
@@ -188,5 +190,5 @@ async def _remind(check: Callable[[], None], settings: WebhookSettings) -> None:
         await asyncio.sleep(_REMIND_EVERY)
 
 
-def _nobody_waits(_: object) -> None:
+def _ignore(_: object) -> None:
     """Do nothing: whoever routes asks the store."""

@@ -1,4 +1,4 @@
-"""Who calls the relay: a projected, recipients-bound token, reviewed by the API server."""
+"""Who calls the relay: a projected, audience-bound token, reviewed by the API server."""
 
 import dataclasses
 import hashlib
@@ -10,7 +10,7 @@ from deputy.kube.client import Kube
 from deputy.wire import RELAY_AUDIENCE
 
 #: How long a review is believed, in seconds; a deleted pod can call for no longer than this.
-_BELIEVED = 60.0
+_REVIEW_SECONDS = 60.0
 
 
 class NotAuthenticated(DeputyError):
@@ -71,4 +71,4 @@ class Authenticator:
         now = time.monotonic()
         if len(self._known) > 1000:
             self._known = {k: v for k, v in self._known.items() if v[0] > now}
-        self._known[digest] = (now + _BELIEVED, caller)
+        self._known[digest] = (now + _REVIEW_SECONDS, caller)

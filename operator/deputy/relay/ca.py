@@ -19,11 +19,11 @@ _CERTIFICATE, _KEY = "ca.crt", "ca.key"
 
 
 class RelayCAMissing(DeputyError):
-    """The Secret for the relay's authority is not there."""
+    """The Secret for the relay's CA is not there."""
 
 
 async def relay_ca(kube: Kube, namespace: str, now: dt.datetime) -> KeyPair:
-    """Return the authority that the Secret holds, made and stored first where it is empty.
+    """Return the CA that the Secret holds, made and stored first where it is empty.
 
     Whoever stores first wins; the others read what was stored. The chart makes the Secret, empty,
     because the right to create Secrets is the right to mint any service account's token.
@@ -49,10 +49,10 @@ async def relay_ca(kube: Kube, namespace: str, now: dt.datetime) -> KeyPair:
         return fresh
 
 
-def server_context(signer: KeyPair, relay_url: str, now: dt.datetime) -> ssl.SSLContext:
+def server_context(ca: KeyPair, relay_url: str, now: dt.datetime) -> ssl.SSLContext:
     """Return the TLS context of a relay that is called by `relay_url`."""
     host = urllib.parse.urlsplit(relay_url).hostname or "localhost"
-    pair = make_server(signer, [host], now)
+    pair = make_server(ca, [host], now)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""The relay's own authority: made once, kept in a Secret, so that sidecars trust every leader."""
+"""The relay's own CA: made once, kept in a Secret, so that sidecars trust every leader."""
 
 import dataclasses
 import datetime as dt
@@ -23,7 +23,7 @@ class KeyPair:
 
 
 def make_ca(now: dt.datetime) -> KeyPair:
-    """Return a new authority, good for ten years."""
+    """Return a new CA, good for ten years."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name("deputy relay")
     builder = _builder(name, name, key.public_key(), now, _YEARS).add_extension(
@@ -31,16 +31,16 @@ def make_ca(now: dt.datetime) -> KeyPair:
     )
     builder = builder.add_extension(
         x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
-    ).add_extension(_usage(authority=True), critical=True)
+    ).add_extension(_usage(ca=True), critical=True)
     return _pair(builder.sign(key, hashes.SHA256()), key)
 
 
-def make_server(authority: KeyPair, names: list[str], now: dt.datetime) -> KeyPair:
-    """Return a certificate for the DNS names or addresses `names`, signed by `authority`."""
-    signer = serialization.load_pem_private_key(authority.key, None)
+def make_server(ca: KeyPair, names: list[str], now: dt.datetime) -> KeyPair:
+    """Return a certificate for the DNS names or addresses `names`, signed by `ca`."""
+    signer = serialization.load_pem_private_key(ca.key, None)
     if not isinstance(signer, ec.EllipticCurvePrivateKey):
         raise TypeError("the relay's authority has a key of an unknown kind")
-    issuer = x509.load_pem_x509_certificate(authority.certificate)
+    issuer = x509.load_pem_x509_certificate(ca.certificate)
     key = ec.generate_private_key(ec.SECP256R1())
     builder = _builder(_name(names[0]), issuer.subject, key.public_key(), now, _LEAF)
     builder = (
@@ -51,28 +51,28 @@ def make_server(authority: KeyPair, names: list[str], now: dt.datetime) -> KeyPa
             x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
         )
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(authority=False), critical=True)
+        .add_extension(_usage(ca=False), critical=True)
     )
     return _pair(builder.sign(signer, hashes.SHA256()), key)
 
 
-def is_good(authority: KeyPair, now: dt.datetime) -> bool:
-    """Say whether `authority` can still sign something that lasts."""
-    if not authority.certificate or not authority.key:
+def is_good(ca: KeyPair, now: dt.datetime) -> bool:
+    """Say whether `ca` can still sign something that lasts."""
+    if not ca.certificate or not ca.key:
         return False
-    certificate = x509.load_pem_x509_certificate(authority.certificate)
+    certificate = x509.load_pem_x509_certificate(ca.certificate)
     return certificate.not_valid_after_utc > now + 2 * _LEAF
 
 
-def _usage(*, authority: bool) -> x509.KeyUsage:
+def _usage(*, ca: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=True,
         content_commitment=False,
         key_encipherment=False,
         data_encipherment=False,
         key_agreement=False,
-        key_cert_sign=authority,
-        crl_sign=authority,
+        key_cert_sign=ca,
+        crl_sign=ca,
         encipher_only=False,
         decipher_only=False,
     )

@@ -15,7 +15,7 @@ from deputy.errors import DeputyError
 from deputy.forges.errors import TokenMissing
 from deputy.kube.errors import KubeError
 from deputy.relay.authentication import Authenticator, Caller, NotAuthenticated
-from deputy.relay.service import NotYours
+from deputy.relay.service import UnknownCaller
 from deputy.wire import (
     MAX_BATCH,
     MAX_WAIT,
@@ -41,7 +41,7 @@ class Service(Protocol):
     """What the relay does for a sidecar."""
 
     async def conversation(self, caller: Caller) -> RelayConversation:
-        """Return the conversation with the caller's run; raise `NotYours`."""
+        """Return the conversation with the caller's run; raise `UnknownCaller`."""
 
     async def take(
         self, conversation: RelayConversation, batch: list[NumberedEvent]
@@ -51,7 +51,7 @@ class Service(Protocol):
     async def git_token(self, conversation: RelayConversation) -> GitToken:
         """Return a credential for the run's repository; raise `TokenMissing`."""
 
-    async def heard(self, conversation: RelayConversation) -> None:
+    async def note_contact(self, conversation: RelayConversation) -> None:
         """Note that the sidecar is alive."""
 
 
@@ -68,22 +68,22 @@ class RelayServer:
     def app(self) -> web.Application:
         """Return the application."""
         app = web.Application(client_max_size=_MAX_BODY)
-        app.router.add_post("/v1/events", self._guarded(self._events))
-        app.router.add_get("/v1/inbox", self._guarded(self._inbox))
-        app.router.add_post("/v1/tokens/git", self._guarded(self._git_token))
+        app.router.add_post("/v1/events", self._authenticated(self._events))
+        app.router.add_get("/v1/inbox", self._authenticated(self._inbox))
+        app.router.add_post("/v1/tokens/git", self._authenticated(self._git_token))
         return app
 
-    def _guarded(self, handler: Handler) -> Callable[[web.Request], Awaitable[web.Response]]:
-        async def guarded(request: web.Request) -> web.Response:
+    def _authenticated(self, handler: Handler) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def authenticated(request: web.Request) -> web.Response:
             try:
                 authorization = request.headers.get("Authorization", "")
                 caller = await self._authenticator.caller(authorization)
                 conversation = await self._service.conversation(caller)
-                await self._service.heard(conversation)
+                await self._service.note_contact(conversation)
                 return await handler(request, conversation)
             except NotAuthenticated as error:
                 return _refused(401, str(error))
-            except NotYours as error:
+            except UnknownCaller as error:
                 return _refused(403, str(error))
             except TokenMissing as error:
                 return _refused(409, str(error))
@@ -93,7 +93,7 @@ class RelayServer:
                 _LOG.warning("the API server does not answer a sidecar's call", error=str(error))
                 return _refused(503, "the API server cannot be reached; try again")
 
-        return guarded
+        return authenticated
 
     async def _events(self, request: web.Request, conversation: RelayConversation) -> web.Response:
         answer = await self._service.take(conversation, _batch(await request.read()))
@@ -140,11 +140,11 @@ async def _messages(conversation: RelayConversation, last: str, wait: float) -> 
     if messages or not wait:
         return messages
     changed = asyncio.Event()
-    off = conversation.on_change(changed.set)
+    cancel = conversation.on_change(changed.set)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(wait):
             await changed.wait()
-    off()
+    cancel()
     return conversation.messages_after(last)
 
 
@@ -152,7 +152,9 @@ def _refused(status: int, message: str) -> web.Response:
     return web.json_response({"error": message}, status=status)
 
 
-async def serve(app: web.Application, port: int, context: ssl.SSLContext | None) -> web.AppRunner:
+async def start_server(
+    app: web.Application, port: int, context: ssl.SSLContext | None
+) -> web.AppRunner:
     """Start serving and return the runner, whose `cleanup` ends it."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
     await runner.setup()

@@ -42,7 +42,7 @@ _TOKEN_SECONDS = 3600
 _OVER = "the run is over"
 
 
-class NotYours(DeputyError):
+class UnknownCaller(DeputyError):
     """The caller's pod belongs to no run that we know of."""
 
 
@@ -63,7 +63,7 @@ class RelayService:
         cache: Cache,
         conversations: Conversations,
         tracker: Tracker,
-        look_at: Callable[[Key], None],
+        enqueue: Callable[[Key], None],
         clock: Callable[[], dt.datetime] = utc_now,
     ) -> None:
         self._clock = clock
@@ -71,13 +71,13 @@ class RelayService:
         self._cache = cache
         self._conversations = conversations
         self._tracker = tracker
-        self._look_at = look_at
+        self._enqueue = enqueue
 
     async def conversation(self, caller: Caller) -> RelayConversation:
-        """Return the conversation with the run whose pod calls; raise `NotYours`."""
+        """Return the conversation with the run whose pod calls; raise `UnknownCaller`."""
         return self._conversations.conversation(await self._run_of(caller))
 
-    async def heard(self, conversation: RelayConversation) -> None:
+    async def note_contact(self, conversation: RelayConversation) -> None:
         """Note that the sidecar is alive."""
         conversation.last_contact = self._clock()
 
@@ -110,11 +110,13 @@ class RelayService:
         run = self._by_uid((pod["metadata"].get("labels") or {}).get(RUN_LABEL, ""))
         # A label is quickly written: the namespace, the owner and the name have to fit as well.
         if run.metadata.namespace != caller.namespace or not owned_by(pod, run):
-            raise NotYours(f"pod {caller.namespace}/{caller.pod} was not made for its AgentRun")
+            raise UnknownCaller(
+                f"pod {caller.namespace}/{caller.pod} was not made for its AgentRun"
+            )
         if caller.pod != pod_name(run.metadata.name, attempt_of(run)):
             if caller.pod == pod_name(run.metadata.name, run.spec.attempt):
                 raise Unavailable(0, f"pod {caller.pod} is not in the status of its AgentRun yet")
-            raise NotYours(f"pod {caller.pod} belongs to another attempt than the present one")
+            raise UnknownCaller(f"pod {caller.pod} belongs to another attempt than the present one")
         return run
 
     async def _pod_of(self, caller: Caller) -> Mapping[str, Any]:
@@ -125,19 +127,19 @@ class RelayService:
         try:
             pod = await self._kube.get(resources.pods(caller.namespace, caller.pod))
         except NotFound:
-            raise NotYours(f"there is no pod {caller.namespace}/{caller.pod}") from None
+            raise UnknownCaller(f"there is no pod {caller.namespace}/{caller.pod}") from None
         if self._cache.pods.put(pod):
             # The watch will tell no news of it any more.
             for owner in pod["metadata"].get("ownerReferences") or ():
-                self._look_at((caller.namespace, owner["name"]))
+                self._enqueue((caller.namespace, owner["name"]))
         if pod["metadata"]["uid"] != caller.pod_uid:
-            raise NotYours(f"the token is of an older pod named {caller.pod}")
+            raise UnknownCaller(f"the token is of an older pod named {caller.pod}")
         return pod
 
     def _by_uid(self, uid: str) -> AgentRun:
         run = next((one for one in self._cache.runs if one.metadata.uid == uid), None)
         if run is None:
-            raise NotYours("the pod belongs to no AgentRun that is known")
+            raise UnknownCaller("the pod belongs to no AgentRun that is known")
         return run
 
     def _refuse(self, conversation: RelayConversation, batch: list[NumberedEvent]) -> EventsAnswer:
@@ -154,7 +156,7 @@ class RelayService:
         conversation.take(numbered.event)
         if isinstance(numbered.event, TurnStarted):
             _observe_delivery(conversation, numbered.event.message_id)
-        self._look_at((run.metadata.namespace, run.metadata.name))
+        self._enqueue((run.metadata.namespace, run.metadata.name))
         update = self._update(run, conversation, numbered)
         if update is None:
             done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -212,7 +214,7 @@ class RelayService:
         if conversation.is_stale(report):
             return True
         conversation.report = report
-        self._look_at((run.metadata.namespace, run.metadata.name))
+        self._enqueue((run.metadata.namespace, run.metadata.name))
         return False
 
 

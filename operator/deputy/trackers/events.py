@@ -13,7 +13,7 @@ _STOP_WORD = re.compile(r"\s*(?:@\S+\s+)*/?stop[\s.!]*", re.IGNORECASE)
 
 
 def is_stop_word(text: str) -> bool:
-    """Say whether a message is nothing but the wish to stop, as in «stop» or «@deputy /stop»."""
+    """Say whether a message asks to stop and says nothing else, as «stop» or «@deputy /stop»."""
     return _STOP_WORD.fullmatch(text) is not None
 
 
@@ -30,19 +30,15 @@ class SessionCreated:
     session_id: str
     issue: Issue
     delegator: Person | None
-    is_mention: bool
     prompt_context: str
     text: str
     guidance: tuple[str, ...]
-    comment_id: str | None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SessionElsewhere:
     """We were spoken to in something that is no issue, such as a document."""
 
-    organization_id: str
-    app_user_id: str
     session_id: str
 
 
@@ -69,7 +65,6 @@ class IssueChanged:
 
     organization_id: str
     issue_id: str
-    identifier: str
     undelegated_from: str | None
     is_canceled: bool
     is_removed: bool
@@ -91,7 +86,6 @@ class AppRevoked:
     """The organisation has disconnected the application; its tokens are worth nothing."""
 
     organization_id: str
-    oauth_client_id: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -99,10 +93,6 @@ class TeamAccessChanged:
     """The application may see other teams than before."""
 
     organization_id: str
-    app_user_id: str
-    added: tuple[str, ...]
-    removed: tuple[str, ...]
-    all_public_teams: bool
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -112,7 +102,7 @@ class Ignored:
     kind: str
 
 
-Event: TypeAlias = (
+TrackerEvent: TypeAlias = (
     SessionCreated
     | SessionElsewhere
     | SessionPrompted

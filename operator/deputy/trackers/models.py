@@ -35,7 +35,7 @@ class Person:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class State:
+class WorkflowState:
     """A state of a team's workflow; `type` is one of the tracker's few, `name` is the team's."""
 
     id: str
@@ -54,7 +54,7 @@ class Team:
     id: str
     key: str
     name: str
-    states: tuple[State, ...] = ()
+    states: tuple[WorkflowState, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -74,8 +74,5 @@ class Issue:
     branch_name: str = ""
     """The branch that the tracker suggests."""
     priority: int = 0
-    state: State | None = None
+    state: WorkflowState | None = None
     labels: tuple[str, ...] = ()
-    delegate_id: str | None = None
-    is_gone: bool = False
-    """Archived or in the bin."""

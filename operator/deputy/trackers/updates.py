@@ -44,7 +44,7 @@ Content: TypeAlias = Thought | ToolFinished | Asked | Response | Failure
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Link:
+class SessionLink:
     """An address that a session shows."""
 
     label: str
@@ -74,7 +74,7 @@ class AddLinks:
     """Show these addresses beside those that are shown."""
 
     session_id: str
-    links: tuple[Link, ...]
+    links: tuple[SessionLink, ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -134,4 +134,4 @@ class Dropped:
     reason: str
 
 
-Result: TypeAlias = Sent | Refused | Dropped
+UpdateResult: TypeAlias = Sent | Refused | Dropped

@@ -1,1 +1,1 @@
-"""The public HTTP door: webhooks become Kubernetes writes."""
+"""The public HTTP endpoint: webhooks become Kubernetes writes."""

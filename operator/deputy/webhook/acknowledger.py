@@ -1,6 +1,6 @@
-"""Say what cannot wait for the operator: first words after the answer, refusals before it.
+"""Post what cannot wait for the operator: acknowledgements after the answer, refusals before it.
 
-A first word that is lost here is not lost: the operator posts the same words under the same ids.
+An acknowledgement that fails here is not lost: the operator posts the same under the same id.
 """
 
 import asyncio
@@ -11,24 +11,23 @@ from typing import Protocol
 
 import structlog
 
-from deputy.core.acknowledgements import Acknowledgement
+from deputy.core.acknowledgements import Acknowledgement, as_activity
 from deputy.errors import DeputyError
 from deputy.trackers.linear.client import Indeterminate
 from deputy.trackers.linear.errors import LinearError, LinearUnavailable, RateLimited, Rejected
 from deputy.trackers.updates import Content, PostActivity, Priority, Refused, Update
 from deputy.webhook import metrics
-from deputy.wire import Thought
 
 _LOG = structlog.stdlib.get_logger(__name__)
 
-#: Pauses between the tries to post a first word; whoever has to wait longer hears the operator.
+#: Pauses between the tries to post an acknowledgement; after them it is left to the operator.
 _PAUSES = (0.25, 1.0, 3.0)
-#: Requests at once; what waits meanwhile travels together.
-_AT_ONCE = 4
-_TOGETHER = 10
+#: Requests at once; what waits meanwhile is sent together.
+_MAX_SENDERS = 4
+_MAX_BATCH = 10
 
 
-class Client(Protocol):
+class UpdateClient(Protocol):
     """What is needed of the tracker's client."""
 
     async def apply(self, updates: Sequence[Update]) -> Sequence[object]:
@@ -44,7 +43,7 @@ class Acknowledger:
 
     def __init__(
         self,
-        client: Client,
+        client: UpdateClient,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._client = client
@@ -53,10 +52,10 @@ class Acknowledger:
         self._senders = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def later(self, word: Acknowledgement) -> None:
-        """Post a first word in the background, trying a few times."""
-        self._waiting.append(word)
-        if self._senders < _AT_ONCE:
+    def acknowledge(self, acknowledgement: Acknowledgement) -> None:
+        """Post an acknowledgement in the background, trying a few times."""
+        self._waiting.append(acknowledgement)
+        if self._senders < _MAX_SENDERS:
             self._senders += 1
             self._begin(self._send())
 
@@ -69,26 +68,26 @@ class Acknowledger:
         """Post what waits until nothing does; what fails is tried again by itself."""
         try:
             while self._waiting:
-                count = min(len(self._waiting), _TOGETHER)
-                await self._together([self._waiting.popleft() for _ in range(count)])
+                count = min(len(self._waiting), _MAX_BATCH)
+                await self._send_batch([self._waiting.popleft() for _ in range(count)])
         finally:
             self._senders -= 1
 
-    async def _together(self, words: Sequence[Acknowledgement]) -> None:
+    async def _send_batch(self, batch: Sequence[Acknowledgement]) -> None:
         try:
-            results = await self._client.apply([_update(word) for word in words])
+            results = await self._client.apply([as_activity(one) for one in batch])
         except LinearError as error:
-            if len(words) == 1 and not _passes(error):
-                self._give_up(words[0], error)
+            if len(batch) == 1 and not _is_temporary(error):
+                self._give_up(batch[0], error)
                 return
-            results = [Indeterminate()] * len(words)
-        for word, result in zip(words, results, strict=True):
+            results = [Indeterminate()] * len(batch)
+        for acknowledgement, result in zip(batch, results, strict=True):
             if isinstance(result, Indeterminate):
-                self._begin(self._again(word))
+                self._begin(self._retry(acknowledgement))
             else:
-                self._note(word.session_id, result)
+                self._note(acknowledgement.session_id, result)
 
-    async def now(self, session_id: str, activity_id: str, content: Content) -> None:
+    async def refuse(self, session_id: str, activity_id: str, content: Content) -> None:
         """Post a refusal; raise `NotAcknowledged` where the event has to come again for it.
 
         A tracker that will not have it (a session that is gone) is not asked again.
@@ -111,21 +110,23 @@ class Acknowledger:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _again(self, word: Acknowledgement) -> None:
+    async def _retry(self, acknowledgement: Acknowledgement) -> None:
         for number, pause in enumerate(_PAUSES, 1):
             await self._pause(pause)
             try:
-                await self._post(_update(word))
+                await self._post(as_activity(acknowledgement))
             except LinearError as error:
-                if not _passes(error) or number == len(_PAUSES):
-                    self._give_up(word, error)
+                if not _is_temporary(error) or number == len(_PAUSES):
+                    self._give_up(acknowledgement, error)
                     return
             else:
                 return
 
-    def _give_up(self, word: Acknowledgement, error: LinearError) -> None:
+    def _give_up(self, acknowledgement: Acknowledgement, error: LinearError) -> None:
         metrics.ACKNOWLEDGEMENTS.labels("left_to_operator").inc()
-        _LOG.warning("first word left to the operator", session=word.session_id, error=str(error))
+        _LOG.warning(
+            "first word left to the operator", session=acknowledgement.session_id, error=str(error)
+        )
 
     async def _post(self, update: PostActivity) -> None:
         (result,) = await self._client.apply([update])
@@ -142,11 +143,6 @@ class Acknowledger:
         _LOG.warning("the tracker refuses a word", session=session_id, error=reason)
 
 
-def _update(word: Acknowledgement) -> PostActivity:
-    thought = Thought(word.body)
-    return PostActivity(word.session_id, word.activity_id, thought, Priority.ACKNOWLEDGEMENT)
-
-
-def _passes(error: LinearError) -> bool:
+def _is_temporary(error: LinearError) -> bool:
     """Whether trying again may help."""
     return isinstance(error, LinearUnavailable | RateLimited)

@@ -19,15 +19,15 @@ from deputy.trackers.linear.webhooks import from_http
 from deputy.webhook import metrics
 from deputy.webhook.acknowledger import NotAcknowledged
 from deputy.webhook.claiming import ClaimUnsettled
-from deputy.webhook.single_flight import Takes
+from deputy.webhook.single_flight import EventIntake
 
 _LOG = structlog.stdlib.get_logger(__name__)
 
-LARGEST_BODY = 1024 * 1024
+MAX_BODY = 1024 * 1024
 #: Linear waits five seconds for an answer; ours says then that the event has to come again.
 _ANSWER_TIMEOUT = 4.5
 _RETRY_AFTER = {"Retry-After": "10"}
-_WORD = re.compile(r"(?<!^)(?=[A-Z])")
+_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 class Secrets(Protocol):
@@ -41,14 +41,14 @@ class Secrets(Protocol):
 class Parts:
     """What the application is made of."""
 
-    intake: Takes
+    intake: EventIntake
     secrets: Secrets
     health: Health
     now: Callable[[], dt.datetime]
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class _WebhookResponse:
     """What to answer, and how to count it."""
 
     status: int
@@ -59,7 +59,7 @@ class _Answer:
 
 def make_app(parts: Parts) -> web.Application:
     """Return the application; the caller starts what `parts` need."""
-    app = web.Application(client_max_size=LARGEST_BODY)
+    app = web.Application(client_max_size=MAX_BODY)
     handlers = _Handlers(parts)
     app.router.add_post("/webhooks/linear", handlers.receive)
     app.router.add_routes(parts.health.routes())
@@ -83,42 +83,42 @@ class _Handlers:
             headers=headers,
         )
 
-    async def _answer(self, request: web.Request) -> _Answer:
+    async def _answer(self, request: web.Request) -> _WebhookResponse:
         try:
             event = await self._event(request)
         except web.HTTPRequestEntityTooLarge:
-            return _Answer(413, f"more than {LARGEST_BODY} bytes", "unknown", "too_large")
+            return _WebhookResponse(413, f"more than {MAX_BODY} bytes", "unknown", "too_large")
         except WebhookRefused as error:
             _LOG.warning("delivery refused", status=error.status, error=str(error))
-            return _Answer(error.status, str(error), "unknown", error.result)
+            return _WebhookResponse(error.status, str(error), "unknown", error.result)
         except CredentialsMissing as error:
-            return _Answer(503, str(error), "unknown", "credentials_missing")
+            return _WebhookResponse(503, str(error), "unknown", "credentials_missing")
         return await self._take(event)
 
-    async def _event(self, request: web.Request) -> events.Event:
+    async def _event(self, request: web.Request) -> events.TrackerEvent:
         secrets = self._parts.secrets.webhook_secrets()
-        if (request.content_length or 0) > LARGEST_BODY:
-            raise web.HTTPRequestEntityTooLarge(LARGEST_BODY, request.content_length or 0)
+        if (request.content_length or 0) > MAX_BODY:
+            raise web.HTTPRequestEntityTooLarge(MAX_BODY, request.content_length or 0)
         return from_http(request.headers, await request.read(), secrets, self._parts.now())
 
-    async def _take(self, event: events.Event) -> _Answer:
-        kind = _word(event)
+    async def _take(self, event: events.TrackerEvent) -> _WebhookResponse:
+        kind = _label_of(event)
         try:
             async with asyncio.timeout(_ANSWER_TIMEOUT):
-                return _Answer(200, "", kind, await self._parts.intake.take(event))
+                return _WebhookResponse(200, "", kind, await self._parts.intake.take(event))
         except KubeError as error:
-            return _again(kind, "api_server", error)
+            return _unavailable(kind, "api_server", error)
         except (NotAcknowledged, CredentialsMissing) as error:
-            return _again(kind, "tracker", error)
+            return _unavailable(kind, "tracker", error)
         except (ClaimUnsettled, TimeoutError) as error:
-            return _again(kind, "unsettled", error)
+            return _unavailable(kind, "unsettled", error)
 
 
-def _again(kind: str, result: str, error: Exception) -> _Answer:
+def _unavailable(kind: str, result: str, error: Exception) -> _WebhookResponse:
     _LOG.warning("delivery has to come again", kind=kind, result=result, error=str(error))
-    return _Answer(503, "not taken; send it again", kind, result)
+    return _WebhookResponse(503, "not taken; send it again", kind, result)
 
 
-def _word(thing: object) -> str:
-    """Return the name of a thing's class as a metric's label: SessionCreated → session_created."""
-    return _WORD.sub("_", type(thing).__name__).lower()
+def _label_of(event: object) -> str:
+    """Return an event's class as a metric's label: SessionCreated → session_created."""
+    return _CAPITAL.sub("_", type(event).__name__).lower()

@@ -4,6 +4,7 @@ Every write is one atomic step on the API server, so any number of replicas may 
 """
 
 import asyncio
+import contextlib
 import enum
 import random
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -31,16 +32,14 @@ from deputy.core.claim import (
 from deputy.core.routing import Refusal
 from deputy.errors import DeputyError
 from deputy.webhook.runs import NewRun, Runs
-from deputy.webhook.single_flight import IssueLocks, NoLocks
 
-#: Looks at a run that changes under our hands before we ask for the event to be sent again.
-_LOOKS = 40
-#: Looks at a run that is ending: about three seconds, within the five that Linear waits.
-_LOOKS_AT_AN_END = 12
-_PAUSE_AT_AN_END = 0.25
+#: Attempts at a run that changes meanwhile, before the event has to be sent again.
+_MAX_ATTEMPTS = 40
+#: Attempts at a run that is ending: about three seconds, within the five that Linear waits.
+_MAX_ATTEMPTS_WHILE_ENDING = 12
+_PAUSE_WHILE_ENDING = 0.25
 
-Decision: TypeAlias = SessionDecision | PromptDecision | StopDecision | WithdrawalDecision
-Decide: TypeAlias = Callable[[Sequence[RunFacts], Collection[int]], Decision]
+ClaimDecision: TypeAlias = SessionDecision | PromptDecision | StopDecision | WithdrawalDecision
 
 
 class ClaimUnsettled(DeputyError):
@@ -75,13 +74,13 @@ class Claimed:
 
 
 class Command(Protocol):
-    """What an event wants of the runs of its issue."""
+    """What one event asks of the runs of its issue."""
 
     @property
-    def issue(self) -> str:
+    def issue_hash(self) -> str:
         """Hash of the issue."""
 
-    def decide(self, runs: Sequence[RunFacts], taken: Collection[int]) -> Decision:
+    def decide(self, runs: Sequence[RunFacts], taken: Collection[int]) -> ClaimDecision:
         """Decide what the event becomes."""
 
     def entry(self, run: RunFacts) -> InboxEntry | None:
@@ -94,13 +93,20 @@ class Command(Protocol):
         """Return why a live run shall not hear of this."""
 
 
+class Locks(Protocol):
+    """What lets the commands of one issue go one after the other."""
+
+    def of(self, issue: str) -> contextlib.AbstractAsyncContextManager[None]:
+        """Return the lock of the issue with this hash."""
+
+
 class Claimer:
     """Carries commands out; safe to use from many tasks and processes at once."""
 
     def __init__(
         self,
         runs: Runs,
-        locks: IssueLocks | NoLocks,
+        locks: Locks,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._runs = runs
@@ -115,23 +121,23 @@ class Claimer:
         """
         taken: set[int] = set()
         endings = 0
-        for look in range(_LOOKS):
-            async with self._locks.of(command.issue):
-                decision = command.decide(await self._runs.of_issue(command.issue), taken)
+        for attempt in range(_MAX_ATTEMPTS):
+            async with self._locks.of(command.issue_hash):
+                decision = command.decide(await self._runs.of_issue(command.issue_hash), taken)
                 claimed = await self._write(command, decision, taken)
             if claimed is not None:
                 return claimed
             if isinstance(decision, StillEnding):
                 endings += 1
-                if endings > _LOOKS_AT_AN_END:
-                    raise ClaimUnsettled(command.issue, decision.run)
-                await self._pause(_PAUSE_AT_AN_END)
+                if endings > _MAX_ATTEMPTS_WHILE_ENDING:
+                    raise ClaimUnsettled(command.issue_hash, decision.run)
+                await self._pause(_PAUSE_WHILE_ENDING)
             else:
-                await self._pause(random.uniform(0, 0.002 * (look + 1)))  # noqa: S311  jitter
-        raise ClaimUnsettled(command.issue)
+                await self._pause(random.uniform(0, 0.002 * (attempt + 1)))  # noqa: S311  jitter
+        raise ClaimUnsettled(command.issue_hash)
 
     async def _write(
-        self, command: Command, decision: Decision, taken: set[int]
+        self, command: Command, decision: ClaimDecision, taken: set[int]
     ) -> Claimed | Refusal | None:
         """Write what was decided; None where it has to be decided again."""
         match decision:
@@ -162,7 +168,7 @@ class Claimer:
         created = await self._runs.create(run)
         if created is not None:
             return Claimed(ClaimResult.CREATED_STOPPED if stopped else ClaimResult.CREATED, created)
-        if not await self._runs.holds(run, command.issue):
+        if not await self._runs.holds(run, command.issue_hash):
             taken.add(number)
         return None
 

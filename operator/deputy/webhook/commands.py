@@ -1,4 +1,4 @@
-"""What each kind of event wants of the runs of its issue."""
+"""What each kind of event asks of the runs of its issue."""
 
 import dataclasses
 import datetime as dt
@@ -25,14 +25,14 @@ Route = Callable[[Team, str], Awaitable[Routed | Refusal]]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SessionCommand:
-    """A session that was opened wants a run, or to join the one there is."""
+    """A session that was opened asks for a run, or joins the one there is."""
 
     event: events.SessionCreated
     route: Route
     now: dt.datetime
 
     @property
-    def issue(self) -> str:
+    def issue_hash(self) -> str:
         """Hash of the issue."""
         return issue_hash(self.event.organization_id, self.event.issue.id)
 
@@ -41,13 +41,13 @@ class SessionCommand:
     ) -> claim.SessionDecision:
         """Decide what the session becomes."""
         event = self.event
-        return claim.decide_session(event.session_id, runs, taken, has_words=bool(event.text))
+        return claim.decide_session(event.session_id, runs, taken, has_text=bool(event.text))
 
     def entry(self, _run: claim.RunFacts) -> InboxEntry:
-        """Return what was said in the session, which is nothing where it is a delegation."""
-        who = self.event.delegator
+        """Return what was said in the session, which is nothing where this is a delegation."""
+        event = self.event
         return inbox_entry(
-            self.event.session_id, self.event.session_id, who, self.event.text, now=self.now
+            event.session_id, event.session_id, event.delegator, event.text, now=self.now
         )
 
     async def refusal(self) -> Refusal | None:
@@ -68,25 +68,25 @@ class SessionCommand:
         spec = AgentRunSpec(
             blueprint_ref=BlueprintRef(name=blueprint.name),
             prompt=compose(blueprint.prompt_template, event.issue, _context(event)),
-            linear=linear_issue(event, event.delegator),
+            linear=linear_issue(event, event.issue, event.delegator),
             desired_state=DesiredState.STOPPED if stopped else DesiredState.ACTIVE,
         )
-        return new_run(blueprint.namespace, self.issue, number, spec, self.now)
+        return new_run(blueprint.namespace, self.issue_hash, number, spec, self.now)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PromptCommand:
-    """A message wants to reach the live run, or to begin the next one; a stop wants an end."""
+    """A prompt goes to the live run, or begins the next one; a stop ends the live one."""
 
     event: events.SessionPrompted
-    about: Issue
+    issue: Issue
     route: Route
     now: dt.datetime
 
     @property
-    def issue(self) -> str:
+    def issue_hash(self) -> str:
         """Hash of the issue."""
-        return issue_hash(self.event.organization_id, self.about.id)
+        return issue_hash(self.event.organization_id, self.issue.id)
 
     def decide(
         self, runs: Sequence[claim.RunFacts], taken: Collection[int]
@@ -116,7 +116,7 @@ class PromptCommand:
     async def new_run(self, number: int, *, stopped: bool) -> NewRun | Refusal:
         """Return the run that follows up, or the stopped one that the stop has overtaken."""
         event = self.event
-        blueprint = await _routed(self.route, self.about, event.organization_id)
+        blueprint = await _routed(self.route, self.issue, event.organization_id)
         if isinstance(blueprint, Refusal):
             return blueprint
         refusal = None if stopped else may_delegate(blueprint.pick_up, event.author)
@@ -124,22 +124,22 @@ class PromptCommand:
             return refusal
         spec = AgentRunSpec(
             blueprint_ref=BlueprintRef(name=blueprint.name),
-            prompt="" if stopped else follow_up(blueprint.prompt_template, self.about, event.text),
-            linear=linear_issue(event, event.author, self.about, event.activity_id),
+            prompt="" if stopped else follow_up(blueprint.prompt_template, self.issue, event.text),
+            linear=linear_issue(event, self.issue, event.author, event.activity_id),
             desired_state=DesiredState.STOPPED if stopped else DesiredState.ACTIVE,
             inbox=[self._entry()] if stopped else [],
         )
-        return new_run(blueprint.namespace, self.issue, number, spec, self.now)
+        return new_run(blueprint.namespace, self.issue_hash, number, spec, self.now)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class WithdrawalCommand:
-    """An issue that was canceled, removed or taken away from us wants its live run stopped."""
+    """The live run of an issue that was canceled, removed or taken away from us is stopped."""
 
-    issue: str
+    issue_hash: str
     message_id: Callable[[claim.RunFacts], str]
     text: str
-    who: Person | None
+    actor: Person | None
     former_delegate: str | None
     now: dt.datetime
 
@@ -154,7 +154,7 @@ class WithdrawalCommand:
         if run.full:
             return None
         return inbox_entry(
-            self.message_id(run), "", self.who, self.text, now=self.now, kind=InboxKind.STOP
+            self.message_id(run), "", self.actor, self.text, now=self.now, kind=InboxKind.STOP
         )
 
     async def refusal(self) -> Refusal | None:
@@ -163,7 +163,7 @@ class WithdrawalCommand:
 
     async def new_run(self, number: int, *, stopped: bool) -> NewRun | Refusal:
         """Never called: a withdrawal decides for no new run."""
-        raise AssertionError(f"a withdrawal wants no run {number} (stopped: {stopped})")
+        raise AssertionError(f"a withdrawal creates no run {number} (stopped: {stopped})")
 
 
 async def _routed(route: Route, issue: Issue, organization_id: str) -> BlueprintFacts | Refusal:

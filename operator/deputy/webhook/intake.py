@@ -11,7 +11,7 @@ from deputy.core import acknowledgements
 from deputy.core.claim import RunFacts
 from deputy.core.routing import Refusal
 from deputy.trackers import events
-from deputy.trackers.models import Issue, Person
+from deputy.trackers.models import Issue
 from deputy.trackers.updates import Response
 from deputy.webhook import metrics
 from deputy.webhook.acknowledger import Acknowledger
@@ -45,7 +45,7 @@ class Intake:
     acknowledger: Acknowledger
     now: Callable[[], dt.datetime]
 
-    async def take(self, event: events.Event) -> str:
+    async def take(self, event: events.TrackerEvent) -> str:
         """Take an event; return one word for what became of it."""
         match event:
             case events.SessionCreated():
@@ -57,9 +57,7 @@ class Intake:
             case events.IssueChanged():
                 return await self._changed(event)
             case events.Unassigned():
-                return await self._withdraw(
-                    event, "undelegated", event.actor, former=event.app_user_id
-                )
+                return await self._withdraw(event, "undelegated", former=event.app_user_id)
             case events.AppRevoked():
                 _LOG.error(
                     "Linear has disconnected the application; authorise it again in Linear's "
@@ -80,17 +78,19 @@ class Intake:
             claimed = await self.claimer.carry_out(command)
         except ClaimUnsettled as error:
             if error.ending:
-                self.acknowledger.later(acknowledgements.waiting(session, error.ending.name))
+                self.acknowledger.acknowledge(acknowledgements.waiting(session, error.ending.name))
             raise
         if isinstance(claimed, Refusal):
             return await self._refuse(session, session, claimed)
         match claimed:
             case Claimed(ClaimResult.CREATED):
-                self.acknowledger.later(acknowledgements.first(session))
+                self.acknowledger.acknowledge(acknowledgements.first(session))
             case Claimed(ClaimResult.JOINED, RunFacts() as run) if session not in run.sessions:
-                self.acknowledger.later(acknowledgements.joined(session, run.uid, run.name))
+                self.acknowledger.acknowledge(acknowledgements.joined(session, run.uid, run.name))
             case Claimed(ClaimResult.FULL):
-                await self.acknowledger.now(session, stable_id(session, "full"), Response(FULL))
+                await self.acknowledger.refuse(session, stable_id(session, "full"), Response(FULL))
+            case _:
+                pass  # what the session waits for is said by the operator
         return self._log_claimed(claimed, event.organization_id, event.issue.id)
 
     async def _prompt(self, event: events.SessionPrompted, issue: Issue) -> str:
@@ -101,45 +101,44 @@ class Intake:
             return await self._refuse(session, key, claimed)
         match claimed:
             case Claimed(ClaimResult.CREATED):
-                self.acknowledger.later(acknowledgements.first(session, key))
+                self.acknowledger.acknowledge(acknowledgements.first(session, key))
             case Claimed(ClaimResult.APPENDED, RunFacts() as run) if session not in run.sessions:
-                self.acknowledger.later(acknowledgements.joined(session, run.uid, run.name))
+                self.acknowledger.acknowledge(acknowledgements.joined(session, run.uid, run.name))
             case Claimed(ClaimResult.FULL):
-                await self.acknowledger.now(session, stable_id(key, "full"), Thought(FULL))
+                await self.acknowledger.refuse(session, stable_id(key, "full"), Thought(FULL))
             case Claimed(ClaimResult.NOTHING_TO_STOP):
                 text = Response(NOTHING_TO_STOP)
-                await self.acknowledger.now(session, stable_id(key, "nothing-to-stop"), text)
+                await self.acknowledger.refuse(session, stable_id(key, "nothing-to-stop"), text)
+            case _:
+                pass  # as above
         return self._log_claimed(claimed, event.organization_id, issue.id)
 
     async def _elsewhere(self, event: events.SessionElsewhere | events.SessionPrompted) -> str:
         key = event.activity_id if isinstance(event, events.SessionPrompted) else event.session_id
-        await self.acknowledger.now(
+        await self.acknowledger.refuse(
             event.session_id, stable_id(key, "elsewhere"), Response(ELSEWHERE)
         )
         return "refused"
 
     async def _changed(self, event: events.IssueChanged) -> str:
         if event.is_removed:
-            return await self._withdraw(event, "removed", event.actor)
+            return await self._withdraw(event, "removed")
         if event.is_canceled:
-            return await self._withdraw(event, "canceled", event.actor)
-        return await self._withdraw(
-            event, "undelegated", event.actor, former=event.undelegated_from
-        )
+            return await self._withdraw(event, "canceled")
+        return await self._withdraw(event, "undelegated", former=event.undelegated_from)
 
     async def _withdraw(
         self,
         event: events.IssueChanged | events.Unassigned,
-        what: str,
-        who: Person | None,
+        change: str,
         *,
         former: str | None = None,
     ) -> str:
         command = WithdrawalCommand(
-            issue=issue_hash(event.organization_id, event.issue_id),
-            message_id=lambda run: stable_id(run.uid, what),
-            text=f"The issue was {what}.",
-            who=who,
+            issue_hash=issue_hash(event.organization_id, event.issue_id),
+            message_id=lambda run: stable_id(run.uid, change),
+            text=f"The issue was {change}.",
+            actor=event.actor,
             former_delegate=former,
             now=self.now(),
         )
@@ -149,7 +148,8 @@ class Intake:
         return self._log_claimed(claimed, event.organization_id, event.issue_id)
 
     async def _refuse(self, session_id: str, key: str, refusal: Refusal) -> str:
-        await self.acknowledger.now(session_id, stable_id(key, "refused"), Response(refusal.text))
+        content = Response(refusal.text)
+        await self.acknowledger.refuse(session_id, stable_id(key, "refused"), content)
         metrics.CLAIMS.labels("refused").inc()
         _LOG.info("refused", session=session_id, reason=refusal.reason)
         return "refused"

@@ -11,10 +11,10 @@ from deputy.trackers.models import Issue, Person
 from deputy.webhook.runs import NewRun
 
 #: Longest texts that the fields of an AgentRun take.
-_LONGEST_MESSAGE = 16_384
-_LONGEST_TITLE = 1024
-_LONGEST_REFERENCE = 256
-_LONGEST_ADDRESS = 2048
+_MAX_MESSAGE = 16_384
+_MAX_TITLE = 1024
+_MAX_REFERENCE = 256
+_MAX_ADDRESS = 2048
 
 
 def new_run(
@@ -43,51 +43,51 @@ def new_run(
 
 def linear_issue(
     event: events.SessionCreated | events.SessionPrompted,
-    who: Person | None,
-    about: Issue | None = None,
+    issue: Issue,
+    delegator: Person | None,
     activity_id: str = "",
 ) -> LinearIssue:
     """Return what a run has to know of its issue and of who asked for it."""
-    issue = about or event.issue
-    if issue is None:
-        raise AssertionError("a run needs an issue")
     return LinearIssue(
         organization_id=event.organization_id,
         issue_id=issue.id,
-        issue_identifier=issue.identifier[:_LONGEST_REFERENCE],
-        issue_title=issue.title[:_LONGEST_TITLE],
-        issue_url=issue.url if len(issue.url) <= _LONGEST_ADDRESS else "",
+        issue_identifier=issue.identifier[:_MAX_REFERENCE],
+        issue_title=issue.title[:_MAX_TITLE],
+        issue_url=issue.url if len(issue.url) <= _MAX_ADDRESS else "",
         session_id=event.session_id,
         activity_id=activity_id,
-        delegator_id=who.id if who else "",
-        delegator_email=who.email if who and len(who.email) <= _LONGEST_REFERENCE else "",
+        delegator_id=delegator.id if delegator else "",
+        delegator_email=_email_of(delegator),
         app_user_id=event.app_user_id,
     )
+
+
+def _email_of(person: Person | None) -> str:
+    return person.email if person and len(person.email) <= _MAX_REFERENCE else ""
 
 
 def inbox_entry(
     message_id: str,
     session_id: str,
-    who: Person | None,
+    sender: Person | None,
     text: str,
     *,
     now: dt.datetime,
     kind: InboxKind = InboxKind.PROMPT,
 ) -> InboxEntry:
     """Return an entry for a run's inbox; a text that is too long is shortened and says so."""
-    sender = (who.name or who.id)[:_LONGEST_REFERENCE] if who else ""
     return InboxEntry(
         id=message_id,
         kind=kind,
         session_id=session_id,
-        sender=sender,
-        text=_shortened(text),
+        sender=(sender.name or sender.id)[:_MAX_REFERENCE] if sender else "",
+        text=_truncated(text),
         received_time=now.replace(microsecond=0),
     )
 
 
-def _shortened(text: str) -> str:
-    if len(text) <= _LONGEST_MESSAGE:
+def _truncated(text: str) -> str:
+    if len(text) <= _MAX_MESSAGE:
         return text
     note = "\n[… the rest of this message is left out: it is too long]"
-    return text[: _LONGEST_MESSAGE - len(note)] + note
+    return text[: _MAX_MESSAGE - len(note)] + note

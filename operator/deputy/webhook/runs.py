@@ -100,13 +100,13 @@ def facts_of(body: Mapping[str, Any]) -> RunFacts:
 
 
 def _operations(run: RunFacts, entry: InboxEntry | None, *, stop: bool) -> list[dict[str, Any]]:
-    place, value = run.as_seen
+    path, value = run.as_seen
     operations: list[dict[str, Any]] = [
         {"op": "test", "path": "/metadata/uid", "value": run.uid},
         # A test for null passes where nothing is.
-        {"op": "test", "path": place, "value": value},
+        {"op": "test", "path": path, "value": value},
     ]
-    if place != _NO_STATUS:
+    if path != _NO_STATUS:
         # How a run ends is recorded before it is over; what came later nobody would read.
         operations.append({"op": "test", "path": "/status/response", "value": None})
     if entry is not None:

@@ -11,37 +11,37 @@ from typing import Protocol
 from deputy.trackers import events
 
 
-class Takes(Protocol):
+class EventIntake(Protocol):
     """What makes an event safe."""
 
-    async def take(self, event: events.Event) -> str:
+    async def take(self, event: events.TrackerEvent) -> str:
         """Return, once the event is safe, one word for what became of it; see `Intake.take`."""
 
 
 class SingleFlight:
     """Has each event taken once at a time, and answers its copies with what became of it."""
 
-    def __init__(self, takes: Takes) -> None:
-        self._takes = takes
-        self._under_way: dict[str, asyncio.Task[str]] = {}
+    def __init__(self, intake: EventIntake) -> None:
+        self._intake = intake
+        self._in_flight: dict[str, asyncio.Task[str]] = {}
 
-    async def take(self, event: events.Event) -> str:
+    async def take(self, event: events.TrackerEvent) -> str:
         """Take an event, or wait for its copy; raises what taking it raises."""
         key = _key_of(event)
-        task = self._under_way.get(key)
+        task = self._in_flight.get(key)
         if task is not None:
             await asyncio.shield(task)
             return "known"
-        task = asyncio.get_running_loop().create_task(self._takes.take(event))
+        task = asyncio.get_running_loop().create_task(self._intake.take(event))
         if key:
-            self._under_way[key] = task
-            task.add_done_callback(lambda _: self._under_way.pop(key))
-        task.add_done_callback(_look_at)
+            self._in_flight[key] = task
+            task.add_done_callback(lambda _: self._in_flight.pop(key))
+        task.add_done_callback(_retrieve_error)
         # Whoever gives up waiting does not end the work: a write that has begun is finished.
         return await asyncio.shield(task)
 
 
-def _key_of(event: events.Event) -> str:
+def _key_of(event: events.TrackerEvent) -> str:
     match event:
         case events.SessionCreated():
             return f"created/{event.organization_id}/{event.session_id}"
@@ -51,7 +51,7 @@ def _key_of(event: events.Event) -> str:
             return ""
 
 
-def _look_at(task: asyncio.Task[str]) -> None:
+def _retrieve_error(task: asyncio.Task[str]) -> None:
     """Look at the error of a task that nobody waits for any more; its event comes again."""
     if not task.cancelled():
         task.exception()
@@ -69,11 +69,3 @@ class IssueLocks:
     def of(self, issue: str) -> contextlib.AbstractAsyncContextManager[None]:
         """Return the lock of an issue."""
         return self._locks.setdefault(issue, asyncio.Lock())
-
-
-class NoLocks:
-    """Lets everybody go at once."""
-
-    def of(self, _issue: str) -> contextlib.AbstractAsyncContextManager[None]:
-        """Return a context that waits for nobody."""
-        return contextlib.nullcontext()

@@ -19,7 +19,7 @@ _LOG = structlog.stdlib.get_logger(__name__)
 _CONTAINERS = ("prepare", "setup", "status-sync", "agent")
 
 #: Bytes of each container's log; a ConfigMap holds a mebibyte.
-_MOST = 192 * 1024
+_MAX_LOG = 192 * 1024
 
 #: Seconds that a node may take to hand out a log: a run does not end before this is settled.
 _LOG_TIMEOUT = 10.0
@@ -64,7 +64,7 @@ async def _log_of(kube: Kube, namespace: str, pod: str, container: str) -> str:
     try:
         async with asyncio.timeout(_LOG_TIMEOUT):
             return await kube.text(
-                path, container=container, tailLines="2000", limitBytes=str(_MOST)
+                path, container=container, tailLines="2000", limitBytes=str(_MAX_LOG)
             )
     except (KubeError, TimeoutError):
         # The container never started, or its node is gone: there is nothing to keep.
@@ -72,4 +72,4 @@ async def _log_of(kube: Kube, namespace: str, pod: str, container: str) -> str:
 
 
 def _packed(text: str) -> str:
-    return base64.b64encode(gzip.compress(text.encode()[-_MOST:], mtime=0)).decode()
+    return base64.b64encode(gzip.compress(text.encode()[-_MAX_LOG:], mtime=0)).decode()

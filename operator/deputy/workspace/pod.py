@@ -21,7 +21,7 @@ from deputy.api.names import (
 )
 from deputy.wire import RELAY_AUDIENCE, Workspace, to_json
 from deputy.workspace.quantity import bytes_of, mebibytes
-from deputy.workspace.template import merged, without_private, words_of
+from deputy.workspace.template import added_metadata, merged, without_private
 
 AGENT_UID = 1000
 SIDECAR_UID = 1001
@@ -67,9 +67,9 @@ def build_pod(
     metadata = {
         "name": pod_name(run.metadata.name, run.spec.attempt),
         "namespace": run.metadata.namespace,
-        "labels": {**words_of(template.metadata, "labels"), **labels_of(run)},
+        "labels": {**added_metadata(template.metadata, "labels"), **labels_of(run)},
         "annotations": {
-            **words_of(template.metadata, "annotations"),
+            **added_metadata(template.metadata, "annotations"),
             ATTEMPT_ANNOTATION: str(run.spec.attempt),
         },
         "ownerReferences": [owner_of(run)],
@@ -130,7 +130,7 @@ def _guess(command: list[str]) -> str:
     """Return the profile that a command's name tells; empty for one that nobody knows."""
     program = command[0].rsplit("/", 1)[-1]
     known = {"claude": "claude", "codex": "codex", "gemini": "gemini", "opencode": "opencode"}
-    return next((profile for word, profile in known.items() if program.startswith(word)), "")
+    return next((profile for prefix, profile in known.items() if program.startswith(prefix)), "")
 
 
 def _ours(

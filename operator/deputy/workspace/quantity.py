@@ -12,10 +12,10 @@ _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)([KMGT]i|[kMGT])?")
 
 def bytes_of(quantity: str) -> int:
     """Return how many bytes `quantity` stands for; raise `ValueError` where it is none."""
-    found = _QUANTITY.fullmatch(quantity)
-    if found is None:
+    match = _QUANTITY.fullmatch(quantity)
+    if match is None:
         raise ValueError(f"{quantity!r} is no amount of bytes")
-    return int(float(found[1]) * _UNITS[found[2] or ""])
+    return int(float(match[1]) * _UNITS[match[2] or ""])
 
 
 def mebibytes(count: int) -> str:

@@ -15,7 +15,7 @@ from deputy.core.run import (
 PULL_TIMEOUT = dt.timedelta(seconds=30)
 SCHEDULE_TIMEOUT = dt.timedelta(minutes=15)
 #: Restarts of the sidecar after which it is taken for broken.
-MOST_RESTARTS = 10
+MAX_RESTARTS = 10
 
 #: Exit code of a process that was ended by SIGKILL.
 _KILLED = 137
@@ -85,7 +85,7 @@ def _stuck(container: Mapping[str, Any], age: dt.timedelta) -> Problem | None:
             f"container `{container['name']}` cannot be created ({said}); correct "
             "`spec.agent` of the Blueprint.",
         )
-    if reason == "CrashLoopBackOff" and container.get("restartCount", 0) > MOST_RESTARTS:
+    if reason == "CrashLoopBackOff" and container.get("restartCount", 0) > MAX_RESTARTS:
         return Problem(
             RunReason.AGENT_LOST,
             f"container `{container['name']}` keeps crashing ({said}); look at its log.",

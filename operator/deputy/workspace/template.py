@@ -92,12 +92,12 @@ def merged(
     wanted = copy.deepcopy(dict(template))
     result = copy.deepcopy(dict(spec))
     result |= {k: v for k, v in wanted.items() if k in _OPEN and v is not None}
-    containers = _by(wanted.get("containers"), "name", "spec.containers")
+    containers = _by_key(wanted.get("containers"), "name", "spec.containers")
     result["containers"] = [
         _contained(container, security_context)
         for container in _merge_lists(result["containers"], containers, "name")
     ]
-    volumes = _by(wanted.get("volumes"), "name", "spec.volumes")
+    volumes = _by_key(wanted.get("volumes"), "name", "spec.volumes")
     ours = {volume["name"] for volume in result["volumes"]}
     result["volumes"] += [
         volume for name, volume in volumes.items() if name not in ours and _is_harmless(volume)
@@ -105,13 +105,13 @@ def merged(
     return result
 
 
-def words_of(metadata: Mapping[str, Any], field: str) -> dict[str, str]:
+def added_metadata(metadata: Mapping[str, Any], field: str) -> dict[str, str]:
     """Return the labels or annotations that a template adds; ours are not for it to set."""
-    found = metadata.get(field) or {}
-    if not isinstance(found, Mapping):
+    wanted = metadata.get(field) or {}
+    if not isinstance(wanted, Mapping):
         raise TemplateRefused(f"{_path(f'metadata.{field}')} is not a map; make it one")
-    words = {str(name): str(value) for name, value in found.items()}
-    return {k: v for k, v in words.items() if not k.startswith(_CLOSED_ANNOTATIONS)}
+    texts = {str(name): str(value) for name, value in wanted.items()}
+    return {k: v for k, v in texts.items() if not k.startswith(_CLOSED_ANNOTATIONS)}
 
 
 def without_private(env: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -123,16 +123,16 @@ def _path(field: str) -> str:
     return f"spec.workspace.podTemplate.{field} of the Blueprint"
 
 
-def _by(found: Any, key: str, field: str) -> dict[str, dict[str, Any]]:
-    """Return the list `found` by the value of `key` in its entries; raise `TemplateRefused`."""
-    if found is None:
+def _by_key(entries: Any, key: str, field: str) -> dict[str, dict[str, Any]]:
+    """Return a list's `entries` by the value of `key` in each; raise `TemplateRefused`."""
+    if entries is None:
         return {}
-    if not isinstance(found, list):
+    if not isinstance(entries, list):
         raise TemplateRefused(f"{_path(field)} is not a list; make it one")
-    for entry in found:
+    for entry in entries:
         if not isinstance(entry, dict) or not isinstance(entry.get(key), str):
             raise TemplateRefused(f"{_path(field)} has an entry without `{key}`; give it one")
-    return {entry[key]: entry for entry in found}
+    return {entry[key]: entry for entry in entries}
 
 
 def _merge_lists(
@@ -150,7 +150,7 @@ def _merge(base: dict[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
         old = base.get(name)
         if name in _KEYS and isinstance(old, list):
             key = _KEYS[name]
-            result[name] = _merge_lists(old, _by(value, key, f"spec.containers.{name}"), key)
+            result[name] = _merge_lists(old, _by_key(value, key, f"spec.containers.{name}"), key)
         elif isinstance(old, dict) and isinstance(value, Mapping):
             result[name] = _merge(old, value)
         else:
@@ -163,7 +163,7 @@ def _contained(container: Mapping[str, Any], security_context: Mapping[str, Any]
     result = {k: v for k, v in container.items() if k in _OPEN_IN_CONTAINERS and v is not None}
     for name, key in _KEYS.items():
         if name in result:
-            result[name] = list(_by(result[name], key, f"spec.containers.{name}").values())
+            result[name] = list(_by_key(result[name], key, f"spec.containers.{name}").values())
     if "env" in result:
         result["env"] = without_private(result["env"])
     if "volumeMounts" in result:

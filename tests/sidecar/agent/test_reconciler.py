@@ -1,6 +1,7 @@
 """What the conversation wants of the agent's process is ordered once, and again after a restart."""
 
 import pytest
+from typing_extensions import override
 
 from deputy_sidecar.agent.link import AgentLink
 from deputy_sidecar.agent.process import AgentProcess
@@ -14,15 +15,19 @@ class FakeLink(AgentLink):
     def __init__(self) -> None:
         self.orders: list[tuple[object, ...]] = []
 
+    @override
     def start(self, run: int, prompt: str, *, has_input: bool) -> None:
         self.orders.append(("start", run, prompt, has_input))
 
+    @override
     def send(self, run: int, number: int, text: str) -> None:
         self.orders.append(("send", run, number, text))
 
+    @override
     def signal(self, name: str) -> None:
         self.orders.append(("signal", name))
 
+    @override
     def end(self, code: int) -> None:
         self.orders.append(("end", code))
 

@@ -4,6 +4,8 @@ import asyncio
 import dataclasses
 from pathlib import Path
 
+from typing_extensions import override
+
 from deputy.wire import GitToken, Workspace
 from deputy_sidecar.desired import SaveJob
 from deputy_sidecar.git.repository import OutboxRepository, Snapshot
@@ -27,9 +29,11 @@ class NoGitTokens:
 class FullVolume(OutboxRepository):
     """A repository whose volume is full."""
 
+    @override
     async def remember_start(self) -> None:
         """Do nothing."""
 
+    @override
     async def snapshot(self, job: int, subject: str) -> Snapshot:
         raise OSError(28, f"No space left on device ({job}, {subject})")
 
@@ -48,9 +52,11 @@ def test_a_volume_that_is_full_is_told_and_not_waited_for(tmp_path: Path) -> Non
 class StuckRepository(OutboxRepository):
     """A repository whose first snapshot never comes."""
 
+    @override
     async def remember_start(self) -> None:
         """Do nothing."""
 
+    @override
     async def snapshot(self, job: int, subject: str) -> Snapshot:
         if job == 1:
             await asyncio.Event().wait()
@@ -64,6 +70,7 @@ class Connection(NoGitTokens):
         opened.append(self)
         self.is_closed = False
 
+    @override
     def close(self) -> None:
         self.is_closed = True
 

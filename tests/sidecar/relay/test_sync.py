@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from deputy.wire import EventsAnswer, Message, MessageKind, NumberedEvent, Thought
 from deputy_sidecar.errors import RelayRefused, RelayUnreachable
@@ -24,6 +25,7 @@ class FakeClient(RelayClient):
         self.polls: list[str] = []
         self.messages: list[list[Message] | Exception] = []
 
+    @override
     async def events(self, batch: list[NumberedEvent]) -> EventsAnswer:
         numbers = [one.seq for one in batch]
         self.batches.append(numbers)
@@ -35,6 +37,7 @@ class FakeClient(RelayClient):
             raise answer
         return EventsAnswer(answer)
 
+    @override
     async def inbox(self, after: str, wait: float) -> list[Message]:
         self.polls.append(after)
         if not self.messages:

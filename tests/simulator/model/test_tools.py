@@ -61,11 +61,13 @@ def test_acts_by_shell_do_what_they_say_with_any_text(tmp_path: pathlib.Path) ->
     hostile = 'it\'s "$(touch pwned)" `x` \\ %s\n'
     acts = [write("a file", f"old {hostile}"), edit("a file", "old", "new"), read("a file")]
 
+    printed = []
     for act in acts:
         command = tool_use(act, {"exec_command"}).input["cmd"]
         done = subprocess.run(
             ["bash", "-c", command], cwd=tmp_path, check=True, capture_output=True, text=True
         )
+        printed.append(done.stdout)
 
-    assert done.stdout == f"new {hostile}"
+    assert printed[-1] == f"new {hostile}"
     assert [path.name for path in tmp_path.iterdir()] == ["a file"]

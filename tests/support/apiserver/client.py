@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 import aiohttp
+from typing_extensions import override
 
 from deputy.kube.client import Connection, Kube
 from tests.support.apiserver.exchange import Answer, Request
@@ -46,6 +47,7 @@ class FakeKube(Kube):
         self._fake_session = FakeSession(server, (self.faults, *faults))
         self._session = cast("aiohttp.ClientSession", self._fake_session)
 
+    @override
     async def __aenter__(self) -> Self:
         return self
 

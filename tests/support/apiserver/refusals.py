@@ -5,6 +5,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from typing_extensions import override
+
 from tests.support.apiserver.kinds import Kind
 
 
@@ -50,6 +52,7 @@ class Cause:
     #: Rules are not looked at where a cause like this one stands.
     blocks_rules: bool = False
 
+    @override
     def __str__(self) -> str:
         return f"{self.field}: {self.text}" if self.field else self.text
 

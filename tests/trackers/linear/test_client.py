@@ -11,16 +11,16 @@ from deputy.trackers.linear.errors import (
     Rejected,
     Unauthenticated,
 )
-from deputy.trackers.models import Issue, Organization, State, Team, Viewer
+from deputy.trackers.models import Issue, Organization, Team, Viewer, WorkflowState
 from deputy.trackers.updates import (
     AddLinks,
     ChangeIssue,
-    Link,
     PostActivity,
     PostComment,
     Refused,
     Response,
     Sent,
+    SessionLink,
     SetPlan,
 )
 from deputy.wire import Asked, Step, StepStatus, Thought, ToolFinished, stable_id
@@ -56,11 +56,9 @@ async def test_an_issue_is_read_by_id_and_by_identifier(linear: Linear, by_id: b
         url=issue.url,
         branch_name=issue.branch_name,
         priority=2,
-        state=State(state.id, "Todo", "unstarted", state.position),
+        state=WorkflowState(state.id, "Todo", "unstarted", state.position),
         labels=("bug",),
-        delegate_id=world.app_user_id,
         team=Team(team.id, "ENG", "Engineering"),
-        is_gone=False,
     )
 
 
@@ -104,7 +102,7 @@ async def test_every_kind_of_update_travels_in_one_request(linear: Linear) -> No
             thought(session, "Looking."),
             PostActivity(session, stable_id("test", "tool"), ToolFinished("Ran", "make", "ok")),
             SetPlan(session, (Step("Read", StepStatus.IN_PROGRESS),)),
-            AddLinks(session, (Link("Pull request", "https://example.com/1"),)),
+            AddLinks(session, (SessionLink("Pull request", "https://example.com/1"),)),
             ChangeIssue(issue.id, state_id=state.id),
             PostComment(issue.id, comment, "Run `x`: done."),
             PostActivity(session, stable_id("test", "ask"), Asked("Which?", ("a", "b"))),

@@ -12,10 +12,10 @@ from deputy.trackers.updates import (
     ChangeIssue,
     Content,
     Failure,
-    Link,
     PostActivity,
     PostComment,
     Response,
+    SessionLink,
     SetPlan,
     Update,
 )
@@ -82,7 +82,11 @@ def test_a_plan_is_a_list_in_linears_words() -> None:
 
 
 def test_an_address_is_added_once() -> None:
-    links = (Link("Run", "https://a"), Link("", "https://b"), Link("Run!", "https://a"))
+    links = (
+        SessionLink("Run", "https://a"),
+        SessionLink("", "https://b"),
+        SessionLink("Run!", "https://a"),
+    )
 
     assert content.links_input(AddLinks("s", links)) == {
         "addedExternalUrls": [
@@ -107,7 +111,7 @@ def test_what_stays_as_it_is_is_absent_and_not_null() -> None:
     ],
 )
 def test_nothing_is_said_by_what_nobody_would_see(update: Update) -> None:
-    assert content.says_nothing(update)
+    assert content.is_empty(update)
 
 
 @pytest.mark.parametrize(
@@ -120,12 +124,12 @@ def test_nothing_is_said_by_what_nobody_would_see(update: Update) -> None:
     ],
 )
 def test_an_end_and_a_cleared_plan_say_something_without_words(update: Update) -> None:
-    assert not content.says_nothing(update)
+    assert not content.is_empty(update)
 
 
 def test_what_is_too_long_ends_in_an_ellipsis() -> None:
-    assert content.fit("x" * 20_000) == "x" * 15_999 + "…"
-    assert content.fit("x" * 16_000) == "x" * 16_000
+    assert content.sanitised("x" * 20_000) == "x" * 15_999 + "…"
+    assert content.sanitised("x" * 16_000) == "x" * 16_000
 
 
 WORDS = st.text(st.characters(exclude_categories=()), max_size=40)

@@ -13,7 +13,7 @@ from deputy.trackers.linear.errors import (
     LinearUnavailable,
     Unauthenticated,
 )
-from deputy.trackers.linear.secret import Client, MountedSecret
+from deputy.trackers.linear.secret import MountedSecret, OAuthClient
 from tests.trackers.linear.simulated import TOKEN, Linear
 
 APP = {"clientId": "3f0b6c1e8f5e4d539a455c1f9a1f2b10", "clientSecret": "simulated-client-secret"}
@@ -92,7 +92,7 @@ def test_a_secret_that_comes_later_is_found(mount: Mount) -> None:
 
 def test_an_access_token_goes_before_an_application(mount: Mount) -> None:
     assert MountedSecret(mount.write(**APP, accessToken="tok")).grant() == "tok"
-    assert MountedSecret(mount.write(**APP)).grant() == Client(*APP.values())
+    assert MountedSecret(mount.write(**APP)).grant() == OAuthClient(*APP.values())
 
 
 @pytest.mark.parametrize(

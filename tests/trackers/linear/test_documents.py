@@ -12,11 +12,11 @@ from deputy.trackers.updates import (
     AddLinks,
     ChangeIssue,
     Failure,
-    Link,
     PostActivity,
     PostComment,
     Priority,
     Response,
+    SessionLink,
     SetPlan,
     Update,
 )
@@ -30,7 +30,7 @@ UPDATES: tuple[Update, ...] = (
     PostActivity("s", "a4", Response("Done."), Priority.TERMINAL),
     PostActivity("s", "a5", Failure("Broken."), Priority.TERMINAL),
     SetPlan("s", (Step("Read", StepStatus.PENDING),)),
-    AddLinks("s", (Link("Pull request", "https://example.com/1"),)),
+    AddLinks("s", (SessionLink("Pull request", "https://example.com/1"),)),
     ChangeIssue("i", state_id="st", delegate_id="me"),
     PostComment("i", "c", "Done."),
 )
@@ -46,19 +46,21 @@ def faults(document: str) -> list[str]:
     return [error.message for error in found]
 
 
-@pytest.mark.parametrize("name", sorted(documents.FIXED))
+#: Documents without a part that is built.
+FIXED = {
+    name: value
+    for name, value in vars(documents).items()
+    if name.isupper() and isinstance(value, str)
+}
+
+
+@pytest.mark.parametrize("name", sorted(FIXED))
 def test_a_fixed_document_is_valid(name: str) -> None:
-    assert faults(documents.FIXED[name]) == []
+    assert faults(FIXED[name]) == []
 
 
 def test_every_fixed_document_is_checked() -> None:
-    texts = {
-        name: value
-        for name, value in vars(documents).items()
-        if name.isupper() and isinstance(value, str)
-    }
-
-    assert texts == documents.FIXED
+    assert FIXED.keys() == {"VIEWER", "ISSUE", "TEAMS"}
 
 
 @pytest.mark.parametrize("update", UPDATES, ids=lambda update: type(update).__name__)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deputy.trackers.linear.budget import Allowance, Budget, budget_of
-from deputy.trackers.linear.pacing import Pacing, is_short, pause, retry_after
+from deputy.trackers.linear.pacing import Pacing, backoff, is_short, pause
 
 PACING = Pacing(spacing=0.05)
 NOW = 1_000_000.0
@@ -106,10 +106,10 @@ def test_nobody_waits_for_longer_than_the_hour(
 
 
 def test_attempts_come_more_slowly_and_never_too_slowly() -> None:
-    waits = [retry_after(PACING, failures, 1.0) for failures in (1, 2, 3, 4, 7, 8, 10_000)]
+    waits = [backoff(PACING, failures, 1.0) for failures in (1, 2, 3, 4, 7, 8, 10_000)]
 
     assert waits == [0.5, 1.0, 2.0, 4.0, 30.0, 30.0, 30.0]
-    assert retry_after(PACING, 3, 0.0) == 1.0
+    assert backoff(PACING, 3, 0.0) == 1.0
 
 
 HEADERS = {

@@ -14,7 +14,7 @@ from deputy.trackers.linear.errors import (
     Rejected,
     Unauthenticated,
 )
-from deputy.trackers.linear.responses import Answer, Failed, read
+from deputy.trackers.linear.responses import FailedField, GraphQLResponse, read_response
 
 
 def error(message: str, *, path: list[str] | None = None, **extensions: Any) -> dict[str, Any]:
@@ -24,9 +24,9 @@ def error(message: str, *, path: list[str] | None = None, **extensions: Any) -> 
 
 def answered(
     *errors: dict[str, Any], status: int = 200, data: object = None, **headers: str
-) -> Answer:
+) -> GraphQLResponse:
     body = {"data": data} | ({"errors": list(errors)} if errors else {})
-    return read(status, headers, json.dumps(body).encode())
+    return read_response(status, headers, json.dumps(body).encode())
 
 
 CONFLICT = error(
@@ -64,7 +64,9 @@ STRANGER = error(
 
 
 def test_data_without_errors_is_an_answer() -> None:
-    assert answered(data={"u0": {"success": True}}) == Answer({"u0": {"success": True}}, ())
+    assert answered(data={"u0": {"success": True}}) == GraphQLResponse(
+        {"u0": {"success": True}}, ()
+    )
 
 
 @pytest.mark.parametrize("status", [200, 400])
@@ -155,7 +157,7 @@ def test_a_limit_says_when_to_come_back_where_linear_said_so(
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'"x"', b'{"errors": "x"}', b"\xff"])
 def test_a_page_instead_of_an_answer_passes(body: bytes) -> None:
     with pytest.raises(LinearUnavailable):
-        read(200, {}, body)
+        read_response(200, {}, body)
 
 
 def test_errors_of_several_parts_are_told_apart() -> None:
@@ -165,4 +167,4 @@ def test_errors_of_several_parts_are_told_apart() -> None:
         (("u0",), EntityNotFound),
         (("u3",), AlreadyInserted),
     ]
-    assert all(isinstance(failed, Failed) for failed in found.errors)
+    assert all(isinstance(failed, FailedField) for failed in found.errors)

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from typing_extensions import override
 
 from deputy.trackers.linear.budget import Allowance, Budget
 from deputy.trackers.linear.pacing import Pacing
@@ -17,16 +18,16 @@ from deputy.trackers.linear.schedule import (
     Schedule,
     SendBatch,
     SendState,
-    lane_of,
+    ordering_key,
 )
 from deputy.trackers.updates import (
     AddLinks,
     ChangeIssue,
-    Link,
     PostActivity,
     PostComment,
     Priority,
     Response,
+    SessionLink,
     SetPlan,
     Update,
     is_ephemeral,
@@ -68,7 +69,7 @@ def sent(schedule: Schedule, line: SendState = OPEN, now: float = NOW) -> list[U
     step = schedule.next(now, line, PACING)
     assert isinstance(step, SendBatch)
     for entry in step.entries:
-        schedule.settled(entry)
+        schedule.remove(entry)
     return [entry.update for entry in step.entries]
 
 
@@ -126,12 +127,12 @@ def test_only_the_newest_plan_is_sent_and_it_keeps_its_place() -> None:
 def test_an_issue_without_a_session_has_an_order_of_its_own() -> None:
     change = ChangeIssue("i", state_id="s")
 
-    assert lane_of(change) == lane_of(PostComment("i", "c", "x")) == "issue/i"
-    assert lane_of(dataclasses.replace(change, session_id="a")) == "a"
+    assert ordering_key(change) == ordering_key(PostComment("i", "c", "x")) == "issue/i"
+    assert ordering_key(dataclasses.replace(change, session_id="a")) == "a"
 
 
 def test_a_closed_session_sends_what_is_terminal_and_nothing_else() -> None:
-    schedule = filled(says("a", "1"), AddLinks("a", (Link("x", "y"),)), ends("a"))
+    schedule = filled(says("a", "1"), AddLinks("a", (SessionLink("x", "y"),)), ends("a"))
 
     dropped = schedule.close("a")
 
@@ -161,7 +162,7 @@ def test_at_the_reserve_the_urgent_is_sent_and_the_rest_waits() -> None:
 def test_when_the_budget_is_short_ephemerals_go_first() -> None:
     schedule = filled(says("a", "1"), passing("a", "2"), passing("b", "1"), plan("c", "1"))
 
-    dropped = schedule.relieve()
+    dropped = schedule.drop_ephemerals()
 
     assert [one.entry.update for one in dropped] == [passing("a", "2"), passing("b", "1")]
     assert len(schedule) == 2
@@ -169,7 +170,7 @@ def test_when_the_budget_is_short_ephemerals_go_first() -> None:
 
 def test_linear_is_left_alone_for_as_long_as_it_wants() -> None:
     schedule = filled(ends("a"))
-    line = SendState(hold_until=NOW + 7)
+    line = SendState(backoff_until=NOW + 7)
 
     assert schedule.next(NOW, line, PACING) == Pause(7.0)
     assert sent(schedule, line, NOW + 7) == [ends("a")]
@@ -178,7 +179,7 @@ def test_linear_is_left_alone_for_as_long_as_it_wants() -> None:
 def test_a_session_that_has_to_wait_is_passed_by_the_others() -> None:
     schedule = filled(says("a", "1"))
     (failed,) = taken(schedule)
-    schedule.again(failed, NOW + 5)
+    schedule.requeue(failed, NOW + 5)
     schedule.add(says("a", "2"), NOW)
     schedule.add(says("b", "1"), NOW)
 
@@ -191,7 +192,7 @@ def test_what_failed_among_others_travels_alone() -> None:
     schedule = filled(says("a", "1"), says("a", "2"), says("b", "1"))
     for entry in taken(schedule):
         entry.alone = True
-        schedule.again(entry, NOW)
+        schedule.requeue(entry, NOW)
     schedule.add(says("c", "1"), NOW)
 
     order = [sent(schedule) for _ in range(4)]
@@ -209,7 +210,7 @@ def test_an_ephemeral_that_failed_gives_way_to_what_came_meanwhile(
     (failed,) = taken(schedule)
     schedule.add(newer, NOW)
 
-    assert schedule.again(failed, NOW) == DroppedUpdate(failed, reason)
+    assert schedule.requeue(failed, NOW) == DroppedUpdate(failed, reason)
     assert sent(schedule) == [newer]
 
 
@@ -218,7 +219,7 @@ def test_what_failed_while_its_session_was_closed_is_dropped() -> None:
     (failed,) = taken(schedule)
     schedule.close("a")
 
-    assert schedule.again(failed, NOW) == DroppedUpdate(failed, CLOSED)
+    assert schedule.requeue(failed, NOW) == DroppedUpdate(failed, CLOSED)
     assert len(schedule) == 0
 
 
@@ -268,11 +269,11 @@ class PendingResults(RuleBasedStateMachine):
             # Linear carries out one after the other, and stops where one fails.
             arrives = arrives and fate == "sent"
             if arrives:
-                self.schedule.settled(entry)
+                self.schedule.remove(entry)
                 self.sent.append(entry)
                 continue
             entry.alone = entry.alone or fate != "later"
-            needless = self.schedule.again(entry, self.now + (fate == "later"))
+            needless = self.schedule.requeue(entry, self.now + (fate == "later"))
             self._note([needless] if needless else [])
         self.flying = []
 
@@ -286,8 +287,8 @@ class PendingResults(RuleBasedStateMachine):
         self.schedule.open(session)
 
     @rule()
-    def relieve(self) -> None:
-        self._note(self.schedule.relieve())
+    def drop_ephemerals(self) -> None:
+        self._note(self.schedule.drop_ephemerals())
 
     @rule()
     def later(self) -> None:
@@ -300,11 +301,13 @@ class PendingResults(RuleBasedStateMachine):
             assert entry.priority is not Priority.TERMINAL
             if not is_ephemeral(entry.update) and not isinstance(entry.update, SetPlan):
                 assert needless.reason == CLOSED
-                assert lane_of(entry.update) in self.closed_once
+                assert ordering_key(entry.update) in self.closed_once
 
     @invariant()
     def at_most_one_ephemeral_of_a_session_waits(self) -> None:
-        lanes = [lane_of(entry.update) for entry in self._waited() if is_ephemeral(entry.update)]
+        lanes = [
+            ordering_key(entry.update) for entry in self._waited() if is_ephemeral(entry.update)
+        ]
         assert len(lanes) == len(set(lanes))
 
     @invariant()
@@ -313,6 +316,7 @@ class PendingResults(RuleBasedStateMachine):
         assert len(done) == len(self.sent) + len(self.dropped)
         assert len(self.schedule) == len(self.entries) - len(done)
 
+    @override
     def teardown(self) -> None:
         """Everything that is left goes, and each session was told in order."""
         self.land(["sent"] * 4)
@@ -321,7 +325,7 @@ class PendingResults(RuleBasedStateMachine):
             self.take(OPEN)
             self.land(["sent"] * 4)
         for session in "abc":
-            numbers = [one.number for one in self.sent if lane_of(one.update) == session]
+            numbers = [one.number for one in self.sent if ordering_key(one.update) == session]
             assert numbers == sorted(numbers)
 
     def _waited(self) -> list[QueuedUpdate]:

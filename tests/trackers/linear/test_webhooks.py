@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deputy.trackers.events import Event, SessionCreated
+from deputy.trackers.events import SessionCreated, TrackerEvent
 from deputy.trackers.linear.errors import (
     MalformedDelivery,
     SecretUnset,
@@ -38,7 +38,7 @@ def delivered(
     signed: str | None = None,
     secrets: tuple[bytes, ...] = (SECRET,),
     late: float = 0.0,
-) -> Event:
+) -> TrackerEvent:
     headers = {"Linear-Signature": signature(body) if signed is None else signed}
     return from_http(headers, body, secrets, NOW + dt.timedelta(seconds=late))
 

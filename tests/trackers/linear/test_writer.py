@@ -7,9 +7,10 @@ import random
 from collections.abc import AsyncIterator, Iterator, Sequence
 
 import pytest
+from typing_extensions import override
 
 from deputy.trackers.linear.budget import Budget
-from deputy.trackers.linear.client import Indeterminate, UpdateResult
+from deputy.trackers.linear.client import ApplyResult, Indeterminate
 from deputy.trackers.linear.errors import (
     CredentialsMissing,
     LinearError,
@@ -19,8 +20,9 @@ from deputy.trackers.linear.errors import (
     Unauthenticated,
 )
 from deputy.trackers.linear.pacing import Pacing
+from deputy.trackers.linear.pending import WriterStopped
 from deputy.trackers.linear.schedule import CLOSED, PRESSURE, SUPERSEDED
-from deputy.trackers.linear.writer import Sender, Writer, WriterStopped
+from deputy.trackers.linear.writer import Writer, WriterClient
 from deputy.trackers.updates import (
     ChangeIssue,
     Dropped,
@@ -29,15 +31,15 @@ from deputy.trackers.updates import (
     Priority,
     Refused,
     Response,
-    Result,
     Sent,
     SetPlan,
     Update,
+    UpdateResult,
 )
 from deputy.wire import Step, StepStatus, Thought, stable_id
 from tests.trackers.linear.simulated import Linear, eventually
 
-QUICK = Pacing(spacing=0.0, first_retry=0.01, longest_retry=0.05, answer_timeout=1.0)
+QUICK = Pacing(spacing=0.0, first_backoff=0.01, max_backoff=0.05, answer_timeout=1.0)
 
 
 def says(session: str, words: str, priority: Priority = Priority.NORMAL) -> PostActivity:
@@ -58,7 +60,7 @@ def plan(session: str, words: str) -> SetPlan:
 
 
 @contextlib.asynccontextmanager
-async def writing(client: Sender, pacing: Pacing = QUICK) -> AsyncIterator[Writer]:
+async def writing(client: WriterClient, pacing: Pacing = QUICK) -> AsyncIterator[Writer]:
     """Run a writer; it is stopped at the end, and must not have failed before."""
     writer = Writer(client, pacing=pacing)
     task = asyncio.create_task(writer.run())
@@ -71,7 +73,7 @@ async def writing(client: Sender, pacing: Pacing = QUICK) -> AsyncIterator[Write
             await task
 
 
-async def results(futures: Sequence[asyncio.Future[Result]]) -> list[Result]:
+async def results(futures: Sequence[asyncio.Future[UpdateResult]]) -> list[UpdateResult]:
     async with asyncio.timeout(10):
         return list(await asyncio.gather(*futures))
 
@@ -79,14 +81,14 @@ async def results(futures: Sequence[asyncio.Future[Result]]) -> list[Result]:
 class Script:
     """A Linear that answers as it is told, and remembers what it was asked."""
 
-    def __init__(self, *answers: list[UpdateResult] | LinearError | Exception) -> None:
+    def __init__(self, *answers: list[ApplyResult] | LinearError | Exception) -> None:
         self.budget = Budget()
         self.asked: list[list[Update]] = []
         self.gate = asyncio.Event()
         self.gate.set()
-        self._answers: Iterator[list[UpdateResult] | Exception] = iter(answers)
+        self._answers: Iterator[list[ApplyResult] | Exception] = iter(answers)
 
-    async def apply(self, updates: Sequence[Update]) -> list[UpdateResult]:
+    async def apply(self, updates: Sequence[Update]) -> list[ApplyResult]:
         self.asked.append(list(updates))
         await self.gate.wait()
         answer = next(self._answers, None)
@@ -129,14 +131,14 @@ async def test_the_order_of_a_session_is_kept_over_many_requests(linear: Linear)
 
 async def test_an_outage_loses_nothing_and_repeats_nothing(linear: Linear) -> None:
     sessions = [linear.session(f"ENG-{number}") for number in (1, 2, 3)]
-    chance = random.Random(7)  # noqa: S311  to repeat a failure, not to keep a secret
+    jitter = random.Random(7)  # noqa: S311  to repeat a failure, not to keep a secret
     kinds = ("status", "lost", "error", "ratelimited")
 
     async with writing(linear.client()) as writer:
         futures = []
         for number in range(60):
             if number % 6 == 0:
-                linear.fault(kind=chance.choice(kinds), requests=chance.randint(1, 3))
+                linear.fault(kind=jitter.choice(kinds), requests=jitter.randint(1, 3))
             session = sessions[number % 3]
             futures.append(writer.submit(says(session, f"Step {number}")))
             if number % 9 == 0:
@@ -405,7 +407,8 @@ class Poisoned(Script):
         super().__init__()
         self._poison = poison
 
-    async def apply(self, updates: Sequence[Update]) -> list[UpdateResult]:
+    @override
+    async def apply(self, updates: Sequence[Update]) -> list[ApplyResult]:
         self.asked.append(list(updates))
         if self._poison in updates:
             if len(updates) > 1:
@@ -472,7 +475,7 @@ async def test_an_idle_writer_has_told_everybody() -> None:
 async def test_the_lag_is_the_age_of_the_oldest() -> None:
     now = [1_000.0]
     writer = Writer(Script(), clock=lambda: now[0])
-    writer.submit(says("s", "One."))
+    _ = writer.submit(says("s", "One."))
 
     now[0] += 7
 

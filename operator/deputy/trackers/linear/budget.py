@@ -9,7 +9,7 @@ PERIOD = 3600.0
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Allowance:
-    """What may be asked for: `limit` in an hour, `remaining` of it at `told_at`.
+    """What may be asked for: `limit` in an hour, `remaining` of it at `reported_at`.
 
     `reset` is when all of it is there again; both are seconds since the epoch.
     """
@@ -17,7 +17,7 @@ class Allowance:
     limit: int
     remaining: int
     reset: float
-    told_at: float
+    reported_at: float
 
     def left(self, now: float) -> float:
         """Return what should be left by `now`: what was spent comes back evenly over an hour.
@@ -26,7 +26,7 @@ class Allowance:
         """
         if now >= self.reset:
             return float(self.limit)
-        back = max(0.0, now - self.told_at) * self.limit / PERIOD
+        back = max(0.0, now - self.reported_at) * self.limit / PERIOD
         return min(float(self.limit), self.remaining + back)
 
 
@@ -56,4 +56,4 @@ def _allowance(headers: Mapping[str, str], what: str, now: float) -> Allowance |
         reset = int(headers[f"x-ratelimit-{what}-reset"]) / 1000
     except (KeyError, ValueError):
         return None
-    return Allowance(limit, remaining, reset, told_at=now) if limit > 0 else None
+    return Allowance(limit, remaining, reset, reported_at=now) if limit > 0 else None

@@ -20,12 +20,12 @@ from deputy.trackers.linear.errors import (
     Unauthenticated,
 )
 from deputy.trackers.linear.parsing import issue_of, team_of, viewer_of
-from deputy.trackers.linear.responses import Answer, read
+from deputy.trackers.linear.responses import GraphQLResponse, read_response
 from deputy.trackers.models import Issue, Team, Viewer
 from deputy.trackers.updates import Refused, Sent, Update
 
 
-class Tokens(Protocol):
+class TokenSource(Protocol):
     """Where access tokens come from."""
 
     async def token(self) -> str:
@@ -43,7 +43,7 @@ class Indeterminate:
     """
 
 
-UpdateResult: TypeAlias = Sent | Refused | Indeterminate
+ApplyResult: TypeAlias = Sent | Refused | Indeterminate
 
 
 class LinearClient:
@@ -53,7 +53,7 @@ class LinearClient:
         self,
         http: httpx.AsyncClient,
         api_url: str,
-        credentials: Tokens,
+        credentials: TokenSource,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -88,7 +88,7 @@ class LinearClient:
             raise answer.errors[0].error
         return answer.data or {}
 
-    async def apply(self, updates: Sequence[Update]) -> list[UpdateResult]:
+    async def apply(self, updates: Sequence[Update]) -> list[ApplyResult]:
         """Carry out updates in one request, and return what became of each.
 
         An id that is there already counts as sent. When the request fails as a whole, nothing
@@ -97,10 +97,10 @@ class LinearClient:
         document = documents.batch(updates)
         answer = await self._ask(document.query, document.variables)
         if not answer.errors:
-            return [_confirmed(answer, place) for place in range(len(updates))]
+            return [_confirmed(answer, index) for index in range(len(updates))]
         return _results(answer, len(updates))
 
-    async def _ask(self, document: str, variables: Mapping[str, Any]) -> Answer:
+    async def _ask(self, document: str, variables: Mapping[str, Any]) -> GraphQLResponse:
         """Send a request, once more with a new token where the first is not accepted."""
         token = await self._credentials.token()
         try:
@@ -112,7 +112,9 @@ class LinearClient:
                 raise
         return await self._send(renewed, document, variables)
 
-    async def _send(self, token: str, document: str, variables: Mapping[str, Any]) -> Answer:
+    async def _send(
+        self, token: str, document: str, variables: Mapping[str, Any]
+    ) -> GraphQLResponse:
         body = json.dumps({"query": document, "variables": variables}).encode()
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         try:
@@ -122,26 +124,26 @@ class LinearClient:
             raise LinearUnavailable(f"no answer from Linear: {type(error).__name__}") from error
         self._note(answer.headers)
         try:
-            read_answer = read(answer.status_code, answer.headers, answer.content)
+            response = read_response(answer.status_code, answer.headers, answer.content)
         except LinearError as error:
             metrics.REQUESTS.labels(_result_of(error)).inc()
             raise
-        metrics.REQUESTS.labels("errors" if read_answer.errors else "ok").inc()
-        return read_answer
+        metrics.REQUESTS.labels("errors" if response.errors else "ok").inc()
+        return response
 
     def _note(self, headers: Mapping[str, str]) -> None:
         self.budget = budget_of(headers, self.budget, self._clock())
         metrics.report_budget(self.budget)
 
 
-def _confirmed(answer: Answer, place: int) -> UpdateResult:
-    payload = (answer.data or {}).get(documents.alias(place))
+def _confirmed(answer: GraphQLResponse, index: int) -> ApplyResult:
+    payload = (answer.data or {}).get(documents.alias(index))
     if isinstance(payload, Mapping) and payload.get("success") is True:
         return Sent()
     return Refused("Linear did not confirm it")
 
 
-def _results(answer: Answer, count: int) -> list[UpdateResult]:
+def _results(answer: GraphQLResponse, count: int) -> list[ApplyResult]:
     """Sort the errors of a request by update.
 
     Raises:
@@ -153,10 +155,10 @@ def _results(answer: Answer, count: int) -> list[UpdateResult]:
         return [_result(answer.errors[0].error)]
     if not failed and answer.data is None:
         raise answer.errors[0].error
-    return [_result_or_unknown(failed.get(documents.alias(place))) for place in range(count)]
+    return [_result_or_unknown(failed.get(documents.alias(index))) for index in range(count)]
 
 
-def _result(error: LinearError) -> UpdateResult:
+def _result(error: LinearError) -> ApplyResult:
     if isinstance(error, AlreadyInserted):
         return Sent()
     if isinstance(error, Rejected):
@@ -164,7 +166,7 @@ def _result(error: LinearError) -> UpdateResult:
     raise error
 
 
-def _result_or_unknown(error: LinearError | None) -> UpdateResult:
+def _result_or_unknown(error: LinearError | None) -> ApplyResult:
     """Return what an error says of its own update; the others may be done or not."""
     if error is None or not isinstance(error, Rejected):
         return Indeterminate()

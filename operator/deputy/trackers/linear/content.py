@@ -30,22 +30,22 @@ MAX_LABEL = 200
 #: Stands where Linear insists on a text and there is none.
 NOTHING = "–"  # noqa: RUF001  a dash, which is what a person reads as "none"
 
-_UNFIT = {code: None for code in range(32) if chr(code) not in "\t\n\r"} | {0x7F: None}
+_NOT_ALLOWED = {code: None for code in range(32) if chr(code) not in "\t\n\r"} | {0x7F: None}
 
 
-def fit(text: str, most: int = MAX_BODY) -> str:
+def sanitised(text: str, most: int = MAX_BODY) -> str:
     """Return `text` as it may be sent; what is too long ends in an ellipsis."""
-    clean = text.encode("utf-8", "replace").decode().translate(_UNFIT).strip()
+    clean = text.encode("utf-8", "replace").decode().translate(_NOT_ALLOWED).strip()
     return clean if len(clean) <= most else clean[: most - 1] + "…"
 
 
-def says_nothing(update: Update) -> bool:
+def is_empty(update: Update) -> bool:
     """Say whether there is nothing in an update that anybody would see."""
     match update:
         case PostActivity(content=Thought(body=body)):
-            return not fit(body)
+            return not sanitised(body)
         case PostComment(body=body):
-            return not fit(body)
+            return not sanitised(body)
         case AddLinks(links=links):
             return not links
         case ChangeIssue(state_id=state, delegate_id=delegate):
@@ -60,7 +60,7 @@ def activity_input(update: PostActivity) -> JSONObject:
         "id": update.activity_id,
         "agentSessionId": update.session_id,
         "content": _content(update.content),
-        **_manner(update.content),
+        **_presentation(update.content),
     }
 
 
@@ -71,7 +71,7 @@ def plan_input(update: SetPlan) -> JSONObject:
 
 def links_input(update: AddLinks) -> JSONObject:
     """Return the `AgentSessionUpdateInput` that adds links; each address once."""
-    by_url = {link.url: fit(link.label, MAX_LABEL) or link.url for link in update.links}
+    by_url = {link.url: sanitised(link.label, MAX_LABEL) or link.url for link in update.links}
     return {"addedExternalUrls": [{"label": label, "url": url} for url, label in by_url.items()]}
 
 
@@ -83,45 +83,45 @@ def issue_input(update: ChangeIssue) -> JSONObject:
 
 def comment_input(update: PostComment) -> JSONObject:
     """Return the `CommentCreateInput` of an update."""
-    return {"id": update.comment_id, "issueId": update.issue_id, "body": fit(update.body)}
+    return {"id": update.comment_id, "issueId": update.issue_id, "body": sanitised(update.body)}
 
 
 def _step(step: Step) -> JSONObject:
-    return {"content": fit(step.content, MAX_LABEL) or NOTHING, "status": step.status.value}
+    return {"content": sanitised(step.content, MAX_LABEL) or NOTHING, "status": step.status.value}
 
 
 def _content(content: Content) -> JSONObject:
     match content:
         case Thought(body=body):
-            return _said("thought", body)
+            return _with_body("thought", body)
         case ToolFinished():
-            return _done(content)
+            return _action(content)
         case Asked(question=body):
-            return _said("elicitation", body)
+            return _with_body("elicitation", body)
         case Response(body=body):
-            return _said("response", body)
+            return _with_body("response", body)
         case Failure(body=body):
-            return _said("error", body)
+            return _with_body("error", body)
         case _:
             assert_never(content)
 
 
-def _said(kind: str, body: str) -> JSONObject:
-    return {"type": kind, "body": fit(body) or NOTHING}
+def _with_body(kind: str, body: str) -> JSONObject:
+    return {"type": kind, "body": sanitised(body) or NOTHING}
 
 
-def _done(content: ToolFinished) -> JSONObject:
-    told = {
+def _action(content: ToolFinished) -> JSONObject:
+    action = {
         "type": "action",
-        "action": fit(content.action, MAX_ACTION) or NOTHING,
-        "parameter": fit(content.parameter, MAX_PARAMETER) or NOTHING,
+        "action": sanitised(content.action, MAX_ACTION) or NOTHING,
+        "parameter": sanitised(content.parameter, MAX_PARAMETER) or NOTHING,
     }
-    result = fit(content.result)
-    return told | {"result": result} if result else told
+    result = sanitised(content.result)
+    return action | {"result": result} if result else action
 
 
-def _manner(content: Content) -> JSONObject:
-    """Return how an activity is to be taken: as passing, or as a choice."""
+def _presentation(content: Content) -> JSONObject:
+    """Return how Linear is to show an activity: for a moment only, or with a choice."""
     match content:
         case Thought(ephemeral=True) | ToolFinished(ephemeral=True):
             return {"ephemeral": True}
@@ -133,4 +133,4 @@ def _manner(content: Content) -> JSONObject:
 
 
 def _option(option: str) -> str:
-    return fit(option, MAX_LABEL) or NOTHING
+    return sanitised(option, MAX_LABEL) or NOTHING

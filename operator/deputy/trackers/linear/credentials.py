@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from deputy.trackers.linear.errors import LinearUnavailable, Unauthenticated
-from deputy.trackers.linear.secret import Client, MountedSecret
+from deputy.trackers.linear.secret import MountedSecret, OAuthClient
 
 #: What a token of ours may do. Asking for anything else revokes every token that we hold.
 SCOPE = "read,write,app:assignable,app:mentionable"
@@ -24,8 +24,8 @@ _MOST_SPARE = 3600.0
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Token:
     text: str = dataclasses.field(repr=False)
-    client: Client
-    good_until: float
+    client: OAuthClient
+    renew_at: float
 
 
 class Credentials:
@@ -47,7 +47,7 @@ class Credentials:
         self._url = f"{api_url.rstrip('/')}/oauth/token"
         self._clock = clock
         self._token: _Token | None = None
-        self._asking = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     def webhook_secrets(self) -> tuple[bytes, ...]:
         """Return the secrets that sign deliveries; raise `CredentialsMissing`."""
@@ -70,7 +70,7 @@ class Credentials:
         grant = self._secret.grant()
         if isinstance(grant, str):
             return grant
-        async with self._asking:
+        async with self._lock:
             if self._token is None or not self._is_good(self._token, grant):
                 self._token = await self._ask(grant)
             return self._token.text
@@ -80,10 +80,10 @@ class Credentials:
         if self._token is not None and self._token.text == token:
             self._token = None
 
-    def _is_good(self, token: _Token, client: Client) -> bool:
-        return token.client == client and self._clock() < token.good_until
+    def _is_good(self, token: _Token, client: OAuthClient) -> bool:
+        return token.client == client and self._clock() < token.renew_at
 
-    async def _ask(self, client: Client) -> _Token:
+    async def _ask(self, client: OAuthClient) -> _Token:
         began = self._clock()
         form = {"grant_type": "client_credentials", "scope": SCOPE}
         try:
@@ -91,10 +91,10 @@ class Credentials:
         except httpx.HTTPError as error:
             message = f"no answer from Linear's token endpoint: {type(error).__name__}"
             raise LinearUnavailable(message) from error
-        found = _object(answer)
-        text, life = found.get("access_token"), found.get("expires_in")
+        body = _object(answer)
+        text, life = body.get("access_token"), body.get("expires_in")
         if answer.status_code != 200 or not isinstance(text, str) or not text:
-            raise _refusal(answer.status_code, found)
+            raise _refusal(answer.status_code, body)
         seconds = float(life) if isinstance(life, int | float) else _MOST_SPARE
         spare = min(_MOST_SPARE, seconds * _SPARE)
         return _Token(text, client, began + seconds - spare)
@@ -102,17 +102,17 @@ class Credentials:
 
 def _object(answer: httpx.Response) -> dict[str, Any]:
     try:
-        found = json.loads(answer.content)
+        body = json.loads(answer.content)
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return body if isinstance(body, dict) else {}
 
 
-def _refusal(status: int, found: dict[str, Any]) -> Unauthenticated | LinearUnavailable:
-    told = str(found.get("error_description") or found.get("error") or "no reason given")
-    if "error" not in found or status >= 500 or status in {408, 429}:
+def _refusal(status: int, body: dict[str, Any]) -> Unauthenticated | LinearUnavailable:
+    reason = str(body.get("error_description") or body.get("error") or "no reason given")
+    if "error" not in body or status >= 500 or status in {408, 429}:
         return LinearUnavailable(f"Linear's token endpoint answered {status}")
     return Unauthenticated(
-        f"Linear gives no token ({status}: {told}); check `clientId` and `clientSecret`, and that "
-        "client credentials are switched on for the application"
+        f"Linear gives no token ({status}: {reason}); check `clientId` and `clientSecret`, and "
+        "that client credentials are switched on for the application"
     )

@@ -25,10 +25,9 @@ query Viewer { viewer { id name } organization { id name urlKey } }
 ISSUE = """
 query IssueFacts($id: String!) {
   issue(id: $id) {
-    id identifier title url branchName priority archivedAt trashed
+    id identifier title url branchName priority
     state { id name type position }
     labels(first: 50) { nodes { name } }
-    delegate { id }
     team { id key name }
   }
 }
@@ -43,8 +42,6 @@ query Teams($filter: TeamFilter!) {
 }
 """
 
-#: Documents without a part that is built.
-FIXED = {"VIEWER": VIEWER, "ISSUE": ISSUE, "TEAMS": TEAMS}
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -58,7 +55,7 @@ class Document:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Call:
+class _Mutation:
     """One mutation: its name, its arguments' types and their values."""
 
     name: str
@@ -78,9 +75,9 @@ def team_filter(name_or_key_or_id: str) -> JSONObject:
     return {"or": either}
 
 
-def alias(place: int) -> str:
-    """Return the alias of the update at `place` in a batch; errors name it in their path."""
-    return f"u{place}"
+def alias(index: int) -> str:
+    """Return the alias of the update at `index` in a batch; errors name it in their path."""
+    return f"u{index}"
 
 
 def batch(updates: Sequence[Update]) -> Document:
@@ -91,20 +88,20 @@ def batch(updates: Sequence[Update]) -> Document:
     declared: list[str] = []
     lines: list[str] = []
     variables: JSONObject = {}
-    for place, call in enumerate(map(_call, updates)):
-        declared += [f"${name}{place}: {kind}" for name, kind in call.types.items()]
-        given = ", ".join(f"{name}: ${name}{place}" for name in call.types)
-        lines.append(f"  {alias(place)}: {call.name}({given}) {{ success }}")
-        variables |= {f"{name}{place}": value for name, value in call.values.items()}
+    for index, mutation in enumerate(map(_mutation, updates)):
+        declared += [f"${name}{index}: {kind}" for name, kind in mutation.types.items()]
+        given = ", ".join(f"{name}: ${name}{index}" for name in mutation.types)
+        lines.append(f"  {alias(index)}: {mutation.name}({given}) {{ success }}")
+        variables |= {f"{name}{index}": value for name, value in mutation.values.items()}
     body = "\n".join(lines)
     return Document(f"mutation Updates({', '.join(declared)}) {{\n{body}\n}}", variables)
 
 
-def _call(update: Update) -> _Call:
+def _mutation(update: Update) -> _Mutation:
     match update:
         case PostActivity():
-            told = content.activity_input(update)
-            return _create("agentActivityCreate", "AgentActivityCreateInput", told)
+            values = content.activity_input(update)
+            return _create("agentActivityCreate", "AgentActivityCreateInput", values)
         case PostComment():
             return _create("commentCreate", "CommentCreateInput", content.comment_input(update))
         case SetPlan(session_id=session):
@@ -112,19 +109,21 @@ def _call(update: Update) -> _Call:
         case AddLinks(session_id=session):
             return _change_session(session, content.links_input(update))
         case ChangeIssue(issue_id=issue):
-            told = content.issue_input(update)
-            return _change("issueUpdate", issue, "IssueUpdateInput", told)
+            values = content.issue_input(update)
+            return _change("issueUpdate", issue, "IssueUpdateInput", values)
         case _:
             assert_never(update)
 
 
-def _change_session(session_id: str, told: JSONObject) -> _Call:
-    return _change("agentSessionUpdate", session_id, "AgentSessionUpdateInput", told)
+def _change_session(session_id: str, values: JSONObject) -> _Mutation:
+    return _change("agentSessionUpdate", session_id, "AgentSessionUpdateInput", values)
 
 
-def _create(name: str, kind: str, told: JSONObject) -> _Call:
-    return _Call(name, {"input": f"{kind}!"}, {"input": told})
+def _create(name: str, kind: str, values: JSONObject) -> _Mutation:
+    return _Mutation(name, {"input": f"{kind}!"}, {"input": values})
 
 
-def _change(name: str, thing: str, kind: str, told: JSONObject) -> _Call:
-    return _Call(name, {"id": "String!", "input": f"{kind}!"}, {"id": thing, "input": told})
+def _change(name: str, object_id: str, kind: str, values: JSONObject) -> _Mutation:
+    return _Mutation(
+        name, {"id": "String!", "input": f"{kind}!"}, {"id": object_id, "input": values}
+    )

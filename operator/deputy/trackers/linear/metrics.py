@@ -1,4 +1,4 @@
-"""What is counted of our talk with Linear; base units, and no ids as labels."""
+"""What is counted of our requests to Linear; base units, and no ids as labels."""
 
 from prometheus_client import Counter, Gauge, Histogram
 

@@ -24,8 +24,8 @@ class Pacing:
     """Least between the beginnings of two requests."""
     reserve: float = 0.2
     """Part of the hour's budget that only what is urgent may use."""
-    first_retry: float = 0.5
-    longest_retry: float = 30.0
+    first_backoff: float = 0.5
+    max_backoff: float = 30.0
     answer_timeout: float = 30.0
     """Most that one request may take."""
     give_up_after: float = 600.0
@@ -58,13 +58,13 @@ def is_short(budget: Budget, pacing: Pacing, now: float) -> bool:
     )
 
 
-def retry_after(pacing: Pacing, failures: int, chance: float) -> float:
+def backoff(pacing: Pacing, failures: int, jitter: float) -> float:
     """Return the seconds before the next attempt after so many failures in a row, from 1 on.
 
-    `chance` (0 to 1) spreads those who failed together.
+    `jitter` is a random number from 0 to 1, which spreads those who failed together.
     """
-    grown = pacing.first_retry * 2.0 ** min(failures - 1, 20)
-    return min(pacing.longest_retry, grown) * (0.5 + chance / 2)
+    grown = pacing.first_backoff * 2.0 ** min(failures - 1, 20)
+    return min(pacing.max_backoff, grown) * (0.5 + jitter / 2)
 
 
 def _until(allowance: Allowance, wanted: float, now: float) -> float:

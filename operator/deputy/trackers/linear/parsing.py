@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from deputy.trackers.models import Issue, Organization, State, Team, Viewer
+from deputy.trackers.models import Issue, Organization, Team, Viewer, WorkflowState
 
 
 def viewer_of(data: Mapping[str, Any]) -> Viewer:
@@ -16,7 +16,7 @@ def viewer_of(data: Mapping[str, Any]) -> Viewer:
 def issue_of(data: Mapping[str, Any]) -> Issue:
     """Return the issue."""
     issue = data["issue"]
-    team, delegate = issue["team"], issue["delegate"]
+    team = issue["team"]
     return Issue(
         id=issue["id"],
         identifier=issue["identifier"],
@@ -26,9 +26,7 @@ def issue_of(data: Mapping[str, Any]) -> Issue:
         priority=int(issue["priority"]),
         state=_state(issue["state"]),
         labels=tuple(label["name"] for label in issue["labels"]["nodes"]),
-        delegate_id=delegate["id"] if delegate is not None else None,
         team=Team(team["id"], team["key"], team["name"]),
-        is_gone=bool(issue["trashed"] or issue["archivedAt"]),
     )
 
 
@@ -48,5 +46,5 @@ def _team(node: Mapping[str, Any]) -> Team:
     return Team(node["id"], node["key"], node["name"], tuple(states))
 
 
-def _state(node: Mapping[str, Any]) -> State:
-    return State(node["id"], node["name"], node["type"], float(node["position"]))
+def _state(node: Mapping[str, Any]) -> WorkflowState:
+    return WorkflowState(node["id"], node["name"], node["type"], float(node["position"]))

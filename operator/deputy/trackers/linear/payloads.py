@@ -9,13 +9,13 @@ from typing import Any, TypeAlias
 
 from deputy.trackers.events import (
     AppRevoked,
-    Event,
     Ignored,
     IssueChanged,
     SessionCreated,
     SessionElsewhere,
     SessionPrompted,
     TeamAccessChanged,
+    TrackerEvent,
     Unassigned,
     is_stop_word,
 )
@@ -25,7 +25,7 @@ from deputy.trackers.models import Issue, Person, Team
 _Object: TypeAlias = Mapping[str, Any]
 
 #: How the comment begins that Linear itself writes above a delegation.
-_ANCHOR = "This thread is for an agent session with"
+_DELEGATION_COMMENT = "This thread is for an agent session with"
 
 #: Types of workflow states in which nobody wants the work any more.
 _CANCELED = frozenset({"canceled", "duplicate"})
@@ -33,7 +33,7 @@ _CANCELED = frozenset({"canceled", "duplicate"})
 _USER = re.compile(r"<user\b[^<>]*>([^<]*)</user>")
 
 
-def event_of(body: _Object) -> Event:
+def event_of(body: _Object) -> TrackerEvent:
     """Return what a body says; raise `MalformedDelivery` where a promised field is missing."""
     kind, action = _text(body, "type"), _text(body, "action")
     read = _READERS.get((kind, action))
@@ -41,30 +41,27 @@ def event_of(body: _Object) -> Event:
     return event if event is not None else Ignored(f"{kind}/{action}")
 
 
-def _created(body: _Object) -> Event:
+def _created(body: _Object) -> TrackerEvent:
     session = _object(body, "agentSession")
     issue = _issue(session.get("issue"))
     if issue is None:
         return _elsewhere(body)
-    is_mention = _is_mention(session)
     return SessionCreated(
         organization_id=_text(body, "organizationId"),
         app_user_id=_text(body, "appUserId"),
         session_id=_text(session, "id"),
         issue=issue,
         delegator=_person(session.get("creator"), session.get("creatorId")),
-        is_mention=is_mention,
-        prompt_context=_words(body, "promptContext"),
-        text=_mention(body, session) if is_mention else "",
-        guidance=tuple(_words(rule, "body") for rule in _objects(body, "guidance")),
-        comment_id=_maybe(session, "commentId"),
+        prompt_context=_optional_text(body, "promptContext"),
+        text=_mention(body, session) if _is_mention(session) else "",
+        guidance=tuple(_optional_text(rule, "body") for rule in _objects(body, "guidance")),
     )
 
 
-def _prompted(body: _Object) -> Event:
+def _prompted(body: _Object) -> TrackerEvent:
     session = _object(body, "agentSession")
     activity = _object(body, "agentActivity")
-    text = _words(_object(activity, "content"), "body")
+    text = _optional_text(_object(activity, "content"), "body")
     author = _person(activity.get("user"), activity.get("userId"))
     if author is None:
         raise MalformedDelivery("agentActivity has no user")
@@ -80,17 +77,13 @@ def _prompted(body: _Object) -> Event:
     )
 
 
-def _elsewhere(body: _Object) -> Event:
-    return SessionElsewhere(
-        _text(body, "organizationId"),
-        _text(body, "appUserId"),
-        _text(_object(body, "agentSession"), "id"),
-    )
+def _elsewhere(body: _Object) -> TrackerEvent:
+    return SessionElsewhere(_text(_object(body, "agentSession"), "id"))
 
 
-def _issue_updated(body: _Object) -> Event | None:
-    data, before = _object(body, "data"), _maybe_object(body, "updatedFrom")
-    was = _maybe(before, "delegateId")
+def _issue_updated(body: _Object) -> TrackerEvent | None:
+    data, before = _object(body, "data"), _optional_object(body, "updatedFrom")
+    was = _text_or_none(before, "delegateId")
     return _issue_changed(
         body,
         undelegated_from=was if was != data.get("delegateId") else None,
@@ -100,7 +93,7 @@ def _issue_updated(body: _Object) -> Event | None:
     )
 
 
-def _issue_removed(body: _Object) -> Event | None:
+def _issue_removed(body: _Object) -> TrackerEvent | None:
     return _issue_changed(body, undelegated_from=None, is_canceled=False, is_removed=True)
 
 
@@ -114,7 +107,6 @@ def _issue_changed(
     return IssueChanged(
         organization_id=_text(body, "organizationId"),
         issue_id=_text(data, "id"),
-        identifier=_words(data, "identifier"),
         undelegated_from=undelegated_from,
         is_canceled=is_canceled,
         is_removed=is_removed,
@@ -122,7 +114,7 @@ def _issue_changed(
     )
 
 
-def _unassigned(body: _Object) -> Event:
+def _unassigned(body: _Object) -> TrackerEvent:
     notification = _object(body, "notification")
     return Unassigned(
         organization_id=_text(body, "organizationId"),
@@ -132,18 +124,12 @@ def _unassigned(body: _Object) -> Event:
     )
 
 
-def _revoked(body: _Object) -> Event:
-    return AppRevoked(_text(body, "organizationId"), _text(body, "oauthClientId"))
+def _revoked(body: _Object) -> TrackerEvent:
+    return AppRevoked(_text(body, "organizationId"))
 
 
-def _access_changed(body: _Object) -> Event:
-    return TeamAccessChanged(
-        organization_id=_text(body, "organizationId"),
-        app_user_id=_text(body, "appUserId"),
-        added=_texts(body, "addedTeamIds"),
-        removed=_texts(body, "removedTeamIds"),
-        all_public_teams=body.get("canAccessAllPublicTeams") is True,
-    )
+def _access_changed(body: _Object) -> TrackerEvent:
+    return TeamAccessChanged(_text(body, "organizationId"))
 
 
 #: What is read of each type and action; everything else is ignored.
@@ -167,21 +153,23 @@ def _is_mention(session: _Object) -> bool:
     source = session.get("sourceMetadata")
     if isinstance(source, Mapping):
         return source.get("type") == "comment"
-    comment = _maybe_object(session, "comment")
-    return bool(comment.get("userId")) and not _words(comment, "body").startswith(_ANCHOR)
+    comment = _optional_object(session, "comment")
+    return bool(comment.get("userId")) and not _optional_text(comment, "body").startswith(
+        _DELEGATION_COMMENT
+    )
 
 
 def _mention(body: _Object, session: _Object) -> str:
     """Return the words of a mention, which may stand anywhere in the thread of its comment."""
-    root = _maybe_object(session, "comment")
+    root = _optional_object(session, "comment")
     source = session.get("sourceCommentId") or root.get("id")
     for comment in (root, *_objects(body, "previousComments")):
         if comment.get("id") == source:
-            return _words(comment, "body")
-    return _last_of_thread(_words(body, "promptContext"))
+            return _optional_text(comment, "body")
+    return _newest_comment(_optional_text(body, "promptContext"))
 
 
-def _last_of_thread(context: str) -> str:
+def _newest_comment(context: str) -> str:
     """Return the newest comment of the thread that the prompt context begins with, or nothing.
 
     The context only looks like XML: nothing in it is escaped, so no parser may see it, and no
@@ -190,8 +178,8 @@ def _last_of_thread(context: str) -> str:
     end = context.find("</primary-directive-thread>")
     end = context.rfind("</comment>", 0, end) if end >= 0 else -1
     begin = context.rfind("<comment", 0, end) if end >= 0 else -1
-    _, closed, words = context[begin:end].partition(">") if begin >= 0 else ("", "", "")
-    return _USER.sub(r"@\1", words).strip() if closed else ""
+    _, closed, text = context[begin:end].partition(">") if begin >= 0 else ("", "", "")
+    return _USER.sub(r"@\1", text).strip() if closed else ""
 
 
 def _issue(body: object) -> Issue | None:
@@ -200,17 +188,19 @@ def _issue(body: object) -> Issue | None:
     team = _object(body, "team")
     return Issue(
         id=_text(body, "id"),
-        identifier=_words(body, "identifier"),
-        title=_words(body, "title"),
-        url=_words(body, "url"),
-        team=Team(_text(team, "id"), _words(team, "key"), _words(team, "name")),
-        description=_words(body, "description"),
+        identifier=_optional_text(body, "identifier"),
+        title=_optional_text(body, "title"),
+        url=_optional_text(body, "url"),
+        team=Team(_text(team, "id"), _optional_text(team, "key"), _optional_text(team, "name")),
+        description=_optional_text(body, "description"),
     )
 
 
 def _person(body: object, person_id: object) -> Person | None:
     if isinstance(body, Mapping):
-        return Person(_text(body, "id"), _words(body, "name"), _words(body, "email"))
+        return Person(
+            _text(body, "id"), _optional_text(body, "name"), _optional_text(body, "email")
+        )
     return Person(person_id) if isinstance(person_id, str) and person_id else None
 
 
@@ -222,7 +212,7 @@ def _actor(body: _Object) -> Person | None:
 
 
 def _type_of_state(data: _Object) -> str:
-    return _words(_maybe_object(data, "state"), "type")
+    return _optional_text(_optional_object(data, "state"), "type")
 
 
 def _object(body: _Object, name: str) -> _Object:
@@ -232,7 +222,7 @@ def _object(body: _Object, name: str) -> _Object:
     return value
 
 
-def _maybe_object(body: _Object, name: str) -> _Object:
+def _optional_object(body: _Object, name: str) -> _Object:
     value = body.get(name)
     return value if isinstance(value, Mapping) else {}
 
@@ -242,11 +232,6 @@ def _objects(body: _Object, name: str) -> list[_Object]:
     return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
-def _texts(body: _Object, name: str) -> tuple[str, ...]:
-    value = body.get(name)
-    return tuple(str(item) for item in value) if isinstance(value, list) else ()
-
-
 def _text(body: _Object, name: str) -> str:
     value = body.get(name)
     if not isinstance(value, str) or not value:
@@ -254,11 +239,11 @@ def _text(body: _Object, name: str) -> str:
     return value
 
 
-def _words(body: _Object, name: str) -> str:
+def _optional_text(body: _Object, name: str) -> str:
     """Return what people wrote; a text that was cut may end in half a character, which is lost."""
     value = body.get(name)
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
-def _maybe(body: _Object, name: str) -> str | None:
-    return _words(body, name) or None
+def _text_or_none(body: _Object, name: str) -> str | None:
+    return _optional_text(body, name) or None

@@ -1,12 +1,13 @@
-"""Decide what is sent to Linear next: order, batches, what is dropped by now.
+"""Decide what is sent to Linear next: order, batches, what is dropped.
 
 Pure: times come in as seconds on one scale; nothing is sent here. What holds, whatever happens:
 
-- within a lane (a session, or an issue for what belongs to none) the order is kept;
-- what is urgent lends its urgency to everything ahead of it in its lane;
-- only ephemerals, and plans that a newer plan replaces, are ever dropped; in a lane that is
-  closed, all but the terminal;
-- at most one ephemeral of a lane waits.
+- among the updates of one ordering key (a session, or an issue for what belongs to none) the
+  order is kept: each key has a queue;
+- what is urgent lends its urgency to everything ahead of it in its queue;
+- only ephemerals, and plans that a newer plan replaces, are ever dropped; from the queue of a
+  session that is closed, all but the terminal;
+- at most one ephemeral of a queue waits.
 """
 
 import dataclasses
@@ -31,8 +32,8 @@ SUPERSEDED = "superseded by something newer"
 CLOSED = "session closed"
 PRESSURE = "the budget is short"
 
-#: So many closed lanes are remembered.
-_MEMORY = 10_000
+#: So many closed sessions are remembered.
+_MAX_CLOSED = 10_000
 
 
 @dataclasses.dataclass(slots=True, eq=False)
@@ -45,9 +46,9 @@ class QueuedUpdate:
     attempts: int = 0
     failing_since: float | None = None
     alone: bool = False
-    """It was in a request that failed: it travels alone, so that nobody suffers for another."""
-    flying: bool = False
-    """It is on its way."""
+    """It was in a request that failed: it is sent alone, so that no other update fails with it."""
+    in_flight: bool = False
+    """Its request has begun and has no answer yet."""
 
     @property
     def priority(self) -> Priority:
@@ -56,8 +57,8 @@ class QueuedUpdate:
 
 
 @dataclasses.dataclass(slots=True, eq=False)
-class _Lane:
-    """What waits for one session, oldest first."""
+class _Queue:
+    """The updates of one ordering key, oldest first."""
 
     entries: list[QueuedUpdate] = dataclasses.field(default_factory=list)
     replaceable: list[QueuedUpdate] = dataclasses.field(default_factory=list)
@@ -66,7 +67,7 @@ class _Lane:
 
     @property
     def waiting(self) -> list[QueuedUpdate]:
-        return [entry for entry in self.entries if not entry.flying]
+        return [entry for entry in self.entries if not entry.in_flight]
 
     @property
     def is_urgent(self) -> bool:
@@ -100,7 +101,7 @@ class DroppedUpdate:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SendBatch:
-    """SendBatch these in one request now."""
+    """Send these in one request now."""
 
     entries: tuple[QueuedUpdate, ...]
 
@@ -117,131 +118,131 @@ NextSend: TypeAlias = SendBatch | Pause
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SendState:
-    """How it stands with Linear: its budget, the last request, and until when it wants peace."""
+    """What the next request depends on: the budget, the last request, and the end of a back-off."""
 
     budget: Budget = dataclasses.field(default_factory=Budget)
-    last: float = 0.0
-    hold_until: float = 0.0
+    last_request: float = 0.0
+    backoff_until: float = 0.0
 
 
-def lane_of(update: Update) -> str:
-    """Return the key of the lane whose order an update keeps."""
+def ordering_key(update: Update) -> str:
+    """Return the key among whose updates this one keeps its place."""
     if isinstance(update, ChangeIssue | PostComment):
         return update.session_id or f"issue/{update.issue_id}"
     return update.session_id
 
 
 class Schedule:
-    """Everything that waits, by lane."""
+    """Everything that waits, in a queue for each ordering key."""
 
     def __init__(self) -> None:
-        self._lanes: dict[str, _Lane] = {}
+        self._queues: dict[str, _Queue] = {}
         self._closed: dict[str, None] = {}
         self._count = 0
 
     def __len__(self) -> int:
-        return sum(len(lane.entries) for lane in self._lanes.values())
+        return sum(len(queue.entries) for queue in self._queues.values())
 
     def oldest(self) -> float | None:
         """Return since when the oldest entry waits."""
-        return min((lane.entries[0].since for lane in self._lanes.values()), default=None)
+        return min((queue.entries[0].since for queue in self._queues.values()), default=None)
 
     def is_closed_to(self, update: Update) -> bool:
         """Say whether an update comes too late for its session."""
-        return lane_of(update) in self._closed and priority_of(update) is not Priority.TERMINAL
+        return ordering_key(update) in self._closed and priority_of(update) is not Priority.TERMINAL
 
     def add(self, update: Update, now: float) -> tuple[QueuedUpdate, list[DroppedUpdate]]:
-        """Append an update; return its entry, and those that it makes dropped."""
-        lane = self._lanes.setdefault(lane_of(update), _Lane())
-        replaced = [one for one in lane.replaceable if _is_replaced(one.update, update)]
-        dropped = _drop(lane, replaced, SUPERSEDED)
+        """Append an update; return its entry, and those that are dropped because of it."""
+        queue = self._queues.setdefault(ordering_key(update), _Queue())
+        replaced = [one for one in queue.replaceable if _is_replaced(one.update, update)]
+        dropped = _drop(queue, replaced, SUPERSEDED)
         self._count += 1
         entry = QueuedUpdate(self._count, update, now)
-        lane.append(entry)
+        queue.append(entry)
         return entry, dropped
 
     def close(self, key: str) -> list[DroppedUpdate]:
-        """Take only what is terminal in a lane from now on, and drop the rest of what waits."""
+        """Take only what is terminal for a key from now on, and drop the rest of what waits."""
         self._closed[key] = None
-        while len(self._closed) > _MEMORY:
+        while len(self._closed) > _MAX_CLOSED:
             del self._closed[next(iter(self._closed))]
-        lane = self._lanes.get(key, _Lane())
-        late = [entry for entry in lane.entries if self.is_closed_to(entry.update)]
-        return self._tidied(_drop(lane, late, CLOSED))
+        queue = self._queues.get(key, _Queue())
+        late = [entry for entry in queue.entries if self.is_closed_to(entry.update)]
+        return self._without_empty(_drop(queue, late, CLOSED))
 
     def open(self, key: str) -> None:
-        """Take everything again in a lane that was closed."""
+        """Take everything again for a key that was closed."""
         self._closed.pop(key, None)
 
-    def relieve(self) -> list[DroppedUpdate]:
-        """Drop every ephemeral: they are the first to go when the budget is short."""
-        gone: list[DroppedUpdate] = []
-        for lane in self._lanes.values():
-            passing = [entry for entry in lane.replaceable if is_ephemeral(entry.update)]
-            gone += _drop(lane, passing, PRESSURE)
-        return self._tidied(gone)
+    def drop_ephemerals(self) -> list[DroppedUpdate]:
+        """Drop every ephemeral that waits: they are the first to go when the budget is short."""
+        dropped: list[DroppedUpdate] = []
+        for queue in self._queues.values():
+            passing = [entry for entry in queue.replaceable if is_ephemeral(entry.update)]
+            dropped += _drop(queue, passing, PRESSURE)
+        return self._without_empty(dropped)
 
     def next(self, now: float, state: SendState, pacing: Pacing) -> NextSend:
-        """Return what to do now; what is to be sent counts as on its way."""
-        if not (waiting := [lane for lane in self._lanes.values() if lane.waiting]):
+        """Return what to do now; what is to be sent counts as in flight."""
+        if not (waiting := [queue for queue in self._queues.values() if queue.waiting]):
             return Pause(None)
-        ready = [lane for lane in waiting if max(lane.not_before, state.hold_until) <= now]
+        ready = [queue for queue in waiting if max(queue.not_before, state.backoff_until) <= now]
         if not ready:
-            return Pause(max(min(lane.not_before for lane in waiting), state.hold_until) - now)
-        urgent = any(lane.is_urgent for lane in ready)
-        seconds = pause(state.budget, pacing, now=now, last=state.last, is_urgent=urgent)
+            return Pause(max(min(queue.not_before for queue in waiting), state.backoff_until) - now)
+        urgent = any(queue.is_urgent for queue in ready)
+        seconds = pause(state.budget, pacing, now=now, last=state.last_request, is_urgent=urgent)
         if seconds > 0:
-            later = [lane.not_before - now for lane in waiting if lane.not_before > now]
+            later = [queue.not_before - now for queue in waiting if queue.not_before > now]
             return Pause(min(seconds, *later)) if later else Pause(seconds)
         chosen = _batch(ready, pacing.batch)
         for entry in chosen:
-            entry.flying = True
+            entry.in_flight = True
         return SendBatch(chosen)
 
-    def settled(self, entry: QueuedUpdate) -> None:
-        """Take out an entry that was on its way and is done with."""
-        self._lanes[lane_of(entry.update)].remove(entry)
-        self._tidied([])
+    def remove(self, entry: QueuedUpdate) -> None:
+        """Take out an entry that was in flight and is done with."""
+        self._queues[ordering_key(entry.update)].remove(entry)
+        self._without_empty([])
 
-    def again(self, entry: QueuedUpdate, not_before: float) -> DroppedUpdate | None:
-        """Let an entry that was on its way wait again, in its old place.
+    def requeue(self, entry: QueuedUpdate, not_before: float) -> DroppedUpdate | None:
+        """Let an entry that was in flight wait again, in its old place.
 
         It is dropped instead where its session was closed or something newer replaced it since.
         """
-        lane = self._lanes[lane_of(entry.update)]
-        entry.flying = False
-        behind = lane.entries[lane.entries.index(entry) + 1 :]
+        queue = self._queues[ordering_key(entry.update)]
+        entry.in_flight = False
+        behind = queue.entries[queue.entries.index(entry) + 1 :]
         if self.is_closed_to(entry.update):
             reason = CLOSED
         elif any(_is_replaced(entry.update, later.update) for later in behind):
             reason = SUPERSEDED
         else:
-            lane.not_before = max(lane.not_before, not_before)
+            queue.not_before = max(queue.not_before, not_before)
             return None
-        self.settled(entry)
+        self.remove(entry)
         return DroppedUpdate(entry, reason)
 
-    def _tidied(self, dropped: list[DroppedUpdate]) -> list[DroppedUpdate]:
-        self._lanes = {key: lane for key, lane in self._lanes.items() if lane.entries}
+    def _without_empty(self, dropped: list[DroppedUpdate]) -> list[DroppedUpdate]:
+        self._queues = {key: queue for key, queue in self._queues.items() if queue.entries}
         return dropped
 
 
-def _drop(lane: _Lane, unwanted: Sequence[QueuedUpdate], reason: str) -> list[DroppedUpdate]:
-    """Take out what is unwanted, unless it is on its way."""
-    waiting = [entry for entry in unwanted if not entry.flying]
+def _drop(queue: _Queue, unwanted: Sequence[QueuedUpdate], reason: str) -> list[DroppedUpdate]:
+    """Take out what is unwanted, unless it is in flight."""
+    waiting = [entry for entry in unwanted if not entry.in_flight]
     for entry in waiting:
-        lane.remove(entry)
+        queue.remove(entry)
     return [DroppedUpdate(entry, reason) for entry in waiting]
 
 
-def _batch(ready: Sequence[_Lane], most: int) -> tuple[QueuedUpdate, ...]:
-    """Choose what travels together: of each lane its head, and as much behind it as fits."""
-    lanes = sorted(ready, key=lambda lane: lane.rank)
-    if lanes[0].waiting[0].alone:
-        return (lanes[0].waiting[0],)
+def _batch(ready: Sequence[_Queue], most: int) -> tuple[QueuedUpdate, ...]:
+    """Choose what is sent together: of each queue its head, and as much behind it as fits."""
+    queues = sorted(ready, key=lambda queue: queue.rank)
+    if queues[0].waiting[0].alone:
+        return (queues[0].waiting[0],)
     chosen: list[QueuedUpdate] = []
-    for lane in lanes:
-        for entry in lane.waiting[: most - len(chosen)]:
+    for queue in queues:
+        for entry in queue.waiting[: most - len(chosen)]:
             if entry.alone:
                 break
             chosen.append(entry)
@@ -249,7 +250,7 @@ def _batch(ready: Sequence[_Lane], most: int) -> tuple[QueuedUpdate, ...]:
 
 
 def _is_replaced(older: Update, newer: Update) -> bool:
-    """Say whether `newer` makes `older` dropped, both of one lane."""
+    """Say whether `newer` makes `older` superfluous, both of one queue."""
     if isinstance(older, SetPlan):
         return isinstance(newer, SetPlan)
     return is_ephemeral(older) and isinstance(newer, PostActivity)

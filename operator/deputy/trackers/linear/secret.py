@@ -19,7 +19,7 @@ _Version: TypeAlias = tuple[tuple[int, int, int] | None, ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Client:
+class OAuthClient:
     """An OAuth application that may have a token of its own."""
 
     id: str
@@ -41,12 +41,12 @@ class MountedSecret:
             CredentialsMissing: there is none.
         """
         lines = (line.strip() for line in self._text(WEBHOOK_SECRET).splitlines())
-        found = tuple(line.encode() for line in lines if line)
-        if not found:
+        secrets = tuple(line.encode() for line in lines if line)
+        if not secrets:
             raise self._missing(f"the key `{WEBHOOK_SECRET}`", "Linear's signing secret")
-        return found
+        return secrets
 
-    def grant(self) -> str | Client:
+    def grant(self) -> str | OAuthClient:
         """Return the access token, or the application that can ask for one.
 
         Raises:
@@ -54,7 +54,7 @@ class MountedSecret:
         """
         if token := self._text(ACCESS_TOKEN):
             return token
-        client = Client(self._text(CLIENT_ID), self._text(CLIENT_SECRET))
+        client = OAuthClient(self._text(CLIENT_ID), self._text(CLIENT_SECRET))
         if not client.id or not client.secret:
             keys = f"the keys `{CLIENT_ID}` and `{CLIENT_SECRET}`, or `{ACCESS_TOKEN}`,"
             raise self._missing(keys, "those of your OAuth application in Linear")

@@ -9,7 +9,7 @@ from deputy.trackers.linear.client import LinearClient
 from deputy.trackers.linear.errors import EntityNotFound, LinearError
 from deputy.trackers.linear.writer import Writer
 from deputy.trackers.models import Issue, Organization, Team
-from deputy.trackers.updates import Dropped, Refused, Result, Update
+from deputy.trackers.updates import Dropped, Refused, Update, UpdateResult
 
 _LOG = structlog.stdlib.get_logger(__name__)
 
@@ -25,14 +25,14 @@ class Tracker:
         self._writer = writer
 
     def submit(self, update: Update) -> asyncio.Future[str]:
-        """Hand over `update`; the future holds an empty text once Linear has it, else why not."""
+        """Submit `update`; the future holds an empty text once Linear has it, else why not."""
         outcome: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         sent = self._writer.submit(update)
-        sent.add_done_callback(lambda done: _settle(outcome, done))
+        sent.add_done_callback(lambda done: _copy_result(outcome, done))
         return outcome
 
     async def submit_all(self, updates: Sequence[Update]) -> None:
-        """Hand over `updates` in this order; return once Linear has, or never wants, them all."""
+        """Submit `updates` in this order; return once Linear has, or never wants, them all."""
         await asyncio.gather(*(self.submit(update) for update in updates))
 
     def close_session(self, session: str) -> None:
@@ -68,7 +68,7 @@ class Tracker:
             return organization, None
 
 
-def _settle(outcome: asyncio.Future[str], done: asyncio.Future[Result]) -> None:
+def _copy_result(outcome: asyncio.Future[str], done: asyncio.Future[UpdateResult]) -> None:
     if outcome.done() or done.cancelled():
         return
     if (error := done.exception()) is not None:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deputy.trackers.events import Event
+from deputy.trackers.events import TrackerEvent
 from deputy.trackers.linear.errors import (
     MalformedDelivery,
     SecretUnset,
@@ -29,7 +29,7 @@ WINDOW = dt.timedelta(seconds=60)
 
 def from_http(
     headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes], now: dt.datetime
-) -> Event:
+) -> TrackerEvent:
     """Return what a delivery says, once one of `secrets` signed it within `WINDOW` of `now`.
 
     Freshness is judged by the time inside the signed body, never by a header, which nobody signs.
@@ -76,9 +76,9 @@ def _object(body: bytes) -> dict[str, Any]:
 
 
 def _check_time(payload: Mapping[str, Any], now: dt.datetime) -> None:
-    told = payload.get("webhookTimestamp")
-    if isinstance(told, bool) or not isinstance(told, int | float):
+    timestamp = payload.get("webhookTimestamp")
+    if isinstance(timestamp, bool) or not isinstance(timestamp, int | float):
         raise MalformedDelivery("webhookTimestamp is missing or not a number")
-    off = now.timestamp() - told / 1000 if abs(told) < 1e15 else math.inf
+    off = now.timestamp() - timestamp / 1000 if abs(timestamp) < 1e15 else math.inf
     if not abs(off) <= WINDOW.total_seconds():
         raise StaleDelivery(f"webhookTimestamp is more than {WINDOW.seconds} seconds from now")

@@ -1,8 +1,8 @@
 """The only one who spends the budget that Linear gives an organisation.
 
 What to send next is decided in `schedule` and how fast in `pacing`; this module carries it out
-and learns from the answers. It keeps nothing on disk: after a crash everybody hands in again what
-they were not told about, and the ids let Linear recognise what it has.
+and learns from the answers. It keeps nothing on disk: after a crash everybody submits again what
+has no result yet, and the ids let Linear recognise what it has.
 """
 
 import asyncio
@@ -17,11 +17,11 @@ import structlog
 
 from deputy.trackers.linear import metrics
 from deputy.trackers.linear.budget import Budget
-from deputy.trackers.linear.client import Indeterminate, UpdateResult
-from deputy.trackers.linear.content import says_nothing
+from deputy.trackers.linear.client import ApplyResult, Indeterminate
+from deputy.trackers.linear.content import is_empty
 from deputy.trackers.linear.errors import LinearError, LinearUnavailable, RateLimited, Rejected
-from deputy.trackers.linear.pacing import Pacing, is_short, retry_after
-from deputy.trackers.linear.pending import PendingResults, WriterStopped, resolved, stopped
+from deputy.trackers.linear.pacing import Pacing, backoff, is_short
+from deputy.trackers.linear.pending import PendingResults, resolved, stopped
 from deputy.trackers.linear.schedule import (
     CLOSED,
     PRESSURE,
@@ -32,9 +32,7 @@ from deputy.trackers.linear.schedule import (
     SendBatch,
     SendState,
 )
-from deputy.trackers.updates import Dropped, Refused, Result, Sent, Update
-
-__all__ = ["Sender", "Writer", "WriterStopped"]
+from deputy.trackers.updates import Dropped, Refused, Sent, Update, UpdateResult
 
 _LOG = structlog.stdlib.get_logger(__name__)
 
@@ -42,14 +40,14 @@ _LOG = structlog.stdlib.get_logger(__name__)
 _REASONS = {SUPERSEDED: "superseded", CLOSED: "closed", PRESSURE: "pressure"}
 
 
-class Sender(Protocol):
+class WriterClient(Protocol):
     """What the writer needs of a client."""
 
     @property
     def budget(self) -> Budget:
         """What may still be asked for, as the newest answer said it."""
 
-    async def apply(self, updates: Sequence[Update]) -> list[UpdateResult]:
+    async def apply(self, updates: Sequence[Update]) -> list[ApplyResult]:
         """Carry out updates in one request."""
 
 
@@ -62,16 +60,16 @@ class Writer:
 
     def __init__(
         self,
-        client: Sender,
+        client: WriterClient,
         *,
         pacing: Pacing | None = None,
         clock: Callable[[], float] = time.time,
-        chance: Callable[[], float] = random.random,
+        jitter: Callable[[], float] = random.random,
     ) -> None:
         self._client = client
         self._pacing = pacing or Pacing()
         self._clock = clock
-        self._chance = chance
+        self._jitter = jitter
         self._schedule = Schedule()
         self._pending = PendingResults()
         self._state = SendState()
@@ -80,17 +78,17 @@ class Writer:
         self._changed = asyncio.Event()
         self._stopped = False
 
-    def submit(self, update: Update) -> asyncio.Future[Result]:
-        """Hand in an update; the future tells what became of it.
+    def submit(self, update: Update) -> asyncio.Future[UpdateResult]:
+        """Submit an update; the future holds what became of it.
 
-        An id that was handed in before, or is on its way, is not sent again: the future tells
-        the same. When the writer stops first, the future raises `WriterStopped`.
+        An id that was submitted before, or is in flight, is not sent again: the future holds the
+        same. When the writer stops first, the future raises `WriterStopped`.
         """
         if self._stopped:
             return stopped()
         if (future := self._pending.known(update)) is not None:
             return future
-        if says_nothing(update):
+        if is_empty(update):
             return resolved(Dropped("nothing to say"))
         if self._schedule.is_closed_to(update):
             metrics.DROPPED.labels(_REASONS[CLOSED]).inc()
@@ -102,11 +100,11 @@ class Writer:
         return future
 
     def close_session(self, session_id: str) -> None:
-        """SendBatch nothing more in a session but what is terminal, and drop what waits for it."""
+        """Send nothing more in a session but what is terminal, and drop what waits for it."""
         self._drop(self._schedule.close(session_id))
 
     def open_session(self, session_id: str) -> None:
-        """SendBatch everything again in a session that was closed, as a new run begins in it."""
+        """Send everything again in a session that was closed, as a new run begins in it."""
         self._schedule.open(session_id)
 
     def lag(self) -> float:
@@ -115,12 +113,12 @@ class Writer:
         return 0.0 if oldest is None else max(0.0, self._clock() - oldest)
 
     async def idle(self) -> None:
-        """Return when everything that was handed in is settled."""
+        """Return when everything that was submitted is settled."""
         while waiting := self._pending.unresolved():
             await asyncio.wait(waiting)
 
     async def run(self) -> None:
-        """SendBatch what is handed in, for ever; cancel it to stop.
+        """Send what is submitted, for ever; cancel it to stop.
 
         Whoever still waits then gets `WriterStopped`.
         """
@@ -134,12 +132,12 @@ class Writer:
             self._pending.fail_all()
 
     async def _step(self) -> None:
-        """SendBatch one request, or wait until there is a reason to look again."""
+        """Send one request, or wait until there is a reason to look again."""
         self._changed.clear()
         now = self._clock()
         self._state = dataclasses.replace(self._state, budget=self._client.budget)
         if is_short(self._state.budget, self._pacing, now):
-            self._drop(self._schedule.relieve())
+            self._drop(self._schedule.drop_ephemerals())
         step = self._schedule.next(now, self._state, self._pacing)
         if isinstance(step, SendBatch):
             await self._send(step.entries)
@@ -149,7 +147,7 @@ class Writer:
                 await self._changed.wait()
 
     async def _send(self, entries: tuple[QueuedUpdate, ...]) -> None:
-        self._state = dataclasses.replace(self._state, last=self._clock())
+        self._state = dataclasses.replace(self._state, last_request=self._clock())
         try:
             async with asyncio.timeout(self._pacing.answer_timeout):
                 results = await self._client.apply([entry.update for entry in entries])
@@ -165,7 +163,7 @@ class Writer:
         else:
             self._answered(entries, results)
 
-    def _answered(self, entries: tuple[QueuedUpdate, ...], results: Iterable[UpdateResult]) -> None:
+    def _answered(self, entries: tuple[QueuedUpdate, ...], results: Iterable[ApplyResult]) -> None:
         if self._failures:
             _LOG.info("Linear takes updates again", failures=self._failures)
         self._failures = 0
@@ -176,7 +174,7 @@ class Writer:
                     self._settle(entry, result)
                 case Indeterminate():
                     entry.alone = True
-                    self._again(entry, self._clock())
+                    self._requeue(entry, self._clock())
                 case _:
                     assert_never(result)
 
@@ -188,41 +186,41 @@ class Writer:
             case Rejected():
                 for entry in entries:
                     entry.alone = True
-                    self._again(entry, self._clock())
+                    self._requeue(entry, self._clock())
             case LinearUnavailable():
-                self._hold(error, error.retry_after)
+                self._back_off(error, error.retry_after)
                 for entry in entries:
-                    self._try_later(entry, error)
+                    self._retry_later(entry, error)
             case _:
                 waits = error.retry_after if isinstance(error, RateLimited) else None
-                self._hold(error, waits)
+                self._back_off(error, waits)
                 for entry in entries:
-                    self._again(entry, self._clock())
+                    self._requeue(entry, self._clock())
 
-    def _hold(self, error: LinearError, wanted: float | None) -> None:
+    def _back_off(self, error: LinearError, wanted: float | None) -> None:
         """Leave Linear alone for a while: as long as it said, else longer with each failure."""
         self._failures += 1
         reason = type(error).__name__
         metrics.RETRIES.labels(reason).inc()
-        wait = max(wanted or 0.0, retry_after(self._pacing, self._failures, self._chance()))
+        wait = max(wanted or 0.0, backoff(self._pacing, self._failures, self._jitter()))
         until = self._clock() + min(wait, 3600.0)
-        self._state = dataclasses.replace(self._state, hold_until=until)
-        tell = _LOG.warning if self._failures == 1 else _LOG.debug
-        tell("Linear takes no updates", reason=reason, error=str(error), seconds=round(wait, 1))
+        self._state = dataclasses.replace(self._state, backoff_until=until)
+        log = _LOG.warning if self._failures == 1 else _LOG.debug
+        log("Linear takes no updates", reason=reason, error=str(error), seconds=round(wait, 1))
 
-    def _try_later(self, entry: QueuedUpdate, error: LinearError) -> None:
+    def _retry_later(self, entry: QueuedUpdate, error: LinearError) -> None:
         """Let an update wait by itself, so that others pass it when only it fails."""
         now = self._clock()
         entry.attempts += 1
         entry.alone = entry.alone or entry.attempts > 1
         entry.failing_since = entry.failing_since or now
-        if self._is_hopeless(entry, now):
+        if self._is_given_up(entry, now):
             self._settle(entry, Refused(f"Linear failed on it again and again: {error}"))
             return
-        wait = retry_after(self._pacing, entry.attempts, self._chance())
-        self._again(entry, now + wait)
+        wait = backoff(self._pacing, entry.attempts, self._jitter())
+        self._requeue(entry, now + wait)
 
-    def _is_hopeless(self, entry: QueuedUpdate, now: float) -> bool:
+    def _is_given_up(self, entry: QueuedUpdate, now: float) -> bool:
         """Say whether only this update keeps failing; what is urgent is never given up."""
         began = entry.failing_since or now
         return (
@@ -231,13 +229,13 @@ class Writer:
             and self._succeeded > began
         )
 
-    def _again(self, entry: QueuedUpdate, not_before: float) -> None:
-        dropped = self._schedule.again(entry, not_before)
+    def _requeue(self, entry: QueuedUpdate, not_before: float) -> None:
+        dropped = self._schedule.requeue(entry, not_before)
         if dropped is not None:
             self._drop([dropped])
 
     def _settle(self, entry: QueuedUpdate, result: Sent | Refused) -> None:
-        self._schedule.settled(entry)
+        self._schedule.remove(entry)
         self._pending.resolve(entry.number, result)
         if isinstance(result, Sent):
             metrics.UPDATES.labels("sent").inc()
@@ -256,5 +254,5 @@ class Writer:
 
 
 def _kinds(entries: Iterable[QueuedUpdate]) -> str:
-    """Name updates without their words, which are nobody's business in a log."""
+    """Name updates without their texts, which are nobody's business in a log."""
     return ", ".join(type(entry.update).__name__ for entry in entries)

@@ -51,8 +51,6 @@ class AcpAdapter:
 
     def __init__(self, profile: Profile = DEFAULT) -> None:
         self.agent = ""
-        self.garbage = 0
-        """How many lines of stdout were not the protocol's."""
         self._profile = profile
         self._updates = SessionUpdates(profile)
         self._state = _State.DOWN
@@ -85,13 +83,12 @@ class AcpAdapter:
         return self._call("session/prompt", {"sessionId": self._session, "prompt": [block]})
 
     def line(self, line: bytes) -> list[Output]:
-        """Take one line; what is no message of the protocol is counted and passed over."""
+        """Take one line; what is no message of the protocol is passed over."""
         try:
             message = _parsed(line)
         except (ValueError, RecursionError):
             message = None
         if not isinstance(message, dict):
-            self.garbage += bool(line.strip())
             return []
         method, key = message.get("method"), message.get("id")
         params = message.get("params")
