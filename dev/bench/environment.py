@@ -131,15 +131,15 @@ def _holder(lease: dict[str, Any]) -> str:
     return holder
 
 
-def _shell() -> dict[str, str]:
-    return {"image": loaded.reference_of("agent-shell")}
+def _shell() -> str:
+    return loaded.reference_of("agent-shell")
 
 
 def exec_agent(script: str) -> dict[str, Any]:
     """Return an agent that is a shell script."""
     return {
         "agent": {
-            "image": loaded.reference_of("agent-shell"),
+            "image": _shell(),
             "command": ["sh", "-c", script],
             "protocol": "Exec",
         }
@@ -159,7 +159,7 @@ def acp_agent() -> dict[str, Any]:
     command = ["python3", "/bench/agent.py"]
     return {
         "agent": {
-            "image": loaded.reference_of("agent-shell"),
+            "image": _shell(),
             "command": command,
             "protocol": "ACP",
         },

@@ -75,6 +75,8 @@ def docker(words: list[str]) -> int:
             print("0123456789ab")
         case ["network", *_]:
             print("ba9876543210")
+        case _:
+            pass
     return 0
 
 
@@ -92,6 +94,8 @@ def kind(words: list[str]) -> int:
             node.unlink(missing_ok=True)
         case ["export", "kubeconfig"]:
             Path(after(words, "--kubeconfig")).write_text("kubeconfig")
+        case _:
+            pass
     return 0
 
 
@@ -117,9 +121,6 @@ def serve(port: int) -> None:
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
 
     with http.server.HTTPServer(("127.0.0.1", port), Well) as server:
         server.timeout = 10
