@@ -16,8 +16,8 @@ help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .venv/.ready: requirements.lock
-	@echo "==> the virtual environment, from requirements.lock"
 	@$(PYTHON) dev/check.py --python
+	@echo "==> the virtual environment, from requirements.lock (usually half a minute)"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
@@ -42,14 +42,15 @@ unit: venv ## the tests that need no cluster
 	@$(BIN)/python -m dev.testtools
 	@$(BIN)/pytest -m "not cluster"
 
-cluster: venv ## start a real cluster and keep it (the second start takes seconds)
-	@$(BIN)/python -m dev.cluster up
+# The next ones need no virtual environment: the standard library does.
+cluster: ## start a real cluster and keep it (the second start takes seconds)
+	@$(PYTHON) -m dev.cluster up
 
-cluster-down: venv ## end exactly what `make cluster` started
-	@$(BIN)/python -m dev.cluster down
+cluster-down: ## end exactly what `make cluster` started
+	@$(PYTHON) -m dev.cluster down
 
-images: venv ## build the images and load them into the cluster
-	@$(BIN)/python -m dev.images load
+images: ## build the images and load them into the cluster
+	@$(PYTHON) -m dev.images load
 
 crds: venv ## write the CustomResourceDefinitions from the models
 	@$(BIN)/python -m deputy crds crds charts/deputy/crds
@@ -61,12 +62,12 @@ lock: ## refresh requirements.lock
 
 demo: ## delegate an issue to a real agent and watch it, without any account
 	@$(PYTHON) dev/check.py
-	@$(MAKE) --no-print-directory cluster
-	@$(BIN)/python -m dev.images load demo
-	@$(BIN)/python -m dev.demo up
+	@$(PYTHON) -m dev.cluster up
+	@$(PYTHON) -m dev.images load demo
+	@$(PYTHON) -m dev.demo up
 
-demo-down: venv ## remove what `make demo` left running
-	@$(BIN)/python -m dev.demo down
+demo-down: ## remove what `make demo` left running
+	@$(PYTHON) -m dev.demo down
 
-bench: cluster images ## measure, beside a bare client on the same API server
+bench: venv cluster images ## measure, beside a bare client on the same API server
 	@$(BIN)/python -m dev.bench

@@ -1,6 +1,7 @@
 """`python3 dev/check.py [--python]`: check in seconds all that `make demo` needs of a machine.
 
-With `--python` only Python itself is checked.
+The demo needs nothing but Python itself. With `--python` only that is checked, and that it can
+make the virtual environment which everything else is done in.
 
 Any Python from 3.7 on can run this, because its version is one of the things that are checked.
 """
@@ -17,9 +18,7 @@ NEEDED = (3, 11)
 READS_THE_REST = (3, 10)
 
 
-def python_problems(
-    version: tuple[int, int], *, has_venv: bool, has_environment: bool
-) -> list[str]:
+def python_problems(version: tuple[int, int], *, needs_venv: bool, has_venv: bool) -> list[str]:
     """Say what this Python lacks, each with the way out."""
     shown = ".".join(map(str, version))
     if version < NEEDED:
@@ -29,7 +28,7 @@ def python_problems(
             "then it is found by itself, or named with `make PYTHON=...`"
         )
         return [problem]
-    if not has_venv and not has_environment:
+    if needs_venv and not has_venv:
         problem = (
             "this Python cannot make virtual environments: on Debian and Ubuntu "
             f"`sudo apt-get install -y python{shown}-venv`"
@@ -40,14 +39,13 @@ def python_problems(
 
 def main() -> int:
     """Name everything that is missing, at once."""
-    has_venv = importlib.util.find_spec("ensurepip") is not None
-    has_environment = os.path.exists(os.path.join(PROJECT, ".venv", ".ready"))  # noqa: PTH110, PTH118
+    only_python = "--python" in sys.argv
     problems = python_problems(
         (sys.version_info[0], sys.version_info[1]),
-        has_venv=has_venv,
-        has_environment=has_environment,
+        needs_venv=only_python,
+        has_venv=importlib.util.find_spec("ensurepip") is not None,
     )
-    if "--python" in sys.argv or sys.version_info < READS_THE_REST:
+    if only_python or sys.version_info < READS_THE_REST:
         sys.stderr.write("".join(f"error: {problem}\n" for problem in problems))
         return bool(problems)
     sys.path.insert(0, PROJECT)

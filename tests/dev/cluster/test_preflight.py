@@ -69,16 +69,16 @@ def test_a_small_machine_and_a_small_docker_are_named(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("version", [(3, 6), (3, 10)])
 def test_an_old_python_is_named_with_the_command(version: tuple[int, int]) -> None:
-    (problem,) = check.python_problems(version, has_venv=True, has_environment=False)
+    (problem,) = check.python_problems(version, needs_venv=False, has_venv=True)
 
     assert "sudo apt-get install -y python3.11 python3.11-venv" in problem
 
 
 def test_a_python_without_venv_is_named_with_the_command() -> None:
-    (problem,) = check.python_problems((3, 12), has_venv=False, has_environment=False)
+    (problem,) = check.python_problems((3, 12), needs_venv=True, has_venv=False)
 
     assert "sudo apt-get install -y python3.12-venv" in problem
 
 
-def test_a_python_without_venv_does_where_the_environment_is_made() -> None:
-    assert check.python_problems((3, 12), has_venv=False, has_environment=True) == []
+def test_a_python_without_venv_is_enough_for_the_demo() -> None:
+    assert check.python_problems((3, 12), needs_venv=False, has_venv=False) == []
