@@ -24,9 +24,9 @@ RUN python3 locked.py operator >operator.lock \
         --no-cache-dir --no-deps --only-binary :all: --require-hashes -r operator.lock
 
 FROM base AS operator-root
-COPY dev/images/rootfs.py /tmp/
+COPY dev/images/image_root.py /tmp/
 COPY --from=operator-libraries /opt/deputy /opt/deputy
-RUN python3 /tmp/rootfs.py /root-of-image python3 sh cat env id ls sleep /opt/deputy
+RUN python3 /tmp/image_root.py /root-of-image python3 sh cat env id ls sleep /opt/deputy
 
 FROM installer AS operator-program
 COPY operator/deputy /opt/deputy/source/deputy
@@ -58,8 +58,8 @@ FROM installer AS sidecar-libraries
 RUN python3 locked.py sidecar >sidecar.lock && test -z "$(cat sidecar.lock)"
 
 FROM base-with-git AS sidecar-root
-COPY dev/images/rootfs.py /tmp/
-RUN python3 /tmp/rootfs.py /root-of-image python3 git sh cat env id ls sed sleep uname
+COPY dev/images/image_root.py /tmp/
+RUN python3 /tmp/image_root.py /root-of-image python3 git sh cat env id ls sed sleep uname
 
 FROM installer AS sidecar-program
 # Of the operator's package the sidecar knows what they say to each other, and nothing else.
@@ -84,9 +84,9 @@ RUN python3 locked.py simulator >simulator.lock \
         --no-cache-dir --no-deps --only-binary :all: --require-hashes -r simulator.lock
 
 FROM base-with-git AS simulator-root
-COPY dev/images/rootfs.py /tmp/
+COPY dev/images/image_root.py /tmp/
 COPY --from=simulator-libraries /opt/deputy /opt/deputy
-RUN python3 /tmp/rootfs.py /root-of-image python3 git sh cat env id ls sed sleep uname /opt/deputy
+RUN python3 /tmp/image_root.py /root-of-image python3 git sh cat env id ls sed sleep uname /opt/deputy
 
 FROM installer AS simulator-program
 COPY simulator/deputy_simulator /opt/deputy/source/deputy_simulator

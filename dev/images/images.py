@@ -39,7 +39,7 @@ class Image:
 
 _COMMON = (
     *("Dockerfile", ".dockerignore", "pyproject.toml", "requirements.lock"),
-    *(f"dev/images/{name}" for name in ("locked.py", "program.sh", "rootfs.py")),
+    *(f"dev/images/{name}" for name in ("locked.py", "program.sh", "image_root.py")),
 )
 
 ALL = (

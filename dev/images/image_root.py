@@ -1,6 +1,6 @@
 """Copy out of an image what some programs need to run, and nothing else.
 
-    python3 rootfs.py TARGET PROGRAM... [FOLDER...]
+    python3 image_root.py TARGET PROGRAM... [FOLDER...]
 
 Runs inside the image's build, so it is one file and needs the standard library only. TARGET becomes
 the root of an image without package manager, compilers and whatever else a base image carries:
