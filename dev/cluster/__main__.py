@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from dev.cluster import choice, kind, kubectl, local, paths, preflight, programs, remains
 from dev.cluster.choice import Choice, Provider
-from dev.cluster.commands import say
+from dev.cluster.commands import say, stop_on_signals
 from dev.cluster.docker import docker
 from dev.cluster.errors import CommandError
 
@@ -28,6 +28,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python3 -m dev.cluster", description=__doc__)
     parser.add_argument("what", choices=["check", "up", "down", "status"])
     what = parser.parse_args().what
+    stop_on_signals()
     try:
         with _alone():
             return {"check": _check, "up": _up, "down": _down, "status": _status}[what]()
@@ -65,7 +66,7 @@ def _up() -> int:
     choice.record(chosen)  # and again, because a start clears what an earlier cluster left
     paths.CLUSTER_ID.write_text(kubectl.cluster_id())
     say(f"The cluster is up ({time.monotonic() - began:.1f} s). To use it:")
-    say(f'export KUBECONFIG={paths.KUBECONFIG} PATH={paths.PROGRAMS}:"$PATH"')
+    say(kubectl.to_use_it())
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import signal
 import subprocess
 import tempfile
 import time
@@ -21,6 +22,15 @@ PROGRESS_SECONDS = 8.0
 Argv: TypeAlias = Sequence[str | Path]
 #: Says how far a program is; what it printed so far comes in.
 Progress: TypeAlias = Callable[[str], str]
+
+
+def stop_on_signals() -> None:
+    """Have whoever ends us, by Ctrl-C or politely, wait until we have cleaned up.
+
+    Also where the shell of a script has us ignore Ctrl-C, as it does with what runs behind it.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 def say(text: str) -> None:

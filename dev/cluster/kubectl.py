@@ -8,6 +8,8 @@ from dev.cluster import paths, proxies
 from dev.cluster.commands import run, succeeds
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dev.cluster.commands import Argv
 
 
@@ -24,6 +26,12 @@ def kubectl_succeeds(*words: str, seconds: float = 5.0) -> bool:
 def command(*words: str) -> Argv:
     """Return the command line of kubectl."""
     return [paths.PROGRAMS / "kubectl", "--kubeconfig", paths.KUBECONFIG, *words]
+
+
+def to_use_it(kubeconfig: Path = paths.KUBECONFIG) -> str:
+    """Return the line with which a person's shell gets the cluster and its programs."""
+    bypassed = "".join(f" {name}={value}" for name, value in proxies.bypassed().items())
+    return f'export KUBECONFIG={kubeconfig} PATH={paths.PROGRAMS}:"$PATH"{bypassed}'
 
 
 def cluster_id() -> str:

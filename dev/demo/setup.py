@@ -32,7 +32,8 @@ _BLUEPRINT_SECONDS = 60.0
 
 def prepare(tools: Tools, namespace: str) -> Simulators:
     """Set everything up, or bring up to date what is there; raise `CommandError`."""
-    with step(f"Start a simulated Linear, forge and language model in namespace {namespace}"):
+    what = f"Start a simulated Linear, forge and language model in namespace {namespace}"
+    with step(what, key="demo simulators"):
         fixtures.install_crds(tools)
         fixtures.make_namespace(tools, namespace)
         tools.apply(namespace, *(simulators.service(name) for name in simulators.FORWARDED))
@@ -40,7 +41,8 @@ def prepare(tools: Tools, namespace: str) -> Simulators:
         tools.apply(namespace, fixtures.sites(connected.sites["linear"], connected.sites["forge"]))
         fixtures.start_simulators(tools, namespace)
         _renew(tools, namespace)
-    with step("Install Deputy with its Helm chart"), _progress(tools, namespace):
+    installing = step("Install Deputy with its Helm chart", key="demo install", usual=15)
+    with installing, _progress(tools, namespace):
         fixtures.install_deputy(tools, namespace, *_settings())
         fixtures.wait_for_simulators(tools, namespace)
     with step(f"Apply Blueprint {BLUEPRINT}: issues of team ENG, Gemini CLI, {REPOSITORY}"):

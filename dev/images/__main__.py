@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from dev.cluster import choice, kind, kubectl, node, paths
 from dev.cluster.choice import Provider
-from dev.cluster.commands import say, step
+from dev.cluster.commands import say, step, stop_on_signals
 from dev.cluster.docker import docker
 from dev.cluster.errors import CommandError
 from dev.images import clusters, images, loaded
@@ -35,6 +35,7 @@ def main() -> int:
     parser.add_argument("what", choices=["build", "load"])
     parser.add_argument("names", nargs="*", metavar="image")
     asked = parser.parse_args()
+    stop_on_signals()
     known = {image.name for image in images.ALL} | {images.DEMO}
     if unknown := set(asked.names) - known:
         parser.error(f"no image {', '.join(unknown)}; there are {', '.join(sorted(known))}")

@@ -126,8 +126,11 @@ def interrupt_the_create(machine: Machine, number: signal.Signals) -> str:
     return output
 
 
-def test_an_interrupted_create_leaves_no_half_made_node(machine: Machine) -> None:
-    output = interrupt_the_create(machine, signal.SIGINT)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_create_leaves_no_half_made_node(
+    machine: Machine, number: signal.Signals
+) -> None:
+    output = interrupt_the_create(machine, number)
 
     assert "removing the node, which is only half made" in output
     assert "interrupted" in output
