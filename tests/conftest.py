@@ -23,10 +23,10 @@ NAMESPACES = "/api/v1/namespaces"
 def program(name: str) -> str:
     """Return where kubectl or helm is; the test fails where there is none."""
     path = os.pathsep.join([str(PROJECT / ".cluster" / "bin"), os.environ.get("PATH", "")])
-    found = shutil.which(name, path=path)
-    if found is None:
+    path_found = shutil.which(name, path=path)
+    if path_found is None:
         pytest.fail(f"{name} is not there; run `make cluster`, which builds it", pytrace=False)
-    return found
+    return path_found
 
 
 class Kubectl:

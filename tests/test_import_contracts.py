@@ -17,7 +17,7 @@ UNSTEADY = {"now", "utcnow", "today", "monotonic", "time_ns", "uuid1", "uuid4", 
 
 def test_the_import_contracts_are_kept() -> None:
     program = pathlib.Path(sys.executable).with_name("lint-imports")
-    found = subprocess.run(
+    done = subprocess.run(
         [program, "--no-cache"],
         cwd=PROJECT,
         env=os.environ | {"PYTHONPATH": "operator:sidecar:simulator"},
@@ -26,8 +26,8 @@ def test_the_import_contracts_are_kept() -> None:
         check=False,
     )
 
-    assert found.returncode == 0, found.stdout[-3000:] + found.stderr
-    assert "0 broken" in found.stdout
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert "0 broken" in done.stdout
 
 
 @pytest.mark.parametrize("path", CORE, ids=lambda path: path.stem)

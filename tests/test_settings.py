@@ -27,7 +27,7 @@ def test_what_is_not_set_has_a_default() -> None:
 
 
 def test_everything_can_be_set() -> None:
-    found = WebhookSettings.from_environment(
+    settings = WebhookSettings.from_environment(
         REQUIRED
         | {
             "DEPUTY_AGENT_NAMESPACES": "a, b,a,",
@@ -40,7 +40,7 @@ def test_everything_can_be_set() -> None:
         }
     )
 
-    assert found == dataclasses.replace(
+    assert settings == dataclasses.replace(
         WEBHOOK,
         agent_namespaces=("a", "b"),
         linear_api_url="http://linear:8080",
@@ -53,11 +53,16 @@ def test_everything_can_be_set() -> None:
 
 
 def test_the_operator_needs_to_know_its_relay_and_its_image() -> None:
-    found = OperatorSettings.from_environment(
+    settings = OperatorSettings.from_environment(
         REQUIRED | {"DEPUTY_RELAY_URL": "https://relay:8443", "DEPUTY_SIDECAR_IMAGE": "image"}
     )
 
-    assert (found.relay_url, found.relay_port, found.health_port, found.sidecar_image) == (
+    assert (
+        settings.relay_url,
+        settings.relay_port,
+        settings.health_port,
+        settings.sidecar_image,
+    ) == (
         "https://relay:8443",
         8443,
         8081,

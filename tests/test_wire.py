@@ -79,7 +79,7 @@ def test_a_field_that_nobody_knows_is_ignored() -> None:
 
 
 @pytest.mark.parametrize(
-    "found",
+    "body",
     [
         {},
         {"kind": "sneeze"},
@@ -91,9 +91,9 @@ def test_a_field_that_nobody_knows_is_ignored() -> None:
         {"kind": "finished", "outcome": "Completed", "reason": "", "text": "", "commits": True},
     ],
 )
-def test_what_is_no_event_is_refused(found: dict[str, Any]) -> None:
+def test_what_is_no_event_is_refused(body: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"not |unknown kind"):
-        event_from_json(found)
+        event_from_json(body)
 
 
 def test_a_workspace_is_read_from_its_variable() -> None:
@@ -107,11 +107,11 @@ def test_a_variable_that_is_no_workspace_is_refused(text: str) -> None:
 
 
 def test_an_id_is_the_same_for_ever_and_has_the_shape_of_version_4() -> None:
-    found = stable_id("run/1", "event/7")
+    made = stable_id("run/1", "event/7")
 
-    assert found == "3f2eb119-0686-4a89-a6d5-1c4f6abe42e4"
-    assert uuid.UUID(found).version == 4
-    assert uuid.UUID(found).variant == uuid.RFC_4122
+    assert made == "3f2eb119-0686-4a89-a6d5-1c4f6abe42e4"
+    assert uuid.UUID(made).version == 4
+    assert uuid.UUID(made).variant == uuid.RFC_4122
 
 
 def test_ids_of_different_things_differ() -> None:

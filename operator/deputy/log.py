@@ -24,6 +24,11 @@ _SHARED: tuple[Processor, ...] = (
 _VERBOSE_LOGGERS = ("httpx", "httpcore", "aiohttp.access")
 
 
+def described(error: BaseException) -> str:
+    """Return `error` as logs have it: its kind, then what it says."""
+    return f"{type(error).__name__}: {error}"
+
+
 def configure(level: str = "INFO") -> None:
     """Send every log of the process to standard output as JSON, from `level` on."""
     structlog.configure(

@@ -35,6 +35,6 @@ def test_runs_of_one_second_wait_in_the_order_in_which_they_were_delegated() -> 
 def test_a_run_without_a_readable_note_is_as_old_as_its_object() -> None:
     created = dt.datetime(2026, 11, 21, 9, tzinfo=dt.UTC)
 
-    found = [contender(run("a", note)).created for note in ("", "soon", "2026-11-21T08:00:00")]
+    moments = [contender(run("a", note)).created for note in ("", "soon", "2026-11-21T08:00:00")]
 
-    assert found == [created, created, created]
+    assert moments == [created, created, created]

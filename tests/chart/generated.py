@@ -23,14 +23,14 @@ def golden(objects: dict[str, Object]) -> str:
 
 def values() -> dict[str, Any]:
     """Return the chart's default values."""
-    found: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
-    return found
+    document: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
+    return document
 
 
 def schema() -> dict[str, Any]:
     """Return the schema of the chart's values."""
-    found: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
-    return found
+    document: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
+    return document
 
 
 def settings(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
@@ -45,10 +45,10 @@ def settings(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
 
 def default_of(path: str) -> Any:
     """Return a value's default."""
-    found: Any = values()
+    node: Any = values()
     for name in path.split("."):
-        found = found[name]
-    return found
+        node = node[name]
+    return node
 
 
 def table() -> str:

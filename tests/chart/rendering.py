@@ -62,9 +62,9 @@ def render(values: Mapping[str, Any] | None = None) -> dict[str, Object]:
     done = template(values)
     if done.returncode:
         raise AssertionError(done.stderr)
-    found = [made for made in yaml.safe_load_all(done.stdout) if made]
-    named = {name_of(made): made for made in found}
-    if len(named) != len(found):
+    manifests = [made for made in yaml.safe_load_all(done.stdout) if made]
+    named = {name_of(made): made for made in manifests}
+    if len(named) != len(manifests):
         raise AssertionError("two objects have the same name")
     return dict(sorted(named.items()))
 

@@ -56,9 +56,9 @@ class Helm:
 async def helm(kubeconfig: pathlib.Path, kube: Kube, namespace: str) -> AsyncIterator[Helm]:
     """Helm in a restricted namespace; whatever it installs is gone afterwards."""
     await kube.patch(f"/api/v1/namespaces/{namespace}", {"metadata": {"labels": RESTRICTED}})
-    found = Helm(kubeconfig, namespace)
-    yield found
-    found.run("uninstall", RELEASE, "--ignore-not-found")
+    installed = Helm(kubeconfig, namespace)
+    yield installed
+    installed.run("uninstall", RELEASE, "--ignore-not-found")
 
 
 def test_every_object_is_accepted_without_a_warning(
@@ -206,8 +206,8 @@ def eventually(look: Callable[[], str]) -> str:
     """Return what is seen as soon as it is something; the test fails where it never is."""
     end = time.monotonic() + DEADLINE
     while time.monotonic() < end:
-        if found := look():
-            return found
+        if value := look():
+            return value
     pytest.fail("nothing was seen in time")
 
 
@@ -308,5 +308,5 @@ async def test_definitions_are_upgraded_as_the_notes_say(
     kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", given=shown)
 
     path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/agentruns.deputy.dev"
-    found = await kube.get(path)
-    assert found["spec"]["versions"][0]["name"] == "v1alpha1"
+    definition = await kube.get(path)
+    assert definition["spec"]["versions"][0]["name"] == "v1alpha1"

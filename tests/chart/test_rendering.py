@@ -114,26 +114,28 @@ def test_the_operator_understands_its_environment() -> None:
 
 
 def test_the_webhook_understands_its_environment(default: dict[str, Object]) -> None:
-    found = WebhookSettings.from_environment(environment(pods(default)["deputy-webhook"]))
+    settings = WebhookSettings.from_environment(environment(pods(default)["deputy-webhook"]))
 
-    assert (found.agent_namespaces, found.port) == ((NAMESPACE,), 8080)
+    assert (settings.agent_namespaces, settings.port) == ((NAMESPACE,), 8080)
 
 
 def test_processes_see_every_variable_that_is_given_to_them() -> None:
     extra = [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}]
-    found = pods(render({"operator": {"env": extra}, "webhook": {"env": extra}}))
+    rendered = pods(render({"operator": {"env": extra}, "webhook": {"env": extra}}))
 
-    assert [environment(pod)["HTTPS_PROXY"] for pod in found.values()] == ["http://proxy:3128"] * 2
+    assert [environment(pod)["HTTPS_PROXY"] for pod in rendered.values()] == [
+        "http://proxy:3128"
+    ] * 2
 
 
 def test_a_digest_wins_over_a_tag() -> None:
     digest = f"sha256:{'0' * 64}"
-    found = pods(render({"image": {"tag": "1", "digest": digest}, "sidecarImage": {"tag": "dev"}}))[
-        "deputy-operator"
-    ]
+    rendered = pods(
+        render({"image": {"tag": "1", "digest": digest}, "sidecarImage": {"tag": "dev"}})
+    )["deputy-operator"]
 
-    assert found["spec"]["containers"][0]["image"] == f"ghcr.io/deputy-dev/operator@{digest}"
-    assert environment(found)["DEPUTY_SIDECAR_IMAGE"] == "ghcr.io/deputy-dev/sidecar:dev"
+    assert rendered["spec"]["containers"][0]["image"] == f"ghcr.io/deputy-dev/operator@{digest}"
+    assert environment(rendered)["DEPUTY_SIDECAR_IMAGE"] == "ghcr.io/deputy-dev/sidecar:dev"
 
 
 def test_pods_are_as_restricted_as_pods_can_be(default: dict[str, Object]) -> None:
@@ -173,18 +175,18 @@ def selectors(objects: Mapping[str, Object]) -> Iterator[tuple[str, str, dict[st
 
 
 def test_every_selector_finds_its_pods(everything: dict[str, Object]) -> None:
-    found = {
+    labels = {
         "operator": pods(everything)["deputy-operator"]["metadata"]["labels"],
         "webhook": pods(everything)["deputy-webhook"]["metadata"]["labels"],
         "workspace": labels_of(RUN),
     }
     # The leader puts this on its own pod.
-    found["operator"] |= {LEADER_LABEL: "true"}
+    labels["operator"] |= {LEADER_LABEL: "true"}
 
     lost = [
         name
         for name, part, selector in selectors(everything)
-        if not selector.items() <= found[part].items()
+        if not selector.items() <= labels[part].items()
     ]
     assert lost == []
 
@@ -278,17 +280,17 @@ class TestWorkspacesNetwork:
         policy = everything["NetworkPolicy agents/deputy-workspaces"]["spec"]
         assert policy["policyTypes"] == ["Ingress", "Egress"]
         assert policy["ingress"] == []
-        found: list[Object] = policy["egress"]
-        return found
+        egress: list[Object] = policy["egress"]
+        return egress
 
     def test_each_agent_namespace_has_it(self, everything: dict[str, Object]) -> None:
-        found = {
+        namespaces = {
             made["metadata"]["namespace"]
             for made in of_kind(everything, "NetworkPolicy")
             if made["metadata"]["name"] == "deputy-workspaces"
         }
 
-        assert found == {"agents", "others"}
+        assert namespaces == {"agents", "others"}
 
     @pytest.mark.parametrize(
         "closed",

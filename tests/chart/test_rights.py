@@ -113,11 +113,11 @@ def test_nobody_executes_in_pods_or_makes_roles() -> None:
 
 @pytest.mark.parametrize("kind", ["Role", "RoleBinding"])
 def test_every_agent_namespace_has_both_processes(kind: str) -> None:
-    found = {
+    names = {
         (made["metadata"]["namespace"], made["metadata"]["name"]) for made in of_kind(OBJECTS, kind)
     }
 
-    assert found == {
+    assert names == {
         ("agents", "deputy-operator-runs"),
         ("agents", "deputy-webhook-runs"),
         ("others", "deputy-operator-runs"),

@@ -85,12 +85,12 @@ def test_schema_and_defaults_name_the_same_values() -> None:
 
 def paths(node: dict[str, Any], known: set[str], path: str = "") -> list[str]:
     """Return the values of a tree, down to where the schema ends."""
-    found = []
+    dotted = []
     for name, inner in node.items():
         here = f"{path}{name}"
         deeper = isinstance(inner, dict) and here not in known
-        found += paths(inner, known, f"{here}.") if deeper else [here]
-    return found
+        dotted += paths(inner, known, f"{here}.") if deeper else [here]
+    return dotted
 
 
 def test_no_object_of_the_schema_takes_unknown_keys() -> None:
@@ -108,10 +108,10 @@ def test_no_object_of_the_schema_takes_unknown_keys() -> None:
 
 def objects(path: str, node: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """Return every object that a schema describes, with its place."""
-    found = [(path, node)] if node.get("type") == "object" else []
+    nested = [(path, node)] if node.get("type") == "object" else []
     for name, inner in node.get("properties", {}).items():
-        found += objects(f"{path}/{name}", inner)
-    return found + (objects(f"{path}[]", node["items"]) if "items" in node else [])
+        nested += objects(f"{path}/{name}", inner)
+    return nested + (objects(f"{path}[]", node["items"]) if "items" in node else [])
 
 
 def test_every_value_says_what_it_means() -> None:

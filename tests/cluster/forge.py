@@ -26,8 +26,8 @@ class Forge:
 
     async def repository(self, repository: str) -> dict[str, Any]:
         """Return a repository with its branches and pull requests."""
-        found: dict[str, Any] = (await self._get(f"repos/{repository}")).json()
-        return found
+        shown: dict[str, Any] = (await self._get(f"repos/{repository}")).json()
+        return shown
 
     async def file(self, repository: str, path: str, ref: str) -> str:
         """Return a file as it is on a branch."""

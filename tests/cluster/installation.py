@@ -75,10 +75,10 @@ def _install(tools: Tools, namespace: str) -> None:
 
 
 def _found(tools: Tools, namespace: str) -> str:
-    found = json.loads(
+    namespace_seen = json.loads(
         tools.kubectl("get", "namespace", namespace, "--ignore-not-found", "-o", "json") or "{}"
     )
-    words: dict[str, str] = found.get("metadata", {}).get("annotations", {})
+    words: dict[str, str] = namespace_seen.get("metadata", {}).get("annotations", {})
     return words.get(_MADE_OF, "")
 
 

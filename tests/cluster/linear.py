@@ -26,14 +26,14 @@ class Session:
     @property
     def id(self) -> str:
         """Its id."""
-        found: str = self.seen["id"]
-        return found
+        session_id: str = self.seen["id"]
+        return session_id
 
     @property
     def status(self) -> str:
         """Its status."""
-        found: str = self.seen["status"]
-        return found
+        session_status: str = self.seen["status"]
+        return session_status
 
     @property
     def plan(self) -> list[tuple[str, str]]:
@@ -124,8 +124,8 @@ class Linear:
 
     async def issue(self, identifier: str) -> dict[str, Any]:
         """Return an issue with its comments and sessions."""
-        found: dict[str, Any] = await self.see(f"issues/{identifier}")
-        return found
+        issue_seen: dict[str, Any] = await self.see(f"issues/{identifier}")
+        return issue_seen
 
     async def session(self, session: str) -> Session:
         """Return a session as it is."""
@@ -146,10 +146,10 @@ class Linear:
                 "activities": str(activities),
                 "wait": str(min(left, _LONGEST_POLL)),
             }
-            found = Session(await self.see(f"sessions/{session}", **query))
-            reached = not statuses or found.status in statuses
-            if reached and len(found.seen["activities"]) >= activities:
-                return found
+            session_seen = Session(await self.see(f"sessions/{session}", **query))
+            reached = not statuses or session_seen.status in statuses
+            if reached and len(session_seen.seen["activities"]) >= activities:
+                return session_seen
         story = (await self.session(session)).story()
         wish = f"{' or '.join(statuses)} with {activities} activities"
         pytest.fail(f"after {within} seconds not {wish}:\n{story}", pytrace=False)
@@ -162,20 +162,20 @@ class Linear:
         """Return a session once `text` is part of something that was said in it."""
         deadline, count = time.monotonic() + within, 0
         while (left := deadline - time.monotonic()) > 0:
-            found = await self.until(session, activities=count, within=left)
-            if any(text in one for one in found.said()):
-                return found
-            count = len(found.seen["activities"]) + 1
+            session_seen = await self.until(session, activities=count, within=left)
+            if any(text in one for one in session_seen.said()):
+                return session_seen
+            count = len(session_seen.seen["activities"]) + 1
         pytest.fail(f"«{text}» was not said in {within} seconds", pytrace=False)
 
     async def plans(self, session: str) -> list[list[tuple[str, str]]]:
         """Return every plan that the session was given, in order, repetitions left out."""
-        found: list[list[tuple[str, str]]] = []
+        plans_seen: list[list[tuple[str, str]]] = []
         for seen in (await self.see(f"sessions/{session}"))["plans"]:
             plan = [(step["content"], step["status"]) for step in seen]
-            if not found or found[-1] != plan:
-                found.append(plan)
-        return found
+            if not plans_seen or plans_seen[-1] != plan:
+                plans_seen.append(plan)
+        return plans_seen
 
     async def until_delivered(
         self, session: str, count: int, within: float = PATIENCE
@@ -183,16 +183,16 @@ class Linear:
         """Return the webhooks about a session once so many were answered."""
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
-            found = await self.deliveries(session)
-            if sum(one["state"] == "delivered" for one in found) >= count:
-                return found
+            deliveries = await self.deliveries(session)
+            if sum(one["state"] == "delivered" for one in deliveries) >= count:
+                return deliveries
             await asyncio.sleep(0.05)
         pytest.fail(f"after {within} seconds not {count} deliveries", pytrace=False)
 
     async def deliveries(self, session: str) -> list[dict[str, Any]]:
         """Return the webhooks about a session, oldest first."""
-        found: list[dict[str, Any]] = await self.see("deliveries", session=session)
-        return found
+        delivered: list[dict[str, Any]] = await self.see("deliveries", session=session)
+        return delivered
 
 
 def first_by_type(history: Sequence[dict[str, Any]], kind: str) -> dict[str, Any]:

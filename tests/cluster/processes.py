@@ -63,8 +63,8 @@ def container_of(pod: Mapping[str, Any], name: str) -> str:
     status = pod.get("status", {})
     for one in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())):
         if one["name"] == name and "running" in one.get("state", {}):
-            found: str = one["containerID"].rpartition("/")[2]
-            return found
+            container_id: str = one["containerID"].rpartition("/")[2]
+            return container_id
     return ""
 
 

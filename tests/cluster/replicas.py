@@ -27,8 +27,8 @@ class Replicas:
     async def pods(self) -> list[dict[str, Any]]:
         """Return the pods, those that are on their way out left out."""
         folder = resources.pods(self._objects.namespace)
-        found = await self._kube.get(folder, labelSelector=self._selector)
-        pods = sorted(found["items"], key=lambda pod: str(pod["metadata"]["name"]))
+        listed = await self._kube.get(folder, labelSelector=self._selector)
+        pods = sorted(listed["items"], key=lambda pod: str(pod["metadata"]["name"]))
         return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
 
     async def leader(self) -> dict[str, Any]:

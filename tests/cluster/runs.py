@@ -101,10 +101,10 @@ class Objects:
 
     async def runs_of(self, issue: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return every run of an issue, as its label and its spec tell, oldest first."""
-        found = await self.kube.get(resources.agentruns(self.namespace))
+        listed = await self.kube.get(resources.agentruns(self.namespace))
         mine = [
             run
-            for run in found["items"]
+            for run in listed["items"]
             if run["spec"].get("linear", {}).get("issueId") == issue["id"]
         ]
         for run in mine:
@@ -135,8 +135,8 @@ class Objects:
     async def pods_of(self, run: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return every pod of a run."""
         label = f"deputy.dev/run={run['metadata']['uid']}"
-        found = await self.kube.get(resources.pods(self.namespace), labelSelector=label)
-        items: list[dict[str, Any]] = found["items"]
+        listed = await self.kube.get(resources.pods(self.namespace), labelSelector=label)
+        items: list[dict[str, Any]] = listed["items"]
         return items
 
     async def pods_until(
@@ -188,8 +188,8 @@ class Objects:
 
     async def remove(self, blueprint: str) -> None:
         """Delete a Blueprint and all its runs; live ones end at once."""
-        found = await self.kube.get(resources.agentruns(self.namespace))
-        for run in found["items"]:
+        listed = await self.kube.get(resources.agentruns(self.namespace))
+        for run in listed["items"]:
             if run["spec"]["blueprintRef"]["name"] == blueprint:
                 await self._delete(resources.agentruns(self.namespace, run["metadata"]["name"]))
         await self._delete(resources.blueprints(self.namespace, blueprint))
@@ -238,13 +238,13 @@ class Objects:
         selector: dict[str, str],
     ) -> dict[str, dict[str, Any]]:
         """Follow a folder from its list on, until it is `good` or the watch is cut."""
-        found = await self.kube.get(folder, **selector)
+        listed = await self.kube.get(folder, **selector)
         there.clear()
-        there.update({one["metadata"]["name"]: one for one in found["items"]})
+        there.update({one["metadata"]["name"]: one for one in listed["items"]})
         if good(there):
             return there
         try:
-            version = found["metadata"]["resourceVersion"]
+            version = listed["metadata"]["resourceVersion"]
             async for event in self.kube.watch(folder, version, **selector):
                 if event["type"] == "BOOKMARK":
                     continue
@@ -269,8 +269,8 @@ def phase_of(run: Mapping[str, Any]) -> str:
 
 def conditions_of(thing: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     """Return status and reason of every condition, by type."""
-    found = thing.get("status", {}).get("conditions", ())
-    return {one["type"]: (one["status"], one["reason"]) for one in found}
+    conditions = thing.get("status", {}).get("conditions", ())
+    return {one["type"]: (one["status"], one["reason"]) for one in conditions}
 
 
 def _is_judged(blueprint: dict[str, Any]) -> bool:

@@ -49,15 +49,15 @@ def read(path: Path) -> Iterator[tuple[str, bytes]]:
 
 def listening() -> list[int]:
     """Return the ports on which something in the pod listens."""
-    found = []
+    ports = []
     for port in PORTS:
         with socket.socket() as one:
             one.settimeout(0.5)
             answered = one.connect_ex(("127.0.0.1", port)) == 0
             # A port that is free may be given to the searcher itself, who then meets himself.
             if answered and one.getsockname() != one.getpeername():
-                found.append(port)
-    return found
+                ports.append(port)
+    return ports
 
 
 def asked(url: str) -> str:
@@ -77,13 +77,13 @@ def main() -> None:
     """Search and report."""
     needles = [base64.b64decode(word) for word in sys.argv[1].split(",")]
     wanted = re.compile(b"|".join([TOKEN, *map(re.escape, needles)]))
-    looked, found = 0, set()
+    looked, paths_found = 0, set()
     for where, content in contents():
         looked += 1
         if wanted.search(content):
-            found.add(re.sub(r"/\d+/", "/PID/", where))
+            paths_found.add(re.sub(r"/\d+/", "/PID/", where))
     answers = {url: asked(url) for url in sys.argv[2:]}
-    report = {"found": sorted(found), "listening": listening(), "answers": answers}
+    report = {"found": sorted(paths_found), "listening": listening(), "answers": answers}
     sys.stdout.write(f"looked at {looked}\n{json.dumps(report)}\n")
 
 

@@ -348,19 +348,19 @@ async def test_the_fullest_inbox_may_still_be_changed_elsewhere(kube: Kube, name
     run = await stored(kube, namespace, with_field("issue", "spec.inbox", full))
     path = resources.agentruns(namespace, run["metadata"]["name"])
 
-    found = await kube.patch(path, {"spec": {"desiredState": "Stopped"}})
+    patched = await kube.patch(path, {"spec": {"desiredState": "Stopped"}})
 
-    assert found["spec"]["desiredState"] == "Stopped"
+    assert patched["spec"]["desiredState"] == "Stopped"
 
 
 @pytest.mark.parametrize("plural", ["agentruns", "blueprints"])
 def test_the_api_server_finds_the_schema_structural(plural: str, kubectl: Kubectl) -> None:
     definition = kubectl.json("get", "crd", f"{plural}.deputy.dev")
 
-    found = {
+    statuses = {
         condition["type"]: condition["status"] for condition in definition["status"]["conditions"]
     }
-    assert found == {"NamesAccepted": "True", "Established": "True"}
+    assert statuses == {"NamesAccepted": "True", "Established": "True"}
 
 
 @pytest.mark.parametrize("kind", ["AgentRun", "Blueprint"])

@@ -54,11 +54,11 @@ async def test_a_missing_secret_is_told_in_conditions_and_logs(
     there = Objects(kube, bare)
     await there.apply_blueprint(blueprint("api", "ENG", **shell("echo hello")))
 
-    found = await there.blueprint("api")
+    judged = await there.blueprint("api")
     logs = deputy.tools.kubectl("logs", "-n", bare, "deployment/deputy-operator")
 
-    assert conditions_of(found)["Ready"] == ("Unknown", "LinearNotConnected")
-    assert found["status"]["conditions"][0]["message"] == LACKING
+    assert conditions_of(judged)["Ready"] == ("Unknown", "LinearNotConnected")
+    assert judged["status"]["conditions"][0]["message"] == LACKING
     lines = [json.loads(line) for line in logs.splitlines() if line.startswith("{")]
     told = [line for line in lines if line.get("message") == LACKING]
     assert {(line["event"], line["blueprint"], line["level"]) for line in told} == {
@@ -110,8 +110,8 @@ async def _processes(place: Place) -> set[str]:
     """Return the pods of the operator and the webhook that are not on their way out."""
     selector = f"app.kubernetes.io/component in ({','.join(PROCESSES)})"
     path = resources.pods(place.deputy.namespace)
-    found = await place.objects.kube.get(path, labelSelector=selector)
-    metadata = [pod["metadata"] for pod in found["items"]]
+    listed = await place.objects.kube.get(path, labelSelector=selector)
+    metadata = [pod["metadata"] for pod in listed["items"]]
     return {one["name"] for one in metadata if "deletionTimestamp" not in one}
 
 

@@ -45,9 +45,9 @@ async def test_an_agent_that_searches_everything_finds_no_credential(place: Plac
     looked, report = text.splitlines()[:2]
     assert kind == "response"
     assert int(re.sub(r"\D", "", looked)) > 1000
-    found = json.loads(report)
-    answers = [found["answers"][url] for url in urls]
-    assert found["found"] == ["/proc/PID/environ", "/workspace/decoy", "environment"]
-    assert found["listening"] == []
+    report_read = json.loads(report)
+    answers = [report_read["answers"][url] for url in urls]
+    assert report_read["found"] == ["/proc/PID/environ", "/workspace/decoy", "environment"]
+    assert report_read["listening"] == []
     # Where the network enforces policies the API server does not even answer.
     assert answers in (["403", "nobody", "401"], ["nobody", "nobody", "401"])

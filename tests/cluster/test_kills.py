@@ -51,22 +51,22 @@ def moment(kind: str, number: int, within: float) -> float:
 @pytest.fixture
 async def operators(objects: Objects) -> AsyncIterator[Replicas]:
     """The operator's replicas, none of which waits to be started again."""
-    found = Replicas(objects, "operator")
-    await found.refresh()
-    yield found
-    await found.refresh()
+    replicas = Replicas(objects, "operator")
+    await replicas.refresh()
+    yield replicas
+    await replicas.refresh()
 
 
 @pytest.fixture
 async def webhooks(objects: Objects, linear: Linear) -> AsyncIterator[Replicas]:
     """The webhook's replicas; what Linear could not deliver comes again soon."""
-    found = Replicas(objects, "webhook")
-    await found.refresh()
+    replicas = Replicas(objects, "webhook")
+    await replicas.refresh()
     before = (await linear.see("webhook"))["retryDelays"]
     await linear.do("webhook", retryDelays=[0.3, 0.7, 1, 1, 2, 2, 4])
-    yield found
+    yield replicas
     await linear.do("webhook", retryDelays=before)
-    await found.refresh()
+    await replicas.refresh()
 
 
 @pytest.mark.parametrize("number", MOMENTS)

@@ -37,11 +37,11 @@ PATIENCE = 150.0
 @pytest.fixture
 async def operators(objects: Objects) -> AsyncIterator[Replicas]:
     """The operator's replicas; afterwards there are two again that nothing has happened to."""
-    found = Replicas(objects, "operator")
-    await found.refresh()
-    yield found
-    await found.scale(2)
-    await found.refresh()
+    replicas = Replicas(objects, "operator")
+    await replicas.refresh()
+    yield replicas
+    await replicas.scale(2)
+    await replicas.refresh()
 
 
 @pytest.fixture

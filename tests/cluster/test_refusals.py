@@ -143,13 +143,13 @@ async def test_a_state_that_the_team_does_not_have_is_told_and_takes_no_issue(pl
     session, *rest = await ended(place)
 
     assert rest == ["Stopped", "BlueprintNotReady", "Todo"]
-    found = await place.objects.blueprint(place.name)
-    assert conditions_of(found)["Ready"] == ("False", "StateNotFound")
+    judged = await place.objects.blueprint(place.name)
+    assert conditions_of(judged)["Ready"] == ("False", "StateNotFound")
     fact = (
         f"spec.linear.states.inProgress names no workflow state of team {place.team}; it has: "
         "Triage, Backlog, Todo, In Progress, In Review, Blocked, Done, Canceled"
     )
-    assert found["status"]["conditions"][0]["message"] == fact
+    assert judged["status"]["conditions"][0]["message"] == fact
     ((kind, text),) = session.closing
     assert (kind, fact in text) == ("response", True)
 
@@ -157,10 +157,10 @@ async def test_a_state_that_the_team_does_not_have_is_told_and_takes_no_issue(pl
 async def test_a_team_that_is_not_there_is_told_in_the_condition(place: Place) -> None:
     await place.objects.apply_blueprint(blueprint(place.name, place.team, **shell("echo hello")))
 
-    found = await place.objects.blueprint(place.name)
+    judged = await place.objects.blueprint(place.name)
 
-    assert conditions_of(found)["Ready"] == ("False", "TeamNotFound")
-    assert found["status"]["conditions"][0]["message"] == (
+    assert conditions_of(judged)["Ready"] == ("False", "TeamNotFound")
+    assert judged["status"]["conditions"][0]["message"] == (
         f'Linear shows no team "{place.team}" to Deputy; correct spec.linear.team, or give the app '
         "access to the team in Linear's settings"
     )
@@ -188,10 +188,10 @@ async def test_a_secret_that_is_missing_is_told_in_the_condition(place: Place) -
     wanted["spec"]["repository"]["credentialsSecretRef"]["name"] = "no-such-secret"
     await place.objects.apply_blueprint(wanted)
 
-    found = await place.objects.blueprint(place.name)
+    judged = await place.objects.blueprint(place.name)
 
-    assert conditions_of(found)["Ready"] == ("False", "SecretNotFound")
-    assert found["status"]["conditions"][0]["message"] == (
+    assert conditions_of(judged)["Ready"] == ("False", "SecretNotFound")
+    assert judged["status"]["conditions"][0]["message"] == (
         f'Secret "no-such-secret" does not exist in namespace {place.deputy.namespace}; create it '
         "with the key `token`, or change spec.repository.credentialsSecretRef of the Blueprint"
     )
@@ -231,10 +231,10 @@ async def test_the_older_of_two_blueprints_of_a_team_takes_its_issues(place: Pla
     await place.objects.apply_blueprint(younger)
 
     session, *rest = await ended(place)
-    found = await place.objects.blueprint(f"{place.name}-b")
+    judged = await place.objects.blueprint(f"{place.name}-b")
     await place.objects.remove(f"{place.name}-b")
 
-    assert conditions_of(found) == {
+    assert conditions_of(judged) == {
         "Ready": ("False", "Conflict"),
         "Accepted": ("False", "Conflict"),
     }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from deputy.controller.pull_requests import OpenResult
-from deputy.core.run import PullRequestSeen
+from deputy.core.observed import PullRequestSeen
 from deputy.relay.authentication import Caller
 from deputy.relay.service import RelayService, UnknownCaller
 from deputy.trackers.models import Issue, Organization, Team, WorkflowState

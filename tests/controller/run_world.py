@@ -228,7 +228,12 @@ class World:
     # What the leader does
 
     async def settle(self) -> float | None:
-        """Let the leader work until nothing is left to do; where it dies, the next one does."""
+        """Let the leader work until nothing is left to do; where it dies, the next one does.
+
+        The sidecar calls once: what is not acknowledged it repeats only after a pause.
+        """
+        await self.leader.hear_of_changes()
+        await self._sidecar_calls()
         for _ in range(SETTLED):
             try:
                 pause = await self._look()
@@ -242,7 +247,6 @@ class World:
     async def _look(self) -> float | None:
         self.leader.looks.clear()
         await self.leader.hear_of_changes()
-        await self._sidecar_calls()
         pause = await self.leader.reconciler.reconcile(KEY)
         await self.leader.rest()
         await self.leader.hear_of_changes()

@@ -12,12 +12,8 @@ from deputy.controller.observer import Observer
 from deputy.controller.run_state import RunState
 from deputy.core.admission import Slot
 from deputy.core.conversation import RelayConversation
+from deputy.core.observed import BlueprintState, Observed, PodSeen
 from deputy.core.reason import RunReason
-from deputy.core.run import (
-    BlueprintState,
-    Observed,
-    PodSeen,
-)
 from deputy.kube.cache import Cache
 from deputy.kube.errors import NotFound
 from deputy.trackers.models import Issue, Team, WorkflowState

@@ -48,10 +48,10 @@ OVER = run(1, Phase.SUCCEEDED)
 
 @given(st.text(), st.text())
 def test_the_hash_of_an_issue_fits_into_names_and_labels(organization: str, issue: str) -> None:
-    found = issue_hash(organization, issue)
+    made = issue_hash(organization, issue)
 
-    assert len(found) == 10
-    assert set(found) <= set(string.ascii_lowercase + "234567")
+    assert len(made) == 10
+    assert set(made) <= set(string.ascii_lowercase + "234567")
 
 
 def test_the_hash_of_an_issue_never_changes() -> None:

@@ -50,9 +50,9 @@ def test_what_is_not_known_of_an_issue_is_left_as_it_is() -> None:
 
 
 def test_every_session_is_told_why_its_run_waits() -> None:
-    found = waiting(AUDIENCE, "number 2")
+    updates = waiting(AUDIENCE, "number 2")
 
-    assert found == tuple(
+    assert updates == tuple(
         PostActivity(
             session,
             stable_id("uid-1", f"queued/{session}"),
@@ -80,9 +80,9 @@ def test_progress_is_the_plan_with_the_agents_steps() -> None:
 
 
 def test_a_good_end_links_moves_to_review_comments_and_closes_last_of_all() -> None:
-    found = end(AUDIENCE, OPENED, Phase.RUNNING, (), "https://forge/pr/1")
+    updates = end(AUDIENCE, OPENED, Phase.RUNNING, (), "https://forge/pr/1")
 
-    assert found == (
+    assert updates == (
         AddLinks("first", (SessionLink("Pull request", "https://forge/pr/1"),)),
         SetPlan("first", plan_at_end(Phase.RUNNING, Phase.SUCCEEDED, has_repository=True)),
         ChangeIssue("issue-1", state_id="state-review", session_id="first"),
@@ -105,22 +105,22 @@ def test_a_good_end_links_moves_to_review_comments_and_closes_last_of_all() -> N
 
 
 def test_a_failure_asks_for_a_person_and_closes_as_an_error() -> None:
-    found = end(AUDIENCE, FAILED, Phase.RUNNING, (), "")
+    updates = end(AUDIENCE, FAILED, Phase.RUNNING, (), "")
 
-    assert ChangeIssue("issue-1", state_id="state-human", session_id="first") in found
-    assert [type(u.content) for u in found if isinstance(u, PostActivity)] == [Failure, Failure]
+    assert ChangeIssue("issue-1", state_id="state-human", session_id="first") in updates
+    assert [type(u.content) for u in updates if isinstance(u, PostActivity)] == [Failure, Failure]
 
 
 def test_states_that_the_blueprint_does_not_name_are_left_to_the_comment() -> None:
-    found = end(PLAIN, FAILED, Phase.RUNNING, (), "")
+    updates = end(PLAIN, FAILED, Phase.RUNNING, (), "")
 
-    assert [type(update) for update in found] == [SetPlan, PostComment, PostActivity]
+    assert [type(update) for update in updates] == [SetPlan, PostComment, PostActivity]
 
 
 def test_a_stop_writes_nothing_but_the_plan_and_the_closing_words() -> None:
-    found = end(AUDIENCE, STOPPED, Phase.RUNNING, (), "")
+    updates = end(AUDIENCE, STOPPED, Phase.RUNNING, (), "")
 
-    assert [type(update) for update in found] == [SetPlan, PostActivity, PostActivity]
+    assert [type(update) for update in updates] == [SetPlan, PostActivity, PostActivity]
 
 
 @pytest.mark.parametrize("outcome", [STOPPED, FAILED], ids=["stopped", "failed"])
@@ -129,9 +129,9 @@ def test_a_run_that_never_began_leaves_the_issue_as_it_is(outcome: RunOutcome) -
 
 
 def test_every_session_gets_exactly_one_closing_activity() -> None:
-    found = closing(AUDIENCE, OPENED)
+    updates = closing(AUDIENCE, OPENED)
 
-    assert [(one.session_id, one.priority) for one in found if isinstance(one, PostActivity)] == [
+    assert [(one.session_id, one.priority) for one in updates if isinstance(one, PostActivity)] == [
         ("first", Priority.TERMINAL),
         ("second", Priority.TERMINAL),
     ]

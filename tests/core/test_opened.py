@@ -6,11 +6,9 @@ from deputy.core import messages
 from deputy.core.action import (
     Conclude,
 )
+from deputy.core.observed import Observed
 from deputy.core.phase import Phase
-from deputy.core.run import (
-    Observed,
-    decide,
-)
+from deputy.core.run import decide
 from deputy.wire import Finished, Outcome
 
 URL = "https://github.com/acme/api/pull/7"

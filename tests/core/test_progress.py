@@ -50,9 +50,9 @@ from deputy.wire import Thought as Said
 def test_what_a_person_wants_to_see_becomes_one_activity(
     event: Event, content: Content, priority: Priority
 ) -> None:
-    found = update_of(NumberedEvent(7, event), "session-1", "uid/1")
+    update = update_of(NumberedEvent(7, event), "session-1", "uid/1")
 
-    assert found == PostActivity("session-1", stable_id("uid/1", "event/7"), content, priority)
+    assert update == PostActivity("session-1", stable_id("uid/1", "event/7"), content, priority)
 
 
 @pytest.mark.parametrize(
@@ -72,9 +72,9 @@ def test_what_is_between_sidecar_and_operator_is_shown_to_nobody(event: Event) -
 
 def test_an_event_that_is_sent_again_has_the_same_id_and_no_other_event_has_it() -> None:
     def id_of(seq: int, scope: str) -> str:
-        found = update_of(NumberedEvent(seq, Said("I see.")), "session-1", scope)
-        assert isinstance(found, PostActivity)
-        return found.activity_id
+        update = update_of(NumberedEvent(seq, Said("I see.")), "session-1", scope)
+        assert isinstance(update, PostActivity)
+        return update.activity_id
 
     assert id_of(1, "uid/1") == id_of(1, "uid/1")
     assert len({id_of(1, "uid/1"), id_of(2, "uid/1"), id_of(1, "uid/2")}) == 3

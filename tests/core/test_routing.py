@@ -32,9 +32,9 @@ def test_a_team_is_named_by_key_name_or_id(team: str) -> None:
 
 
 def test_a_team_that_was_renamed_is_known_by_the_id_that_was_found() -> None:
-    found = blueprint(team="Old name", team_id="team-id")
+    renamed = blueprint(team="Old name", team_id="team-id")
 
-    assert route(TEAM, "org", [found]) == Routed(found)
+    assert route(TEAM, "org", [renamed]) == Routed(renamed)
 
 
 def test_the_oldest_blueprint_wins() -> None:

@@ -25,20 +25,11 @@ from deputy.core.action import (
     Wait,
 )
 from deputy.core.admission import Slot
+from deputy.core.observed import BlueprintState, Observed, PodSeen, PullRequestSeen
 from deputy.core.outcome import Problem, RunOutcome
 from deputy.core.phase import ACTIVE, TERMINAL, Phase
 from deputy.core.reason import RunReason
-from deputy.core.run import (
-    KEEP_AT_LEAST,
-    LOST_AFTER,
-    POD_GRACE,
-    STOP_GRACE,
-    BlueprintState,
-    Observed,
-    PodSeen,
-    PullRequestSeen,
-    decide,
-)
+from deputy.core.run import KEEP_AT_LEAST, LOST_AFTER, POD_GRACE, STOP_GRACE, decide
 from deputy.wire import Finished, Outcome
 
 NOW = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)

@@ -14,15 +14,9 @@ from deputy.core.action import (
     OpenPullRequest,
 )
 from deputy.core.admission import NO_SLOT, Slot
+from deputy.core.observed import BlueprintState, Observed, PodSeen, PullRequestSeen
 from deputy.core.phase import ACTIVE, TERMINAL, TRANSITIONS, Phase
-from deputy.core.run import (
-    POD_GRACE,
-    BlueprintState,
-    Observed,
-    PodSeen,
-    PullRequestSeen,
-    decide,
-)
+from deputy.core.run import POD_GRACE, decide
 from deputy.wire import Outcome
 from tests.core.test_run import ENDING, GRANTED, HOUR, NOW, PROBLEM, report
 

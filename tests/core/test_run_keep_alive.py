@@ -9,13 +9,9 @@ from deputy.core import notifications
 from deputy.core.action import (
     KeepAlive,
 )
+from deputy.core.observed import Observed, PodSeen
 from deputy.core.phase import Phase
-from deputy.core.run import (
-    KEEP_ALIVE_AFTER,
-    Observed,
-    PodSeen,
-    decide,
-)
+from deputy.core.run import KEEP_ALIVE_AFTER, decide
 from deputy.trackers.updates import PostActivity, Priority
 from deputy.wire import Thought
 

@@ -5,14 +5,11 @@ import datetime as dt
 from deputy.core.action import (
     Conclude,
 )
+from deputy.core.observed import Observed, PodSeen
 from deputy.core.outcome import RunOutcome
 from deputy.core.phase import Phase
 from deputy.core.reason import RunReason
-from deputy.core.run import (
-    Observed,
-    PodSeen,
-    decide,
-)
+from deputy.core.run import decide
 from deputy.wire import Finished, Outcome
 
 NOW = dt.datetime(2026, 11, 21, 9, tzinfo=dt.UTC)

@@ -44,10 +44,10 @@ class Exchange:
 
 def complaints(exchange: Exchange) -> list[str]:
     """Return what GitHub's description has against an exchange, in either direction."""
-    found = _operation(exchange.method, exchange.path)
-    if found is None:
+    operation = _operation(exchange.method, exchange.path)
+    if operation is None:
         return [f"GitHub describes no {exchange.method} {exchange.path}"]
-    return [*_of_request(found, exchange), *_of_answer(found, exchange)]
+    return [*_of_request(operation, exchange), *_of_answer(operation, exchange)]
 
 
 def _of_request(operation: dict[str, Any], exchange: Exchange) -> list[str]:
@@ -93,8 +93,8 @@ def _errors(schema: dict[str, Any], value: Any, what: str) -> list[str]:
 
 @functools.cache
 def _description() -> dict[str, Any]:
-    found: dict[str, Any] = _translated(json.loads(DESCRIPTION.read_text("utf-8")))
-    return found
+    description: dict[str, Any] = _translated(json.loads(DESCRIPTION.read_text("utf-8")))
+    return description
 
 
 def _translated(part: Any) -> Any:
@@ -114,8 +114,8 @@ def _operation(method: str, path: str) -> dict[str, Any] | None:
         pattern = re.sub(r"\\{ref\\}", ".+", re.escape(template))
         pattern = re.sub(r"\\{\w+\\}", "[^/]+", pattern)
         if re.fullmatch(pattern, path) and method.lower() in methods:
-            found: dict[str, Any] = methods[method.lower()]
-            return found
+            operation: dict[str, Any] = methods[method.lower()]
+            return operation
     return None
 
 

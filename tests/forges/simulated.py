@@ -82,10 +82,10 @@ class Simulated:
 
     async def pulls(self) -> list[dict[str, Any]]:
         """Return every pull request as the forge holds it."""
-        found: list[dict[str, Any]] = (await self.control.get("/control/repos/acme/demo")).json()[
+        listed: list[dict[str, Any]] = (await self.control.get("/control/repos/acme/demo")).json()[
             "pulls"
         ]
-        return found
+        return listed
 
     async def asked(self) -> list[tuple[str, str]]:
         """Return method and path of what was asked, from the repository on."""

@@ -66,9 +66,9 @@ async def test_answer_with_a_field_of_the_wrong_kind_is_caught_however_deep(
 async def test_address_and_moment_that_are_none_are_caught(opened: Exchange) -> None:
     received = opened.received | {"url": "nowhere", "created_at": "yesterday"}
 
-    found = complaints(dataclasses.replace(opened, received=received))
+    against = complaints(dataclasses.replace(opened, received=received))
 
-    assert sorted(found) == [
+    assert sorted(against) == [
         "answer 201: created_at: 'yesterday' is not a 'date-time'",
         "answer 201: url: 'nowhere' is not a 'uri'",
     ]

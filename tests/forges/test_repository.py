@@ -81,19 +81,19 @@ def test_owner_and_name_of_every_well_formed_address_are_found(
 ) -> None:
     place = host if port is None else f"{host}:{port}"
 
-    found = Repository.parse(f"{scheme}://{place}/{owner}/{name}{'.git' if suffix else ''}")
+    repository = Repository.parse(f"{scheme}://{place}/{owner}/{name}{'.git' if suffix else ''}")
 
-    assert (found.owner, found.name) == (owner, name)
-    assert found.api_url in (f"{scheme}://{place}/api/v3", "https://api.github.com")
+    assert (repository.owner, repository.name) == (owner, name)
+    assert repository.api_url in (f"{scheme}://{place}/api/v3", "https://api.github.com")
 
 
 @given(st.text(max_size=60))
 def test_every_text_is_a_repository_or_is_refused_in_words(text: str) -> None:
     with contextlib.suppress(RepositoryUrlWrong):
-        found = Repository.parse(text)
+        repository = Repository.parse(text)
 
-        assert found.owner
-        assert found.name
+        assert repository.owner
+        assert repository.name
 
 
 async def test_forge_of_an_http_address_is_github() -> None:

@@ -39,7 +39,7 @@ def lease(**spec: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("found", "unchanged", "free"),
+    ("present", "unchanged", "free"),
     [
         (lease(), 0, False),
         (lease(), 8, False),
@@ -55,17 +55,17 @@ def lease(**spec: Any) -> dict[str, Any]:
     ],
 )
 def test_a_lease_is_free_for_its_holder_or_once_it_has_run_out(
-    found: dict[str, Any],
+    present: dict[str, Any],
     unchanged: float,
     free: bool,  # noqa: FBT001  a column of the table
 ) -> None:
-    assert is_free(found, "me", dt.timedelta(seconds=unchanged)) is free
+    assert is_free(present, "me", dt.timedelta(seconds=unchanged)) is free
 
 
 def test_a_new_holder_counts_a_transition_and_notes_when() -> None:
-    found = held_lease(lease(), ME, NOW + dt.timedelta(minutes=1))
+    written = held_lease(lease(), ME, NOW + dt.timedelta(minutes=1))
 
-    assert found == {
+    assert written == {
         "metadata": {"name": "deputy-operator", "resourceVersion": "7"},
         "spec": {
             "holderIdentity": "me",
@@ -80,10 +80,10 @@ def test_a_new_holder_counts_a_transition_and_notes_when() -> None:
 def test_a_renewal_changes_nothing_but_its_time() -> None:
     mine = lease(holderIdentity="me")
 
-    found = held_lease(mine, ME, NOW + dt.timedelta(seconds=2))
+    written = held_lease(mine, ME, NOW + dt.timedelta(seconds=2))
 
     renewed = mine["spec"] | {"renewTime": "2026-11-21T12:00:02.000000Z"}
-    assert found == mine | {"spec": renewed}
+    assert written == mine | {"spec": renewed}
 
 
 def test_the_first_holder_of_all_has_a_whole_lease() -> None:
@@ -97,8 +97,8 @@ def test_a_holder_stops_before_anybody_else_may_start() -> None:
 class FakeKube:
     """One Lease as the API server keeps it, and what may go wrong with it."""
 
-    def __init__(self, found: dict[str, Any] | None = None) -> None:
-        self.lease = found
+    def __init__(self, stored: dict[str, Any] | None = None) -> None:
+        self.lease = stored
         self.broken: Exception | None = None
         self.writes = 0
         self.gate, self.asked = asyncio.Event(), asyncio.Event()
@@ -157,11 +157,11 @@ async def test_the_first_one_leads_at_once() -> None:
 async def test_of_two_that_want_it_at_once_one_leads() -> None:
     kube = FakeKube()
 
-    found = await asyncio.gather(
+    results = await asyncio.gather(
         *(leadership(kube, name)._try_acquire_or_renew() for name in ("me", "you"))
     )
 
-    assert sorted(found) == [False, True]
+    assert sorted(results) == [False, True]
 
 
 async def test_a_standby_leads_as_soon_as_the_leader_lets_go() -> None:

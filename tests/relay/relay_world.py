@@ -129,12 +129,12 @@ class World:
 
     def pod_body(self, spec: BlueprintSpec | None = None, **metadata: Any) -> dict[str, Any]:
         agent = {"image": "localhost/agent:1", "command": ["agent"]}
-        found = build_pod(
+        body = build_pod(
             self.run, spec or BlueprintSpec.model_validate({"agent": agent}), "", SETTINGS
         )
         self.version += 1
-        found["metadata"] |= {"uid": "pod-uid", "resourceVersion": str(self.version)} | metadata
-        return found
+        body["metadata"] |= {"uid": "pod-uid", "resourceVersion": str(self.version)} | metadata
+        return body
 
     def put_pod(self, **metadata: Any) -> None:
         self.cache.pods.put(self.pod_body(**metadata))

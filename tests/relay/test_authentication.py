@@ -97,34 +97,34 @@ async def test_a_token_is_reviewed_once_a_minute(monkeypatch: pytest.MonkeyPatch
     clock = [100.0]
     monkeypatch.setattr("deputy.relay.authentication.time.monotonic", lambda: clock[0])
     reviews = Reviews()
-    found = authenticator(reviews)
+    authenticating = authenticator(reviews)
 
-    await found.caller("Bearer good")
-    await found.caller("Bearer good")
+    await authenticating.caller("Bearer good")
+    await authenticating.caller("Bearer good")
     clock[0] += 61
-    await found.caller("Bearer good")
+    await authenticating.caller("Bearer good")
 
     assert len(reviews.asked) == 2
 
 
 async def test_every_token_is_reviewed_for_itself() -> None:
     reviews = Reviews()
-    found = authenticator(reviews)
-    await found.caller("Bearer good")
+    authenticating = authenticator(reviews)
+    await authenticating.caller("Bearer good")
     reviews.status = NOBODY
 
     with pytest.raises(NotAuthenticated):
-        await found.caller("Bearer other")
+        await authenticating.caller("Bearer other")
 
 
 async def test_a_refusal_is_not_remembered() -> None:
     reviews = Reviews(NOBODY)
-    found = authenticator(reviews)
+    authenticating = authenticator(reviews)
     with pytest.raises(NotAuthenticated):
-        await found.caller("Bearer good")
+        await authenticating.caller("Bearer good")
     reviews.status = GOOD
 
-    assert await found.caller("Bearer good") == CALLER
+    assert await authenticating.caller("Bearer good") == CALLER
 
 
 async def test_an_api_server_that_does_not_answer_lets_nobody_in() -> None:
@@ -135,11 +135,11 @@ async def test_an_api_server_that_does_not_answer_lets_nobody_in() -> None:
 async def test_no_token_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
     monkeypatch.setattr("deputy.relay.authentication.time.monotonic", lambda: clock[0])
-    found = authenticator(Reviews())
+    authenticating = authenticator(Reviews())
 
     for number in range(1100):
         clock[0] += 1
-        await found.caller(f"Bearer token-{number}")
+        await authenticating.caller(f"Bearer token-{number}")
 
-    assert len(found._known) <= 1001
-    assert "token-" not in repr(found._known)
+    assert len(authenticating._known) <= 1001
+    assert "token-" not in repr(authenticating._known)

@@ -46,9 +46,9 @@ async def test_a_pod_that_was_made_anew_under_its_name_is_read_directly(world: W
     newer = world.pod_body(uid="newer")
     world.kube.objects["/api/v1/namespaces/agents/pods/linear-abc-1-1"] = newer
 
-    found = await world.service.conversation(Caller("agents", CALLER.pod, "newer"))
+    conversation = await world.service.conversation(Caller("agents", CALLER.pod, "newer"))
 
-    assert found.run_uid == "uid-1"
+    assert conversation.run_uid == "uid-1"
 
 
 async def test_the_token_of_a_pod_that_is_gone_speaks_for_nobody(world: World) -> None:
@@ -183,9 +183,9 @@ async def test_the_token_is_the_blueprints(world: World) -> None:
     token = base64.b64encode(b"secret\n").decode()
     world.kube.objects[SECRET] = {"data": {"token": token}}
 
-    found = await world.service.git_token(world.conversation)
+    git_token = await world.service.git_token(world.conversation)
 
-    assert found == GitToken("x-access-token", "secret", 3600)
+    assert git_token == GitToken("x-access-token", "secret", 3600)
 
 
 @pytest.mark.parametrize(

@@ -52,13 +52,13 @@ class ModelServer:
 
     async def of_issue(self, issue: str) -> list[RunFacts]:
         await Step()
-        found = [
+        runs = [
             facts_of(copy.deepcopy(run))
             for run in self.objects.values()
             if run["metadata"]["labels"].get(ISSUE_LABEL) == issue
         ]
         await Step()
-        return found
+        return runs
 
     async def create(self, run: NewRun) -> RunFacts | None:
         await Step()

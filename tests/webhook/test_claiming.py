@@ -52,9 +52,9 @@ def command(event: Any) -> SessionCommand | PromptCommand:
 
 
 def settle(server: ModelServer, event: Any) -> Claimed:
-    found = done(Claimer(server, NoLocks(), pause).carry_out(command(event)))
-    assert isinstance(found, Claimed)
-    return found
+    claimed = done(Claimer(server, NoLocks(), pause).carry_out(command(event)))
+    assert isinstance(claimed, Claimed)
+    return claimed
 
 
 def outcome(server: ModelServer, event: Any) -> ClaimResult:
@@ -114,9 +114,9 @@ def test_a_second_session_joins_the_live_run_with_what_was_said_in_it() -> None:
     server = ModelServer()
     settle(server, created("one"))
 
-    found = settle(server, created("two", "and add a test"))
+    claimed = settle(server, created("two", "and add a test"))
 
-    assert found.result is ClaimResult.JOINED
+    assert claimed.result is ClaimResult.JOINED
     assert spec_of(server)["inbox"] == [
         {
             "id": "two",
@@ -222,10 +222,10 @@ def test_a_name_that_somebody_else_holds_is_passed_over() -> None:
     server = ModelServer()
     server.objects[FIRST] = {"metadata": {"name": FIRST, "namespace": "agents", "labels": {}}}
 
-    found = settle(server, created("one"))
+    claimed = settle(server, created("one"))
 
-    assert found.run is not None
-    assert found.run.name == run_name(HASH, 2)
+    assert claimed.run is not None
+    assert claimed.run.name == run_name(HASH, 2)
 
 
 def test_a_full_inbox_takes_no_prompt_but_stops() -> None:
@@ -261,9 +261,9 @@ def test_an_issue_taken_away_from_us_stops_its_run(
     server = ModelServer()
     settle(server, created("one"))
 
-    found = done(Claimer(server, NoLocks(), pause).carry_out(withdrawal(former)))
+    claimed = done(Claimer(server, NoLocks(), pause).carry_out(withdrawal(former)))
 
-    assert found.result is expected
+    assert claimed.result is expected
 
 
 def test_an_issue_taken_away_twice_is_stopped_once() -> None:

@@ -19,7 +19,7 @@ from deputy.api.agentrun import (
     AgentRunStatus,
 )
 from deputy.api.blueprint import BLUEPRINT, Blueprint, BlueprintSpec, BlueprintStatus
-from deputy.api.meta import GROUP, VERSION, Kind, cel
+from deputy.api.meta import GROUP, VERSION, Column, Kind, cel
 
 #: What the structural schemas of Kubernetes do not know, or use for something else.
 _DROPPED = ("title", "default", "discriminator", "examples", "const")
@@ -96,22 +96,12 @@ def definition(
         "properties": {
             "apiVersion": {"type": "string", "description": f"{GROUP}/{VERSION}"},
             "kind": {"type": "string", "description": kind.kind},
-            # The API server describes it, and takes no other word.
+            # The API server describes it, and takes no other description.
             "metadata": {"type": "object"},
             "spec": structural(spec) | _SPEC_RULES[kind.kind],
             "status": structural(status),
         },
     }
-    version = {
-        "name": VERSION,
-        "served": True,
-        "storage": True,
-        "schema": {"openAPIV3Schema": schema},
-        "subresources": {"status": {}},
-        "additionalPrinterColumns": [_column(column) for column in kind.columns],
-    }
-    if kind.selectable:
-        version["selectableFields"] = [{"jsonPath": path} for path in kind.selectable]
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -125,20 +115,38 @@ def definition(
         "spec": {
             "group": GROUP,
             "scope": "Namespaced",
-            "names": {
-                "kind": kind.kind,
-                "listKind": f"{kind.kind}List",
-                "plural": kind.plural,
-                "singular": kind.singular,
-                "shortNames": list(kind.short_names),
-                "categories": ["agents"],
-            },
-            "versions": [version],
+            "names": _names(kind),
+            "versions": [_version(kind, schema)],
         },
     }
 
 
-def _column(column: Any) -> dict[str, Any]:
+def _names(kind: Kind) -> dict[str, Any]:
+    return {
+        "kind": kind.kind,
+        "listKind": f"{kind.kind}List",
+        "plural": kind.plural,
+        "singular": kind.singular,
+        "shortNames": list(kind.short_names),
+        "categories": ["agents"],
+    }
+
+
+def _version(kind: Kind, schema: dict[str, Any]) -> dict[str, Any]:
+    version = {
+        "name": VERSION,
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": schema},
+        "subresources": {"status": {}},
+        "additionalPrinterColumns": [_column(column) for column in kind.columns],
+    }
+    if kind.selectable:
+        version["selectableFields"] = [{"jsonPath": path} for path in kind.selectable]
+    return version
+
+
+def _column(column: Column) -> dict[str, Any]:
     printed = {"name": column.name, "type": column.type, "jsonPath": column.path}
     return printed | ({"priority": column.priority} if column.priority else {})
 

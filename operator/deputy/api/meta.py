@@ -117,6 +117,11 @@ class ObjectMeta(LenientModel):
     annotations: dict[str, str] = {}
     """Its annotations."""
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """Namespace and name: what stores and work queues go by."""
+        return self.namespace, self.name
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Column:

@@ -235,7 +235,7 @@ class Actor:
     def _notify_end(self, run: AgentRun, state: RunState, outcome: RunOutcome) -> None:
         if state.notifying:
             return
-        key = (run.metadata.namespace, run.metadata.name)
+        key = run.metadata.key
         updates = self._notifier.ends(run, outcome, state.conversation.plan)
         if not updates:
             state.notified = True
@@ -255,11 +255,11 @@ class Actor:
         _LOG.info("run is over", run=run.metadata.name, reason=outcome.reason.value)
 
     async def _delete_run(self, run: AgentRun) -> None:
-        key, metadata = (run.metadata.namespace, run.metadata.name), run.metadata
+        path = resources.agentruns(*run.metadata.key)
         with contextlib.suppress(NotFound):
-            await self._kube.delete(resources.agentruns(*key), preconditions={"uid": metadata.uid})
+            await self._kube.delete(path, preconditions={"uid": run.metadata.uid})
         # The watch may take its time to tell; until then there is nothing left to look at.
-        self._cache.runs.drop(*key, int(metadata.resource_version))
+        self._cache.runs.drop(*run.metadata.key, int(run.metadata.resource_version))
 
     def _blueprint(self, run: AgentRun) -> Blueprint:
         blueprint = self._cache.blueprint_of(run)
@@ -269,7 +269,7 @@ class Actor:
 
     async def _write(self, run: AgentRun, wanted: dict[str, Any]) -> None:
         """Write the status of `run`, unless it has changed since it was looked at."""
-        path = resources.agentruns(run.metadata.namespace, run.metadata.name)
+        path = resources.agentruns(*run.metadata.key)
         body = {"metadata": {"resourceVersion": run.metadata.resource_version}, "status": wanted}
         self._cache.runs.put(await self._kube.patch(f"{path}/status", body))
 

@@ -132,7 +132,7 @@ class BlueprintReconciler:
         ]
 
     def _status(self, blueprint: Blueprint, readiness: Readiness) -> dict[str, Any]:
-        runs = [contender(run) for run in self._cache.runs_of(*_key_of(blueprint))]
+        runs = [contender(run) for run in self._cache.runs_of(*blueprint.metadata.key)]
         ids = readiness.ids
         return {
             "observedGeneration": blueprint.metadata.generation,
@@ -149,7 +149,7 @@ class BlueprintReconciler:
         }
 
     async def _write(self, blueprint: Blueprint, wanted: dict[str, Any]) -> None:
-        path = resources.blueprints(*_key_of(blueprint)) + "/status"
+        path = resources.blueprints(*blueprint.metadata.key) + "/status"
         body = {
             "metadata": {"resourceVersion": blueprint.metadata.resource_version},
             "status": wanted,
@@ -157,9 +157,9 @@ class BlueprintReconciler:
         self._cache.blueprints.put(await self._kube.patch(path, body))
 
     def _enqueue_queued(self, blueprint: Blueprint) -> None:
-        for run in self._cache.runs_of(*_key_of(blueprint)):
+        for run in self._cache.runs_of(*blueprint.metadata.key):
             if run.status.phase is Phase.QUEUED:
-                self._enqueue_run((run.metadata.namespace, run.metadata.name))
+                self._enqueue_run(run.metadata.key)
 
 
 def _recheck_seconds(readiness: Readiness) -> float:
@@ -178,11 +178,7 @@ def _retry_after(error: LinearError) -> dt.timedelta:
 
 
 def _creation_order(blueprint: Blueprint) -> tuple[dt.datetime, str, str]:
-    return created_of(blueprint), blueprint.metadata.namespace, blueprint.metadata.name
-
-
-def _key_of(blueprint: Blueprint) -> Key:
-    return blueprint.metadata.namespace, blueprint.metadata.name
+    return created_of(blueprint), *blueprint.metadata.key
 
 
 def tracker_names(blueprint: Blueprint) -> TrackerNames:

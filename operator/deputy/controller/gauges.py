@@ -32,7 +32,7 @@ class RunGauges(Collector):
             "deputy_slots_over_admitted", "Runs above the cap; must be 0", labels=_OF_BLUEPRINT
         )
         for blueprint in self._cache.blueprints:
-            key = (blueprint.metadata.namespace, blueprint.metadata.name)
+            key = blueprint.metadata.key
             runs = [contender(run) for run in self._cache.runs_of(*key)]
             active = sum(map(holds_slot, runs))
             taken.add_metric(key, active)

@@ -15,6 +15,7 @@ from deputy.core.outcome import RunOutcome
 from deputy.core.phase import Phase
 from deputy.core.reason import RunReason
 from deputy.kube.cache import Cache
+from deputy.log import described
 from deputy.trackers.linear.tracker import Tracker
 from deputy.trackers.updates import Update
 from deputy.wire import Step
@@ -157,4 +158,4 @@ class Notifier:
         """Log what became of work in the background; the next look submits it again."""
         self._background.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            _LOG.info("not told yet", error=f"{type(error).__name__}: {error}")
+            _LOG.info("not told yet", error=described(error))

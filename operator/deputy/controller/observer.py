@@ -21,9 +21,9 @@ from deputy.api.names import pod_name
 from deputy.controller.run_state import RunState
 from deputy.core import messages, routing
 from deputy.core.admission import NO_SLOT, Slot, slot_of
+from deputy.core.observed import BlueprintState, Observed, PodSeen
 from deputy.core.outcome import Problem
 from deputy.core.phase import ACTIVE, Phase
-from deputy.core.run import BlueprintState, Observed, PodSeen
 from deputy.kube import resources
 from deputy.kube.cache import Cache
 from deputy.kube.client import Kube

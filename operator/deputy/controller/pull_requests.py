@@ -7,11 +7,9 @@ import httpx
 from deputy.api.agentrun import AgentRun
 from deputy.api.blueprint import BlueprintSpec, RepositorySpec
 from deputy.core import pull_request as wording
+from deputy.core.observed import PullRequestSeen
 from deputy.core.outcome import Problem
 from deputy.core.reason import RunReason
-from deputy.core.run import (
-    PullRequestSeen,
-)
 from deputy.forges import (
     Forge,
     ForgeRefused,

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 import structlog
 
 from deputy.controller import metrics
+from deputy.log import described
 
 AnyKey = TypeVar("AnyKey", bound=Hashable)
 
@@ -88,7 +89,7 @@ class WorkQueue(Generic[AnyKey]):
             failures = self._failures[key] = self._failures.get(key, 0) + 1
             pause = min(_FIRST_BACKOFF * 2 ** min(failures - 1, 12), _MAX_BACKOFF)
             metrics.WORK_FAILURES.inc()
-            _LOG.warning("will try again", key=str(key), seconds=pause, error=_text_of(error))
+            _LOG.warning("will try again", key=str(key), seconds=pause, error=described(error))
             self.add_later(key, pause)
             return
         self._failures.pop(key, None)
@@ -115,7 +116,3 @@ def _is_cancelled() -> bool:
     """Say whether it is this very worker that is to end, and not something that it waited for."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-def _text_of(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"

@@ -10,10 +10,10 @@ from deputy.api.facts import attempt_of, is_concluded, prompts_in
 from deputy.clock import utc_now
 from deputy.core.action import Wait
 from deputy.core.conversation import RelayConversation
+from deputy.core.observed import PullRequestSeen
 from deputy.core.outcome import Problem
 from deputy.core.phase import TERMINAL
 from deputy.core.prompt import with_branch
-from deputy.core.run import PullRequestSeen
 from deputy.trackers.models import Issue
 from deputy.wire import Finished, Message, MessageKind
 

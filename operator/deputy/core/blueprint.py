@@ -101,16 +101,20 @@ def _states(
         states["needsHuman"] or "",
     )
     if older:
-        return Readiness(
-            ready=False,
-            reason=BlueprintReason.CONFLICT,
-            message=f"Blueprint {older[0]} is older and takes the issues of team {team.key}; "
-            "delete one of the two or change its spec.linear.team",
-            conflict=older[0],
-            ids=ids,
-        )
+        return _conflict(older[0], team, ids)
     message = f"takes the issues of team {team.key}"
     return Readiness(ready=True, reason=BlueprintReason.READY, message=message, ids=ids)
+
+
+def _conflict(older: str, team: Team, ids: TrackerIds) -> Readiness:
+    return Readiness(
+        ready=False,
+        reason=BlueprintReason.CONFLICT,
+        message=f"Blueprint {older} is older and takes the issues of team {team.key}; "
+        "delete one of the two or change its spec.linear.team",
+        conflict=older,
+        ids=ids,
+    )
 
 
 def _state(name: str, team: Team) -> str | None:

@@ -56,32 +56,37 @@ def conditions_of(
     may not have been told yet: `Finished` becomes true with the terminal phase only.
     """
     admitted, ready = _BEFORE_THE_END[last if phase in TERMINAL else phase]
-    done = phase in TERMINAL
-    succeeded = Truth.UNKNOWN
-    if concluded:
-        good = phase_of_reason(reason) is Phase.SUCCEEDED
-        succeeded = Truth.TRUE if good else Truth.FALSE
-    ready_reason = RunReason.WORKSPACE_READY if ready is Truth.TRUE else reason
+    active = last in ACTIVE or phase in ACTIVE
+    succeeded = _succeeded(reason) if concluded else Truth.UNKNOWN
     return (
-        WantedCondition(
-            ConditionType.ADMITTED,
-            admitted,
-            RunReason.ADMITTED if admitted is Truth.TRUE else reason,
-            "has a slot" if admitted is Truth.TRUE else message,
-        ),
-        WantedCondition(
-            ConditionType.WORKSPACE_READY,
-            ready,
-            ready_reason if last in ACTIVE or phase in ACTIVE else RunReason.WAITING_FOR_SLOT,
-            "the workspace answers" if ready is Truth.TRUE else "the workspace does not answer yet",
-        ),
+        _admitted(admitted, reason, message),
+        _workspace_ready(ready, reason if active else RunReason.WAITING_FOR_SLOT),
         WantedCondition(ConditionType.SUCCEEDED, succeeded, reason, message),
-        WantedCondition(
-            ConditionType.FINISHED,
-            Truth.TRUE if done else Truth.FALSE,
-            reason,
-            "over, and everybody was told" if done else "not over",
-        ),
+        _finished(reason, over=phase in TERMINAL),
+    )
+
+
+def _admitted(admitted: Truth, reason: RunReason, message: str) -> WantedCondition:
+    if admitted is Truth.TRUE:
+        reason, message = RunReason.ADMITTED, "has a slot"
+    return WantedCondition(ConditionType.ADMITTED, admitted, reason, message)
+
+
+def _workspace_ready(ready: Truth, reason: RunReason) -> WantedCondition:
+    message = "the workspace does not answer yet"
+    if ready is Truth.TRUE:
+        reason, message = RunReason.WORKSPACE_READY, "the workspace answers"
+    return WantedCondition(ConditionType.WORKSPACE_READY, ready, reason, message)
+
+
+def _succeeded(reason: RunReason) -> Truth:
+    return Truth.TRUE if phase_of_reason(reason) is Phase.SUCCEEDED else Truth.FALSE
+
+
+def _finished(reason: RunReason, *, over: bool) -> WantedCondition:
+    message = "over, and everybody was told" if over else "not over"
+    return WantedCondition(
+        ConditionType.FINISHED, Truth.TRUE if over else Truth.FALSE, reason, message
     )
 
 

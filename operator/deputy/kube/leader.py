@@ -17,6 +17,7 @@ from deputy.errors import DeputyError
 from deputy.kube import resources
 from deputy.kube.client import Kube
 from deputy.kube.errors import AlreadyExists, Conflict, KubeError, NotFound
+from deputy.log import described
 
 _LOG = structlog.stdlib.get_logger(__name__)
 
@@ -121,7 +122,7 @@ class Leadership:
         except (Conflict, AlreadyExists):
             return False
         except (KubeError, TimeoutError) as error:
-            _LOG.warning("no answer on the lease", error=f"{type(error).__name__}: {error}")
+            _LOG.warning("no word on the lease", error=described(error))
             return False
         self._renewed = began
         return True

@@ -3,12 +3,11 @@
 import asyncio
 import contextlib
 import datetime as dt
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
 import structlog
-import tenacity
 from aiohttp import web
 from prometheus_client import REGISTRY
 
@@ -37,6 +36,7 @@ from deputy.kube.signals import stop_on_signals
 from deputy.kube.store import Key
 from deputy.kube.watch import Watched, watch
 from deputy.processes.connection import connection_of
+from deputy.processes.startup import seed
 from deputy.processes.watched import watched_blueprints, watched_pods, watched_runs
 from deputy.relay.authentication import Authenticator
 from deputy.relay.ca import RelayCAMissing, relay_ca, server_context
@@ -141,15 +141,6 @@ async def _lead(
         renewing.cancel()
 
 
-@tenacity.retry(
-    retry=tenacity.retry_if_exception_type(Unavailable),
-    wait=tenacity.wait_random_exponential(multiplier=0.2, max=5),
-)
-async def _once_available(work: Callable[[], Awaitable[None]]) -> None:
-    """Do `work` once the API server is up to it; the lease is kept meanwhile, or lost."""
-    await work()
-
-
 class Leader:
     """Everything that only the leader does, put together in the order in which it is needed."""
 
@@ -224,7 +215,8 @@ class Leader:
     async def work(self) -> None:
         """Watch, work and serve until asked to end."""
         REGISTRY.register(RunGauges(self._cache))
-        await _once_available(self._resync.seed)
+        # The lease is renewed meanwhile, or lost.
+        await seed(self._resync, Unavailable)
         relay = await start_server(self._relay, self._settings.relay_port, self._relay_tls)
         self._health.add_liveness(self._resync.unhealthy)
         self._health.ready_text = "leads"
@@ -263,10 +255,10 @@ class Leader:
 
     def _run_changed(self, run: AgentRun) -> None:
         self._states.refresh(run)
-        self._enqueue_run((run.metadata.namespace, run.metadata.name))
+        self._enqueue_run(run.metadata.key)
 
     def _blueprint_changed(self, blueprint: Blueprint) -> None:
-        self._blueprints.add((blueprint.metadata.namespace, blueprint.metadata.name))
+        self._blueprints.add(blueprint.metadata.key)
 
     def _pod_changed(self, pod: Mapping[str, Any]) -> None:
         for owner in pod["metadata"].get("ownerReferences") or ():

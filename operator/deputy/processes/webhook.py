@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 import httpx
 import structlog
-import tenacity
 from aiohttp import web
 
 from deputy import log
@@ -22,6 +21,7 @@ from deputy.kube.resync import Resync
 from deputy.kube.signals import stop_on_signals
 from deputy.kube.watch import Watched, watch
 from deputy.processes.connection import connection_of
+from deputy.processes.startup import seed
 from deputy.processes.watched import watched_blueprints
 from deputy.settings import WebhookSettings
 from deputy.trackers.linear.client import LinearClient
@@ -150,7 +150,7 @@ async def list_and_watch(
     following: Following, settings: WebhookSettings, stop: asyncio.Event
 ) -> None:
     """List what is followed as soon as the API server answers, then follow it until cancelled."""
-    await _seed(following.resync)
+    await seed(following.resync, KubeError)
     comparing = asyncio.ensure_future(following.resync.run())
     try:
         await watch(following.watched, settings.agent_namespaces, settings.kubeconfig, stop)
@@ -158,14 +158,6 @@ async def list_and_watch(
         comparing.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await comparing
-
-
-@tenacity.retry(
-    retry=tenacity.retry_if_exception_type(KubeError),
-    wait=tenacity.wait_random_exponential(multiplier=0.2, max=5),
-)
-async def _seed(resync: Resync) -> None:
-    await resync.seed()
 
 
 async def _start(parts: Parts, settings: WebhookSettings) -> web.AppRunner:

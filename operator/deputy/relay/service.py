@@ -156,7 +156,7 @@ class RelayService:
         conversation.take(numbered.event)
         if isinstance(numbered.event, TurnStarted):
             _observe_delivery(conversation, numbered.event.message_id)
-        self._enqueue((run.metadata.namespace, run.metadata.name))
+        self._enqueue(run.metadata.key)
         update = self._update(run, conversation, numbered)
         if update is None:
             done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -214,7 +214,7 @@ class RelayService:
         if conversation.is_stale(report):
             return True
         conversation.report = report
-        self._enqueue((run.metadata.namespace, run.metadata.name))
+        self._enqueue(run.metadata.key)
         return False
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import gzip
+from typing import Any
 
 import structlog
 
@@ -31,25 +32,16 @@ async def save_log(kube: Kube, run: AgentRun) -> None:
     texts = await asyncio.gather(
         *(_log_of(kube, run.metadata.namespace, name, container) for container in _CONTAINERS)
     )
-    kept = {
+    logs = {
         f"{container}.log.gz": _packed(text)
         for container, text in zip(_CONTAINERS, texts, strict=True)
         if text
     }
-    if not kept:
+    if not logs:
         return
-    body = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {
-            "name": log_name(name),
-            "labels": labels_of(run) | {COMPONENT_LABEL: "log"},
-            "ownerReferences": [owner_of(run)],
-        },
-        "binaryData": kept,
-    }
+    path = resources.configmaps(run.metadata.namespace)
     try:
-        await kube.create(resources.configmaps(run.metadata.namespace), body)
+        await kube.create(path, _config_map(log_name(name), run, logs))
     except AlreadyExists:
         # Saved before a crash; the pod may be half gone now, so the older one is the better.
         return
@@ -57,6 +49,19 @@ async def save_log(kube: Kube, run: AgentRun) -> None:
         raise
     except KubeError as error:
         _LOG.warning("the log could not be kept", run=run.metadata.name, error=str(error))
+
+
+def _config_map(name: str, run: AgentRun, logs: dict[str, str]) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": name,
+            "labels": labels_of(run) | {COMPONENT_LABEL: "log"},
+            "ownerReferences": [owner_of(run)],
+        },
+        "binaryData": logs,
+    }
 
 
 async def _log_of(kube: Kube, namespace: str, pod: str, container: str) -> str:

@@ -1,6 +1,6 @@
 """Build the pod that an agent works in. Pure: facts in, a manifest out.
 
-What security rests on cannot be overridden by a Blueprint's pod template (`pod_template.py`): the
+What security rests on cannot be overridden by a Blueprint's pod template (`template.py`): the
 containers' security contexts, the service account, the token's mounts, host namespaces.
 """
 
@@ -137,14 +137,6 @@ def _ours(
     name: str, command: str, uid: int, workspace: str, settings: WorkspaceSettings
 ) -> dict[str, Any]:
     """Return a container of our own image, which may call the relay."""
-    mounts = [
-        {"name": "workspace", "mountPath": "/workspace"},
-        {"name": "link", "mountPath": "/link"},
-        {"name": "relay-token", "mountPath": _TOKEN_PATH, "readOnly": True},
-        {"name": "sidecar-tmp", "mountPath": "/tmp"},  # noqa: S108  a volume of its own
-    ]
-    if command == "run":
-        mounts.append({"name": "outbox", "mountPath": "/outbox"})
     return {
         "name": name,
         "image": settings.sidecar_image,
@@ -155,7 +147,7 @@ def _ours(
             {"name": "DEPUTY_LINK", "value": "/link"},
             {"name": "HOME", "value": "/tmp"},  # noqa: S108  a volume of its own
         ],
-        "volumeMounts": mounts,
+        "volumeMounts": _mounts(command),
         "resources": {
             "requests": {"cpu": "10m", "memory": "48Mi"},
             # Git's, for the most part: it takes what the clone of a large repository wants.
@@ -164,6 +156,18 @@ def _ours(
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": _restricted(uid) | {"readOnlyRootFilesystem": True},
     }
+
+
+def _mounts(command: str) -> list[dict[str, Any]]:
+    mounts: list[dict[str, Any]] = [
+        {"name": "workspace", "mountPath": "/workspace"},
+        {"name": "link", "mountPath": "/link"},
+        {"name": "relay-token", "mountPath": _TOKEN_PATH, "readOnly": True},
+        {"name": "sidecar-tmp", "mountPath": "/tmp"},  # noqa: S108  a volume of its own
+    ]
+    if command == "run":
+        mounts.append({"name": "outbox", "mountPath": "/outbox"})
+    return mounts
 
 
 def _sidecar(workspace: str, settings: WorkspaceSettings) -> dict[str, Any]:

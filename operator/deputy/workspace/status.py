@@ -5,11 +5,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from deputy.api.names import ATTEMPT_ANNOTATION
+from deputy.core.observed import PodSeen
 from deputy.core.outcome import Problem
 from deputy.core.reason import RunReason
-from deputy.core.run import (
-    PodSeen,
-)
 
 #: How long an image may fail to come, and a pod find no node, before the run fails of it.
 PULL_TIMEOUT = dt.timedelta(seconds=30)

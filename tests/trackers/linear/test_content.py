@@ -65,9 +65,9 @@ from deputy_simulator.linear.validation import check_activity
     ],
 )
 def test_each_content_has_linears_shape(told: Content, expected: dict[str, Any]) -> None:
-    found = content.activity_input(PostActivity("s", "a", told))
+    activity = content.activity_input(PostActivity("s", "a", told))
 
-    assert found == {"id": "a", "agentSessionId": "s", **expected}
+    assert activity == {"id": "a", "agentSessionId": "s", **expected}
 
 
 def test_a_plan_is_a_list_in_linears_words() -> None:
@@ -144,12 +144,12 @@ CONTENTS: st.SearchStrategy[Content] = st.one_of(
 
 @given(CONTENTS)
 def test_linear_accepts_whatever_is_said(told: Content) -> None:
-    found = content.activity_input(PostActivity("s", "a", told))
+    activity = content.activity_input(PostActivity("s", "a", told))
 
     checked = check_activity(
-        found["content"],
-        ephemeral=found.get("ephemeral", False),
-        signal=found.get("signal"),
-        metadata=found.get("signalMetadata"),
+        activity["content"],
+        ephemeral=activity.get("ephemeral", False),
+        signal=activity.get("signal"),
+        metadata=activity.get("signalMetadata"),
     )
     assert repr(checked).encode()

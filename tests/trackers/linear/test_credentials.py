@@ -124,18 +124,18 @@ def test_a_directory_that_is_not_there_is_named(tmp_path: pathlib.Path) -> None:
 
 async def test_the_operator_needs_no_webhook_secret(linear: Linear, mount: Mount) -> None:
     mount.write(accessToken="tok")
-    found = credentials(linear, mount)
+    linear_credentials = credentials(linear, mount)
 
-    found.check(webhook=False)
+    linear_credentials.check(webhook=False)
     with pytest.raises(CredentialsMissing):
-        found.check(webhook=True)
+        linear_credentials.check(webhook=True)
 
 
 async def test_a_token_is_asked_for_once_however_many_need_it(linear: Linear, mount: Mount) -> None:
     mount.write(**APP)
-    found = credentials(linear, mount)
+    linear_credentials = credentials(linear, mount)
 
-    tokens = await asyncio.gather(*(found.token() for _ in range(20)))
+    tokens = await asyncio.gather(*(linear_credentials.token() for _ in range(20)))
 
     assert set(tokens) == set(app_tokens(linear))
     assert len(app_tokens(linear)) == 1
@@ -154,13 +154,13 @@ async def test_a_token_may_do_what_an_agent_does(linear: Linear, mount: Mount) -
 async def test_a_token_is_replaced_before_it_ends(linear: Linear, mount: Mount) -> None:
     mount.write(**APP)
     clock = Clock()
-    found = credentials(linear, mount, clock)
-    first = await found.token()
+    linear_credentials = credentials(linear, mount, clock)
+    first = await linear_credentials.token()
 
     clock.now = 2_591_999 - 3_601
-    same = await found.token()
+    same = await linear_credentials.token()
     clock.now = 2_591_999 - 3_599
-    second = await found.token()
+    second = await linear_credentials.token()
 
     assert first == same != second
 
@@ -237,20 +237,20 @@ async def test_a_token_endpoint_that_fails_passes(
 ) -> None:
     mount.write(**APP)
     linear.fault(endpoint="oauth", requests=1, **fault)
-    found = credentials(linear, mount)
+    linear_credentials = credentials(linear, mount)
 
     with pytest.raises(kind):
-        await found.token()
+        await linear_credentials.token()
 
-    assert await found.token() == app_tokens(linear)[0]
+    assert await linear_credentials.token() == app_tokens(linear)[0]
 
 
 async def test_neither_secret_nor_token_shows_when_printed(linear: Linear, mount: Mount) -> None:
     mount.write(**APP)
-    found = credentials(linear, mount)
-    token = await found.token()
+    linear_credentials = credentials(linear, mount)
+    token = await linear_credentials.token()
 
-    shown = f"{MountedSecret(mount.directory).grant()!r} {found._token!r}"
+    shown = f"{MountedSecret(mount.directory).grant()!r} {linear_credentials._token!r}"
 
     assert APP["clientSecret"] not in shown
     assert token not in shown

@@ -42,8 +42,8 @@ def schema() -> graphql.GraphQLSchema:
 
 
 def faults(document: str) -> list[str]:
-    found = graphql.validate(schema(), graphql.parse(document))
-    return [error.message for error in found]
+    errors = graphql.validate(schema(), graphql.parse(document))
+    return [error.message for error in errors]
 
 
 #: Documents without a part that is built.

@@ -37,8 +37,8 @@ GUIDANCE = ("Always follow coding standards", "Prefer small PRs")
 
 
 def body(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((PAYLOADS / f"{name}.json").read_bytes())
-    return found
+    payload: dict[str, Any] = json.loads((PAYLOADS / f"{name}.json").read_bytes())
+    return payload
 
 
 def created(name: str, delegator: Person | None, *, text: str = "") -> SessionCreated:
@@ -82,8 +82,8 @@ EXPECTED: dict[str, TrackerEvent] = {
 }
 
 
-def event_of(found: dict[str, Any]) -> TrackerEvent:
-    return payloads.event_of(found)
+def event_of(payload: dict[str, Any]) -> TrackerEvent:
+    return payloads.event_of(payload)
 
 
 def test_every_recorded_payload_has_an_expected_event() -> None:
@@ -97,51 +97,51 @@ def test_a_payload_is_read_whole(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(EXPECTED))
 def test_fields_that_linear_adds_later_change_nothing(name: str) -> None:
-    found = body(name)
-    for place in (found, *(value for value in found.values() if isinstance(value, dict))):
+    payload = body(name)
+    for place in (payload, *(value for value in payload.values() if isinstance(value, dict))):
         place["fieldOfTomorrow"] = {"deep": [1, None]}
 
-    assert event_of(found) == EXPECTED[name]
+    assert event_of(payload) == EXPECTED[name]
 
 
 def test_a_stop_is_told_by_its_signal_whatever_it_says() -> None:
-    found = body("agent_session_prompted_stop")
-    found["agentActivity"]["content"]["body"] = "Arrêter"
+    payload = body("agent_session_prompted_stop")
+    payload["agentActivity"]["content"]["body"] = "Arrêter"
 
-    assert event_of(found) == prompted("Arrêter", is_stop=True)
+    assert event_of(payload) == prompted("Arrêter", is_stop=True)
 
 
 def test_plain_stop_is_a_stop_without_a_signal() -> None:
-    found = body("agent_session_prompted")
-    found["agentActivity"]["content"]["body"] = "/stop"
+    payload = body("agent_session_prompted")
+    payload["agentActivity"]["content"]["body"] = "/stop"
 
-    assert event_of(found) == prompted("/stop", is_stop=True)
+    assert event_of(payload) == prompted("/stop", is_stop=True)
 
 
 def test_a_mention_is_told_by_its_comment_where_the_source_is_left_out() -> None:
-    found = body("agent_session_created_mention")
-    del found["agentSession"]["sourceMetadata"]
+    payload = body("agent_session_created_mention")
+    del payload["agentSession"]["sourceMetadata"]
 
-    assert event_of(found) == EXPECTED["agent_session_created_mention"]
+    assert event_of(payload) == EXPECTED["agent_session_created_mention"]
 
 
 def test_a_mention_in_a_reply_says_what_the_reply_says() -> None:
-    found = body("agent_session_created_mention")
+    payload = body("agent_session_created_mention")
     reply = {"id": "c5", "body": "@botcoder and the footer", "userId": JANE.id}
-    found["previousComments"].append(reply)
-    found["agentSession"]["sourceCommentId"] = "c5"
+    payload["previousComments"].append(reply)
+    payload["agentSession"]["sourceCommentId"] = "c5"
 
-    event = event_of(found)
+    event = event_of(payload)
 
     assert isinstance(event, SessionCreated)
     assert event.text == "@botcoder and the footer"
 
 
 def test_a_mention_whose_comment_is_not_sent_is_read_from_the_thread() -> None:
-    found = body("agent_session_created_mention")
-    found["agentSession"]["sourceCommentId"] = "elsewhere"
+    payload = body("agent_session_created_mention")
+    payload["agentSession"]["sourceCommentId"] = "elsewhere"
 
-    event = event_of(found)
+    event = event_of(payload)
 
     assert isinstance(event, SessionCreated)
     assert event.text == "@botcoder Please implement this"
@@ -149,19 +149,19 @@ def test_a_mention_whose_comment_is_not_sent_is_read_from_the_thread() -> None:
 
 @pytest.mark.parametrize("context", ["", "<primary-directive-thread>", "</comment>" * 2])
 def test_a_mention_that_stands_nowhere_has_no_words(context: str) -> None:
-    found = body("agent_session_created_mention") | {"promptContext": context}
-    found["agentSession"]["sourceCommentId"] = "elsewhere"
+    payload = body("agent_session_created_mention") | {"promptContext": context}
+    payload["agentSession"]["sourceCommentId"] = "elsewhere"
 
-    event = event_of(found)
+    event = event_of(payload)
 
     assert isinstance(event, SessionCreated)
     assert event.text == ""
 
 
 def test_half_a_character_at_the_end_of_a_cut_text_makes_no_event_unreadable() -> None:
-    found = body("agent_session_created_delegation") | {"promptContext": "cut \ud83d"}
+    payload = body("agent_session_created_delegation") | {"promptContext": "cut \ud83d"}
 
-    event = event_of(found)
+    event = event_of(payload)
 
     assert isinstance(event, SessionCreated)
     assert event.prompt_context == "cut ?"
@@ -169,17 +169,17 @@ def test_half_a_character_at_the_end_of_a_cut_text_makes_no_event_unreadable() -
 
 @pytest.mark.parametrize("name", ["created_mention", "created_delegation"])
 def test_a_session_on_something_that_is_no_issue_is_an_event_of_its_own(name: str) -> None:
-    found = body(f"agent_session_{name}")
-    found["agentSession"] |= {"issue": None, "issueId": None}
+    payload = body(f"agent_session_{name}")
+    payload["agentSession"] |= {"issue": None, "issueId": None}
 
-    assert event_of(found) == SessionElsewhere(SESSION)
+    assert event_of(payload) == SessionElsewhere(SESSION)
 
 
 def test_a_prompt_on_something_that_is_no_issue_has_no_issue() -> None:
-    found = body("agent_session_prompted")
-    del found["agentSession"]["issue"]
+    payload = body("agent_session_prompted")
+    del payload["agentSession"]["issue"]
 
-    event = event_of(found)
+    event = event_of(payload)
 
     assert isinstance(event, SessionPrompted)
     assert event.issue is None
@@ -187,26 +187,26 @@ def test_a_prompt_on_something_that_is_no_issue_has_no_issue() -> None:
 
 @pytest.mark.parametrize("field", ["trashed", "archivedAt"])
 def test_an_issue_that_was_archived_or_binned_is_removed(field: str) -> None:
-    found = body("issue_update_canceled_undelegated")
-    found["updatedFrom"] = {field: None}
-    found["data"][field] = "2026-11-20T09:00:00.000Z"
+    payload = body("issue_update_canceled_undelegated")
+    payload["updatedFrom"] = {field: None}
+    payload["data"][field] = "2026-11-20T09:00:00.000Z"
 
-    assert event_of(found) == changed(None, canceled=False, removed=True)
+    assert event_of(payload) == changed(None, canceled=False, removed=True)
 
 
 def test_an_issue_that_was_canceled_long_ago_is_not_canceled_again() -> None:
-    found = body("issue_update_canceled_undelegated")
-    found["updatedFrom"] = {"title": "before"}
+    payload = body("issue_update_canceled_undelegated")
+    payload["updatedFrom"] = {"title": "before"}
 
-    assert event_of(found) == Ignored("Issue/update")
+    assert event_of(payload) == Ignored("Issue/update")
 
 
 def test_an_issue_that_became_a_duplicate_is_canceled() -> None:
-    found = body("issue_update_canceled_undelegated")
-    found["updatedFrom"] = {"stateId": "x"}
-    found["data"]["state"]["type"] = "duplicate"
+    payload = body("issue_update_canceled_undelegated")
+    payload["updatedFrom"] = {"stateId": "x"}
+    payload["data"]["state"]["type"] = "duplicate"
 
-    assert event_of(found) == changed(None, canceled=True, removed=False)
+    assert event_of(payload) == changed(None, canceled=True, removed=False)
 
 
 @pytest.mark.parametrize(
@@ -232,11 +232,11 @@ def test_what_we_need_not_know_is_ignored_by_name(kind: str, action: str) -> Non
     ],
 )
 def test_a_missing_promise_is_named(name: str, place: tuple[str, ...], field: str) -> None:
-    found = body(name)
-    inner = found
+    payload = body(name)
+    inner = payload
     for key in place:
         inner = inner[key]
     del inner[field]
 
     with pytest.raises(MalformedDelivery, match=field):
-        event_of(found)
+        event_of(payload)

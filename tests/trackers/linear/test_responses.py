@@ -161,10 +161,10 @@ def test_a_page_instead_of_an_answer_passes(body: bytes) -> None:
 
 
 def test_errors_of_several_parts_are_told_apart() -> None:
-    found = answered(MISSING, CONFLICT | {"path": ["u3"]})
+    response = answered(MISSING, CONFLICT | {"path": ["u3"]})
 
-    assert [(failed.path, type(failed.error)) for failed in found.errors] == [
+    assert [(failed.path, type(failed.error)) for failed in response.errors] == [
         (("u0",), EntityNotFound),
         (("u3",), AlreadyInserted),
     ]
-    assert all(isinstance(failed, FailedField) for failed in found.errors)
+    assert all(isinstance(failed, FailedField) for failed in response.errors)

@@ -183,8 +183,8 @@ JSON = st.recursive(
 
 @given(data=st.data())
 def test_whatever_stands_in_a_signed_delivery_is_read_or_refused(data: st.DataObject) -> None:
-    found = json.loads(data.draw(st.sampled_from(PAYLOADS)).read_bytes())
-    place = found
+    payload = json.loads(data.draw(st.sampled_from(PAYLOADS)).read_bytes())
+    place = payload
     while True:
         key = data.draw(st.sampled_from(sorted(place)))
         if not isinstance(place[key], dict) or not place[key] or data.draw(st.booleans()):
@@ -193,7 +193,7 @@ def test_whatever_stands_in_a_signed_delivery_is_read_or_refused(data: st.DataOb
     place[key] = data.draw(JSON)
 
     try:
-        event = delivered(json.dumps(found).encode())
+        event = delivered(json.dumps(payload).encode())
     except (MalformedDelivery, StaleDelivery):
         return
     assert hash(event)

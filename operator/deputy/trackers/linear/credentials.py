@@ -2,7 +2,6 @@
 
 import asyncio
 import dataclasses
-import json
 import pathlib
 import time
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from typing import Any
 import httpx
 
 from deputy.trackers.linear.errors import LinearUnavailable, Unauthenticated
+from deputy.trackers.linear.responses import json_object
 from deputy.trackers.linear.secret import MountedSecret, OAuthClient
 
 #: What a token of ours may do. Asking for anything else revokes every token that we hold.
@@ -91,21 +91,13 @@ class Credentials:
         except httpx.HTTPError as error:
             message = f"no answer from Linear's token endpoint: {type(error).__name__}"
             raise LinearUnavailable(message) from error
-        body = _object(answer)
+        body = json_object(answer.content)
         text, life = body.get("access_token"), body.get("expires_in")
         if answer.status_code != 200 or not isinstance(text, str) or not text:
             raise _refusal(answer.status_code, body)
         seconds = float(life) if isinstance(life, int | float) else _MOST_SPARE
         spare = min(_MOST_SPARE, seconds * _SPARE)
         return _Token(text, client, began + seconds - spare)
-
-
-def _object(answer: httpx.Response) -> dict[str, Any]:
-    try:
-        body = json.loads(answer.content)
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
 
 
 def _refusal(status: int, body: dict[str, Any]) -> Unauthenticated | LinearUnavailable:

@@ -45,7 +45,7 @@ def read_response(status: int, headers: Mapping[str, str], body: bytes) -> Graph
         Unauthenticated, RateLimited, LinearUnavailable: the request failed as a whole.
         Rejected: it was refused as too large or unreadable, before GraphQL saw it.
     """
-    payload = _object(body)
+    payload = json_object(body)
     errors = _errors(payload)
     retry_after = _retry_after(headers)
     _raise_for_whole(status, errors, retry_after)
@@ -100,7 +100,8 @@ def _is_temporary(error: Mapping[str, Any]) -> bool:
     return served_badly or kind in _TEMPORARY or code == "INTERNAL_SERVER_ERROR"
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def json_object(body: bytes) -> dict[str, Any]:
+    """Return the JSON object that `body` is, an empty one where it is anything else."""
     try:
         payload = json.loads(body)
     except (ValueError, RecursionError):

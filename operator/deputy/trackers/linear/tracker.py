@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from deputy.log import described
 from deputy.trackers.linear.client import LinearClient
 from deputy.trackers.linear.errors import EntityNotFound, LinearError
 from deputy.trackers.linear.writer import Writer
@@ -52,7 +53,7 @@ class Tracker:
             _LOG.warning(
                 "the issue cannot be read; it is picked up whatever its state",
                 issue=issue_id,
-                error=f"{type(error).__name__}: {error}",
+                error=described(error),
             )
             return None
 

@@ -1,0 +1,93 @@
+"""Everything that a decision about one AgentRun is made of: facts, gathered by the shell."""
+
+import dataclasses
+import datetime as dt
+import enum
+
+from deputy.core.admission import NO_SLOT, Slot
+from deputy.core.outcome import Problem, RunOutcome
+from deputy.core.phase import Phase
+from deputy.wire import Finished
+
+
+class BlueprintState(enum.Enum):
+    """Whether a run's Blueprint can be used."""
+
+    READY = enum.auto()
+    UNKNOWN = enum.auto()
+    """Not looked at yet, or what it names cannot be reached: wait."""
+    NOT_READY = enum.auto()
+    """Its user has to change it."""
+    MISSING = enum.auto()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PodSeen:
+    """What is seen of a run's pod."""
+
+    attempt: int
+    deleting: bool = False
+    over: bool = False
+    problem: Problem | None = None
+    killed: Problem | None = None
+    """Why the agent's container is gone though nobody took the pod away."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PullRequestSeen:
+    """The pull request as the forge showed it."""
+
+    url: str
+    number: int
+    head_sha: str
+    complaints: tuple[str, ...] = ()
+    """What the forge refused beside it, such as labels and reviewers."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Observed:
+    """Everything that is known of one run at one moment."""
+
+    now: dt.datetime
+    phase: Phase
+    created: dt.datetime
+    attempt: int = 1
+    """The attempt that is wanted."""
+    status_attempt: int = 1
+    """The attempt that the status tells of; older than the wanted one after a restart."""
+    has_issue: bool = False
+    has_repository: bool = False
+    stop_wanted: bool = False
+    timeout: dt.timedelta = dt.timedelta(hours=1)
+    ttl: dt.timedelta = dt.timedelta(days=1)
+    started: dt.datetime | None = None
+    completed: dt.datetime | None = None
+    blueprint: BlueprintState = BlueprintState.READY
+    blueprint_message: str = ""
+    acknowledged: bool = True
+    """Whether the first word was handed to the tracker."""
+    issue_read: bool = True
+    """Whether the tracker was asked for the issue; true without one."""
+    refusal: Problem | None = None
+    """Why the issue may not be worked on, judged from what was read."""
+    slot: Slot = NO_SLOT
+    pod: PodSeen | None = None
+    last_contact: dt.datetime | None = None
+    """When the sidecar was last heard; the leader's own start where it never was."""
+    connected: bool = False
+    awaiting: bool = False
+    stop_asked: dt.datetime | None = None
+    report: Finished | None = None
+    undelivered: int = 0
+    """How many messages of people the agent was not given."""
+    pull_request: PullRequestSeen | None = None
+    pull_request_problem: Problem | None = None
+    outcome: RunOutcome | None = None
+    """How the run ends, as its status has it."""
+    log_saved: bool = False
+    notified: bool = False
+    """Whether the tracker has the end."""
+    queue_noted: bool = False
+    """Whether status and session tell that the run waits, and why."""
+    silent: dt.timedelta = dt.timedelta()
+    """How long nothing was shown in the run's session."""
