@@ -164,8 +164,7 @@ def wait_for_simulators(tools: Tools, namespace: str) -> None:
 def install_deputy(tools: Tools, namespace: str, *settings: str) -> None:
     """Install or upgrade the chart from this tree's images, and wait until it is ready."""
     values = (
-        *_image("image", "operator"),
-        *_image("sidecarImage", "sidecar"),
+        *image_values(),
         f"linear.apiUrl=http://linear.{namespace}.svc:8080",
         *settings,
     )
@@ -176,8 +175,12 @@ def install_deputy(tools: Tools, namespace: str, *settings: str) -> None:
     )  # fmt: skip
 
 
+def image_values() -> list[str]:
+    """Return the chart's values for the images, as this cluster has them."""
+    return [*_image("image", "operator"), *_image("sidecarImage", "sidecar")]
+
+
 def _image(setting: str, name: str) -> list[str]:
-    """Return the chart's values for an image of ours."""
     repository, _, tag = loaded.reference_of(name).rpartition(":")
     return [f"{setting}.repository={repository}", f"{setting}.tag={tag}"]
 
