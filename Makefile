@@ -4,17 +4,20 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help venv check format test unit cluster cluster-down images crds lock demo demo-down bench
 
-PYTHON ?= python3
+# The first one that is new enough: some systems have a newer one beside their own.
+PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$each"; exit; }; \
+	done; echo python3)
 BIN := .venv/bin
 export PYTHONPATH := operator:sidecar:simulator:.
 export PYTHONDONTWRITEBYTECODE := 1
 
 help: ## say what there is
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .venv/.ready: requirements.lock
-	@echo "==> the virtual environment, from requirements.lock"
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Deputy needs Python 3.11 or newer; name one with make PYTHON=..."; exit 1; }
+	@$(PYTHON) dev/check.py --python
+	@echo "==> the virtual environment, from requirements.lock (usually half a minute)"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
@@ -39,15 +42,15 @@ unit: venv ## the tests that need no cluster
 	@$(BIN)/python -m dev.testtools
 	@$(BIN)/pytest -m "not cluster"
 
-cluster: venv ## start a real cluster and keep it (the second start takes seconds)
-	@$(BIN)/python -m dev.cluster up
+# The next ones need no virtual environment: the standard library does.
+cluster: ## start a real cluster and keep it (the second start takes seconds)
+	@$(PYTHON) -m dev.cluster up
 
-cluster-down: venv ## end exactly what `make cluster` started
-	@$(BIN)/python -m dev.cluster down
+cluster-down: ## end exactly what `make cluster` started
+	@$(PYTHON) -m dev.cluster down
 
-images: venv ## build the images and load them into the cluster
-	@$(BIN)/python -m dev.images build
-	@$(BIN)/python -m dev.images load
+images: ## build the images and load them into the cluster
+	@$(PYTHON) -m dev.images load
 
 crds: venv ## write the CustomResourceDefinitions from the models
 	@$(BIN)/python -m deputy crds crds charts/deputy/crds
@@ -57,11 +60,14 @@ lock: ## refresh requirements.lock
 	@.venv-lock/bin/uv pip compile --quiet --universal --all-extras --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 pyproject.toml -o requirements.lock
 	@rm -rf .venv-lock
 
-demo: cluster images ## delegate an issue to a real agent and watch it, without any account
-	@$(BIN)/python -m dev.demo up
+demo: ## delegate an issue to a real agent and watch it, without any account
+	@$(PYTHON) dev/check.py
+	@$(PYTHON) -m dev.cluster up
+	@$(PYTHON) -m dev.images load demo
+	@$(PYTHON) -m dev.demo up
 
-demo-down: venv ## remove what `make demo` left running
-	@$(BIN)/python -m dev.demo down
+demo-down: ## remove what `make demo` left running
+	@$(PYTHON) -m dev.demo down
 
-bench: cluster images ## measure, beside a bare client on the same API server
+bench: venv cluster images ## measure, beside a bare client on the same API server
 	@$(BIN)/python -m dev.bench

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import dataclasses
 import pathlib
-import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -18,12 +17,11 @@ from dev.bench.flow_schemas import FlowSchemas
 from dev.bench.informer import until
 from dev.bench.linear import Linear, Sender
 from dev.cluster.commands import step
-from dev.cluster.errors import CommandError
-from dev.demo import fixtures
+from dev.demo import fixtures, port_forward
 from dev.demo.fixtures import Tools
+from dev.images import loaded
 
 NAMESPACE = "deputy-bench"
-SHELL = "localhost/deputy-agent-shell:dev"
 #: ConfigMap with the agent that speaks ACP.
 AGENT = "bench-agent"
 
@@ -133,9 +131,19 @@ def _holder(lease: dict[str, Any]) -> str:
     return holder
 
 
+def _shell() -> str:
+    return loaded.reference_of("agent-shell")
+
+
 def exec_agent(script: str) -> dict[str, Any]:
     """Return an agent that is a shell script."""
-    return {"agent": {"image": SHELL, "command": ["sh", "-c", script], "protocol": "Exec"}}
+    return {
+        "agent": {
+            "image": _shell(),
+            "command": ["sh", "-c", script],
+            "protocol": "Exec",
+        }
+    }
 
 
 def acp_agent() -> dict[str, Any]:
@@ -150,7 +158,11 @@ def acp_agent() -> dict[str, Any]:
     }
     command = ["python3", "/bench/agent.py"]
     return {
-        "agent": {"image": SHELL, "command": command, "protocol": "ACP"},
+        "agent": {
+            "image": _shell(),
+            "command": command,
+            "protocol": "ACP",
+        },
         "workspace": {"podTemplate": template},
     }
 
@@ -166,14 +178,11 @@ async def environment() -> AsyncIterator[Environment]:
         stack.push_async_callback(flow_schemas.remove)
         stack.enter_context(_installed(tools))
         await flow_schemas.make()
-        linear, webhook = (
-            fixtures.address_of(tools, NAMESPACE, name) for name in ("linear", "deputy-webhook")
-        )
+        health = {"linear": "/healthz", "deputy-webhook": "/readyz"}
+        reached = port_forward.reached(tools, NAMESPACE, health)
+        linear, webhook = await asyncio.to_thread(stack.enter_context, reached)
         control = httpx.AsyncClient(base_url=linear, timeout=90, trust_env=False)
         people = Linear(await stack.enter_async_context(control))
-        # The Services' addresses work a moment after their pods are ready.
-        await _answers(f"{linear}/healthz")
-        await _answers(f"{webhook}/readyz")
         # A connection each: that is how deliveries spread over the replicas behind one address.
         connector = aiohttp.TCPConnector(limit=0, force_close=True)
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
@@ -192,18 +201,6 @@ def _installed(tools: Tools) -> Iterator[None]:
     finally:
         with step(f"remove namespace {NAMESPACE}"):
             _remove(tools)
-
-
-async def _answers(url: str) -> None:
-    """Return once an address answers; raise `CommandError` if it never does."""
-    deadline = time.monotonic() + _READY_SECONDS
-    async with httpx.AsyncClient(trust_env=False) as http:
-        while time.monotonic() < deadline:
-            with contextlib.suppress(httpx.TransportError):
-                if (await http.get(url)).is_success:
-                    return
-            await asyncio.sleep(_PAUSE)
-    raise CommandError(f"{url} does not answer after {_READY_SECONDS:.0f} s; see the pods' logs.")
 
 
 def _install(tools: Tools) -> None:

@@ -12,17 +12,19 @@ import hashlib
 import os
 import platform
 import re
-import shutil
-from dataclasses import dataclass
+import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dev.cluster import paths
+from dev.cluster import golang, paths
 from dev.cluster.commands import run_long, step
 from dev.cluster.errors import CommandError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+    from dev.cluster.commands import Step
 
 GO_ENVIRONMENT = {
     "CGO_ENABLED": "0",
@@ -39,10 +41,23 @@ class Tool:
     programs: tuple[tuple[str, str], ...]
     tags: str = ""
     stamped: tuple[str, ...] = ()
+    # What follows does not change the binaries, so the key of the cache leaves it out.
+    module: str = field(default="", repr=False)
+    """The folder of its go.mod; by default it is called like the tool."""
+    usual: float = field(default=30.0, repr=False)
+    """Seconds that it takes on two cores with nothing cached."""
+
+    @property
+    def source(self) -> Path:
+        """Return the folder of its go.mod."""
+        return paths.TOOLS / (self.module or self.name)
 
 
 _CONTAINERD = "github.com/containerd/containerd/v2/cmd"
 _CNI = "github.com/containernetworking/plugins/plugins"
+
+# Without the stamp Helm and the version skew checks see v0.0.0.
+_STAMPED = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
 
 KUBERNETES = Tool(
     "kubernetes",
@@ -53,12 +68,18 @@ KUBERNETES = Tool(
             "kube-controller-manager",
             "kube-proxy",
             "kube-scheduler",
-            "kubectl",
             "kubelet",
         )
     ),
-    # Without the stamp Helm and the version skew checks see v0.0.0.
-    stamped=("k8s.io/component-base/version", "k8s.io/client-go/pkg/version"),
+    stamped=_STAMPED,
+    usual=200,
+)
+KUBECTL = Tool(
+    "kubectl",
+    (("kubectl", "k8s.io/kubernetes/cmd/kubectl"),),
+    stamped=_STAMPED,
+    module="kubernetes",
+    usual=80,
 )
 ETCD = Tool("etcd", (("etcd", "go.etcd.io/etcd/server/v3"),))
 CONTAINERD = Tool(
@@ -80,13 +101,20 @@ PAUSE = Tool("pause", (("pause", "."),))
 HELM = Tool("helm", (("helm", "helm.sh/helm/v3/cmd/helm"),))
 KIND = Tool("kind", (("kind", "sigs.k8s.io/kind"),))
 
-LOCAL_CLUSTER = (KUBERNETES, ETCD, CONTAINERD, CNI, COREDNS, PAUSE, HELM)
+#: What only the local cluster runs.
+LOCAL_CLUSTER = (KUBERNETES, ETCD, CONTAINERD, CNI, COREDNS, PAUSE)
 
 
 def version(go_mod: str) -> str:
     """Give the version of the module that a go.mod is about: the first one that it requires."""
     required = re.search(r"^require \S+ v(\S+)$", go_mod, re.MULTILINE)
     return required.group(1) if required else "0"
+
+
+def minor_before(tool: Tool) -> tuple[int, int]:
+    """Return the minor version before a tool's own."""
+    major, minor, *_ = version((tool.source / "go.mod").read_text()).split(".")
+    return int(major), int(minor) - 1
 
 
 def cache_key(tool: Tool, sources: Iterable[tuple[str, bytes]], machine: str) -> str:
@@ -105,8 +133,7 @@ def cache_key(tool: Tool, sources: Iterable[tuple[str, bytes]], machine: str) ->
 
 def folder(tool: Tool) -> Path:
     """Give the folder in which a tool's binaries are, or will be."""
-    module = paths.TOOLS / tool.name
-    sources = [(path.name, path.read_bytes()) for path in module.iterdir() if path.is_file()]
+    sources = [(path.name, path.read_bytes()) for path in tool.source.iterdir() if path.is_file()]
     return paths.cache() / "bin" / cache_key(tool, sources, platform.machine())
 
 
@@ -115,24 +142,27 @@ def program(tool: Tool, name: str) -> Path:
     return folder(tool) / name
 
 
+def missing(tools: Iterable[Tool]) -> list[Tool]:
+    """Return those of the tools that are not in the cache yet."""
+    return [tool for tool in tools if not folder(tool).is_dir()]
+
+
 def ensure(tools: Iterable[Tool]) -> None:
     """Build what is not in the cache yet; safe to run twice at once and to interrupt.
 
     Raises:
-        CommandError: Go is missing, or a build failed.
+        CommandError: Go is missing or too old, or a build failed.
     """
-    if not (missing := [tool for tool in tools if not folder(tool).is_dir()]):
+    if not (lacking := missing(tools)):
         return
-    if shutil.which("go") is None:
-        raise CommandError(
-            "go is not installed, and the cluster's programs are built from their Go modules; "
-            "install Go 1.26.3 or newer from https://go.dev/dl/ and run this again."
-        )
-    for tool in missing:
-        _build(tool)
+    go = golang.inspect(os.environ)
+    if go.problem:
+        raise CommandError(f"{go.problem} ({', '.join(tool.name for tool in lacking)} is built).")
+    for tool in lacking:
+        _build(tool, {**GO_ENVIRONMENT, **go.environment})
 
 
-def _build(tool: Tool) -> None:
+def _build(tool: Tool, environment: Mapping[str, str]) -> None:
     target = folder(tool)
     target.parent.mkdir(parents=True, exist_ok=True)
     with Path(f"{target}.lock").open("w") as lock:
@@ -140,9 +170,42 @@ def _build(tool: Tool) -> None:
         if target.is_dir():
             return  # somebody else built it while we waited
         half = Path(f"{target}.{os.getpid()}.tmp")
-        with step(f"Build {target.name.rsplit('-', 1)[0]} (once; it is kept in {target.parent})"):
-            run_long(_command(tool, half), cwd=paths.TOOLS / tool.name, environment=GO_ENVIRONMENT)
+        what = f"Build {target.name.rpartition('-')[0]}, once; it is kept in {target.parent}"
+        with step(what, key=f"build {tool.name}", usual=tool.usual) as building:
+            command = _command(tool, half)
+            total = _count_packages(tool, environment, building)
+            run_long(
+                command,
+                cwd=tool.source,
+                environment=environment,
+                within=building,
+                progress=lambda output: packages_compiled(output, total),
+            )
         half.rename(target)
+
+
+def packages_compiled(output: str, total: int) -> str:
+    """Say how far `go build -v` is, which prints the name of each package. Pure."""
+    names = [line for line in output.splitlines() if line and not line.startswith(("go: ", "#"))]
+    if not names:
+        return "nothing has to be compiled; linking"
+    rest = "" if len(names) < total else ", linking"
+    return f"{len(names):,} of at most {total:,} packages compiled{rest}"
+
+
+def _count_packages(tool: Tool, environment: Mapping[str, str], building: Step) -> int:
+    """Return how many packages the programs are made of; their modules are downloaded for it."""
+    tags = ["-tags", tool.tags] if tool.tags else []
+    command = ["go", "list", "-deps", *tags, *(package for _, package in tool.programs)]
+    with tempfile.NamedTemporaryFile() as listed:
+        run_long(
+            command,
+            cwd=tool.source,
+            environment=environment,
+            within=building,
+            file_out=Path(listed.name),
+        )
+        return len(Path(listed.name).read_bytes().splitlines())
 
 
 def _command(tool: Tool, into: Path) -> list[str]:
@@ -167,7 +230,7 @@ def _command(tool: Tool, into: Path) -> list[str]:
 
 
 def _stamps(tool: Tool) -> list[str]:
-    release = version((paths.TOOLS / tool.name / "go.mod").read_text())
+    release = version((tool.source / "go.mod").read_text())
     major, minor, *_ = [*release.split("."), "0"]
     values = {
         "gitVersion": f"v{release}",

@@ -1,4 +1,4 @@
-"""Which cluster to use. Pure: the circumstances come in, the choice comes out."""
+"""Which cluster to use, and which one is recorded as used."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dev.cluster import paths
 from dev.cluster.errors import CommandError
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Provider(Enum):
-    """The three kinds of cluster, in the order of choice."""
+    """What gives the cluster, in the order of choice."""
 
     GIVEN = "given"
     KIND = "kind"
@@ -24,9 +25,9 @@ class Provider(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A kind of cluster and, where it is somebody else's, its kubeconfig."""
+    """What gives the cluster and, where it is somebody else's, its kubeconfig."""
 
-    kind: Provider
+    provider: Provider
     kubeconfig: Path | None = None
 
 
@@ -55,7 +56,7 @@ def to_json(choice: Choice) -> str:
     """Write a choice down."""
     return json.dumps(
         {
-            "kind": choice.kind.value,
+            "kind": choice.provider.value,
             "kubeconfig": None if choice.kubeconfig is None else str(choice.kubeconfig),
         }
     )
@@ -69,3 +70,14 @@ def from_json(text: str) -> Choice | None:
         return Choice(Provider(read["kind"]), None if named is None else Path(named))
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def record(choice: Choice) -> None:
+    """Write down which cluster this checkout has."""
+    paths.STATE.mkdir(exist_ok=True)
+    paths.CHOSEN.write_text(to_json(choice))
+
+
+def recorded() -> Choice | None:
+    """Return which cluster this checkout has; None where it has none."""
+    return from_json(paths.CHOSEN.read_text()) if paths.CHOSEN.exists() else None

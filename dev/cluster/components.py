@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dev.cluster import build, configuration, packages, paths, requirements
+from dev.cluster import binaries, build, configuration, packages, paths, requirements
 from dev.cluster.certificates import (
     ACCOUNT_KEY,
     ACCOUNT_PUBLIC_KEY,
@@ -19,7 +19,7 @@ from dev.cluster.certificates import (
     SCHEDULER,
 )
 from dev.cluster.network import NODE_ADDRESS, SERVICE_RANGE, inside
-from dev.cluster.processes import Program
+from dev.cluster.processes import Daemon
 
 if TYPE_CHECKING:
     from dev.cluster.commands import Argv
@@ -41,7 +41,7 @@ def files() -> dict[Path, str]:
         },
         SETTINGS / "containerd.toml": configuration.containerd(
             runc=packages.path_of("runc"),
-            plugins=build.folder(build.CNI),
+            plugins=binaries.folder(build.CNI),
             cni=SETTINGS / "cni",
             snapshotter="overlayfs" if requirements.can_overlay(paths.STATE) else "native",
         ),
@@ -53,12 +53,12 @@ def files() -> dict[Path, str]:
     }
 
 
-def base_programs(texts: dict[Path, str]) -> tuple[Program, ...]:
+def base_programs(texts: dict[Path, str]) -> tuple[Daemon, ...]:
     """Give the programs that the others need to be ready when they start."""
     return (_containerd(texts), _etcd(), _api_server())
 
 
-def dependent_programs(texts: dict[Path, str]) -> tuple[Program, ...]:
+def dependent_programs(texts: dict[Path, str]) -> tuple[Daemon, ...]:
     """Give the programs that need those: without containerd the kubelet ends at once."""
     return (
         _controller_manager(),
@@ -69,19 +69,19 @@ def dependent_programs(texts: dict[Path, str]) -> tuple[Program, ...]:
     )
 
 
-def _containerd(texts: dict[Path, str]) -> Program:
-    binaries = build.folder(build.CONTAINERD)
+def _containerd(texts: dict[Path, str]) -> Daemon:
+    programs = binaries.folder(build.CONTAINERD)
     settings = SETTINGS / "containerd.toml"
-    return Program(
+    return Daemon(
         "containerd",
-        tuple(inside([binaries / "containerd", "--config", settings, "--log-level", "warn"])),
+        tuple(inside([programs / "containerd", "--config", settings, "--log-level", "warn"])),
         (texts[settings],),
         # containerd looks for its shim on the PATH.
-        {"PATH": f"{binaries}:{packages.SYSTEM_PATH}"},
+        {"PATH": f"{programs}:{packages.SYSTEM_PATH}"},
     )
 
 
-def _etcd() -> Program:
+def _etcd() -> Daemon:
     flags: Flags = {
         "data-dir": paths.STATE / "etcd",
         "listen-client-urls": "http://127.0.0.1:2379",
@@ -89,11 +89,11 @@ def _etcd() -> Program:
         "listen-peer-urls": "http://127.0.0.1:2380",
         "log-level": "warn",
     }
-    command: Argv = [build.program(build.ETCD, "etcd"), *_flags(flags), "--unsafe-no-fsync"]
-    return Program("etcd", tuple(inside(command)), environment={"PATH": packages.SYSTEM_PATH})
+    command: Argv = [binaries.program(build.ETCD, "etcd"), *_flags(flags), "--unsafe-no-fsync"]
+    return Daemon("etcd", tuple(inside(command)), environment={"PATH": packages.SYSTEM_PATH})
 
 
-def _api_server() -> Program:
+def _api_server() -> Daemon:
     flags: Flags = {
         "advertise-address": NODE_ADDRESS,
         "allow-privileged": "true",
@@ -115,7 +115,7 @@ def _api_server() -> Program:
     return _kubernetes("kube-apiserver", flags)
 
 
-def _controller_manager() -> Program:
+def _controller_manager() -> Daemon:
     flags: Flags = {
         "kubeconfig": _credentials(CONTROLLER_MANAGER.file),
         "leader-elect": "false",
@@ -130,7 +130,7 @@ def _controller_manager() -> Program:
     return _kubernetes("kube-controller-manager", flags)
 
 
-def _kubelet(texts: dict[Path, str]) -> Program:
+def _kubelet(texts: dict[Path, str]) -> Daemon:
     flags: Flags = {
         "config": SETTINGS / "kubelet.json",
         "hostname-override": NODE_NAME,
@@ -141,19 +141,19 @@ def _kubelet(texts: dict[Path, str]) -> Program:
     return _kubernetes("kubelet", flags, texts)
 
 
-def _dns(texts: dict[Path, str]) -> Program:
+def _dns(texts: dict[Path, str]) -> Daemon:
     settings = SETTINGS / "Corefile"
-    command: Argv = [build.program(build.COREDNS, "coredns"), "-conf", settings]
-    return Program(
+    command: Argv = [binaries.program(build.COREDNS, "coredns"), "-conf", settings]
+    return Daemon(
         "coredns", tuple(inside(command)), (texts[settings],), {"PATH": packages.SYSTEM_PATH}
     )
 
 
-def _kubernetes(name: str, flags: Flags, texts: dict[Path, str] | None = None) -> Program:
+def _kubernetes(name: str, flags: Flags, texts: dict[Path, str] | None = None) -> Daemon:
     settings = flags.get("config")
     read = (texts[settings],) if texts and isinstance(settings, Path) else ()
-    command: Argv = [build.program(build.KUBERNETES, name), *_flags(flags)]
-    return Program(name, tuple(inside(command)), read, {"PATH": packages.SYSTEM_PATH})
+    command: Argv = [binaries.program(build.KUBERNETES, name), *_flags(flags)]
+    return Daemon(name, tuple(inside(command)), read, {"PATH": packages.SYSTEM_PATH})
 
 
 def _flags(flags: Flags) -> list[str]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import fcntl
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dev.cluster import (
+    binaries,
     build,
     certificates,
     cleanup,
@@ -16,6 +20,7 @@ from dev.cluster import (
     packages,
     paths,
     processes,
+    programs,
     requirements,
     slot,
 )
@@ -24,13 +29,22 @@ from dev.cluster.commands import say, step
 from dev.cluster.errors import CommandError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator
 
-    from dev.cluster.processes import Program
+    from dev.cluster.processes import Daemon
 
+CLIENTS = (programs.LOCAL_KUBECTL, programs.HELM)
+_LOCK = Path("/run/deputy-cluster-0.lock")
 RECORDS = paths.RUNTIME / "processes"
 LOGS = paths.STATE / "logs"
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Wait until no other start or stop of a local cluster is under way on this machine."""
+    with _LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def up() -> None:
@@ -39,10 +53,18 @@ def up() -> None:
     Raises:
         CommandError: something that it needs is missing.
     """
-    requirements.check()
+    if reasons := requirements.problems():
+        raise CommandError("; ".join(reasons))
     packages.ensure(packages.FOR_CLUSTER)
-    build.ensure(build.LOCAL_CLUSTER)
+    binaries.ensure(build.LOCAL_CLUSTER)
+    programs.ensure(CLIENTS)
+    with _alone():
+        _up()
+
+
+def _up() -> None:
     _remove_stale()
+    programs.ensure(CLIENTS)  # the links are gone with what an earlier cluster left
     _make_network()
     texts = _configure()
     _start(components.base_programs(texts))
@@ -59,8 +81,13 @@ def down() -> None:
 
     Another checkout's is left alone: our slot is never one that belongs to somebody else.
     """
-    if paths.SLOT is None:
-        return
+    if paths.SLOT is None or not Path("/run").is_dir():
+        return  # there is none, or this is no Linux
+    with _alone():
+        _down()
+
+
+def _down() -> None:
     records = processes.read(RECORDS)
     # These go before the pods, or they would start them again.
     makers = [records[name] for name in ("kubelet", "kube-controller-manager") if name in records]
@@ -97,12 +124,14 @@ def _remove_stale() -> None:
             "no more; run `python3 -m dev.cluster down` in one of "
             f"{', '.join(str(owner.parent) for owner in slot.owners().values() if owner)}."
         )
+    if slot.choose(slot.owners(), paths.STATE) != paths.SLOT:
+        raise CommandError("Another checkout has just taken this slot; run this again.")
     lives = any(map(processes.is_alive, processes.read(RECORDS).values()))
     if lives and _is_ours() and components.CERTIFICATES.exists():
         return
     if network.HANDLE.exists() or paths.RUNTIME.exists() or components.SETTINGS.exists():
         with step("Remove what an earlier cluster left"):
-            down()
+            _down()
 
 
 def _is_ours() -> bool:
@@ -149,10 +178,10 @@ def _write(path: Path, text: str) -> None:
     half.rename(path)
 
 
-def _start(programs: Iterable[Program]) -> None:
+def _start(daemons: Iterable[Daemon]) -> None:
     """Start those of the programs that do not run, or not as they are wanted now."""
     records = processes.read(RECORDS)
-    outdated = [each for each in programs if not processes.is_current(records.get(each.name), each)]
+    outdated = [each for each in daemons if not processes.is_current(records.get(each.name), each)]
     if not outdated:
         return
     with step(f"Start {', '.join(program.name for program in outdated)}"):

@@ -60,8 +60,7 @@ def ensure(wanted: Mapping[str, str]) -> None:
     Raises:
         CommandError: this is no Debian, or we are not root; with the one command to run.
     """
-    missing = [name for name in wanted if shutil.which(name, path=_SEARCHED) is None]
-    if not missing:
+    if not (missing := lacking(wanted)):
         return
     packages = sorted({wanted[name] for name in missing})
     if reason := not_installable(missing, packages, root=os.geteuid() == 0, debian=_is_debian()):
@@ -70,6 +69,19 @@ def ensure(wanted: Mapping[str, str]) -> None:
         quiet = {"DEBIAN_FRONTEND": "noninteractive"}
         run_long(["apt-get", "update", "-q"], environment=quiet)
         run_long(_install(packages), environment=quiet)
+
+
+def lacking(wanted: Mapping[str, str]) -> list[str]:
+    """Return those of the programs that are not installed."""
+    return [name for name in wanted if shutil.which(name, path=_SEARCHED) is None]
+
+
+def problem(wanted: Mapping[str, str]) -> str | None:
+    """Say which of the programs are missing and cannot be installed by us, and the way out."""
+    if not (missing := lacking(wanted)):
+        return None
+    packages = sorted({wanted[name] for name in missing})
+    return not_installable(missing, packages, root=os.geteuid() == 0, debian=_is_debian())
 
 
 def not_installable(

@@ -19,6 +19,10 @@ STATE = PROJECT / ".cluster"
 KUBECONFIG = STATE / "kubeconfig"
 PROGRAMS = STATE / "bin"
 CHOSEN = STATE / "cluster.json"
+#: Holds the id of the cluster; it is there once a start has finished.
+CLUSTER_ID = STATE / "cluster-id"
+#: What is loaded into the cluster, a file for each image.
+LOADED = STATE / "images"
 
 #: The number of our slot on this machine; None where all are taken.
 SLOT = slot.choose(slot.owners(), STATE)

@@ -28,7 +28,7 @@ _STATE, _STARTED = 0, 19
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class Daemon:
     """A program to keep running: command, contents of its configuration files, environment.
 
     The environment is all that it gets: what surrounds us (a proxy, a KUBECONFIG) is not for it.
@@ -73,7 +73,7 @@ def is_alive(record: Record) -> bool:
     return identity(record.pid) == (record.started, record.boot)
 
 
-def is_current(record: Record | None, program: Program) -> bool:
+def is_current(record: Record | None, program: Daemon) -> bool:
     """Tell whether the program runs as it is wanted now."""
     return record is not None and record.fingerprint == program.fingerprint() and is_alive(record)
 
@@ -88,7 +88,7 @@ def read(folder: Path) -> dict[str, Record]:
     return records
 
 
-def start(program: Program, *, records: Path, logs: Path) -> Record:
+def start(program: Daemon, *, records: Path, logs: Path) -> Record:
     """Start a program in its own session and record it.
 
     Raises:
@@ -135,13 +135,13 @@ def kill(pids: Iterable[int]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+def wait_until(condition: Callable[[], bool], seconds: float, pause: float = 0.05) -> bool:
     """Wait until something holds; tell whether it did before the time was over."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.05)
+        time.sleep(pause)
     return True
 
 

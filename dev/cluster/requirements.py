@@ -3,37 +3,38 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from dev.cluster.cleanup import CGROUPS
-from dev.cluster.errors import CommandError
 
 #: Bits of the capability masks in /proc/PID/status.
 _CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_SYS_CHROOT": 18, "CAP_SYS_ADMIN": 21}
 _CONTROLLERS = ("cpu", "memory", "pids")
 
 
-def check() -> None:
-    """Check that this machine can hold a cluster.
-
-    Raises:
-        CommandError: it cannot; with what is missing and the way out.
-    """
+def problems() -> list[str]:
+    """Say what keeps this machine from holding a cluster, each with the way out."""
+    if sys.platform != "linux":
+        return ["the local cluster needs Linux: start Docker"]
     if os.geteuid() != 0:
-        raise CommandError(
-            "The local cluster makes namespaces, mounts and cgroups and so needs root; run this "
-            "as root, or start Docker, or name a cluster's kubeconfig in DEPUTY_CLUSTER."
+        problem = (
+            "the local cluster makes namespaces, mounts and cgroups and so needs root: run this "
+            "as root, or start Docker, or name a cluster's kubeconfig in DEPUTY_CLUSTER"
         )
+        return [problem]
+    listed = []
     if lacking := lacking_capabilities(Path("/proc/self/status").read_text()):
-        raise CommandError(
-            f"Root lacks {', '.join(lacking)} here, as in an unprivileged container; "
-            "use a privileged one, a virtual machine, or Docker."
+        listed.append(
+            f"root lacks {', '.join(lacking)} here, as in an unprivileged container: "
+            "use a privileged one, a virtual machine, or Docker"
         )
     if missing := [name for name in _CONTROLLERS if not _has_controller(name)]:
-        raise CommandError(
-            f"There is no cgroup controller {', '.join(missing)} in {CGROUPS}; mount the cgroup "
-            "file system there, or start Docker to have kind used."
+        listed.append(
+            f"there is no cgroup controller {', '.join(missing)} in {CGROUPS}: mount the cgroup "
+            "file system there, or start Docker"
         )
+    return listed
 
 
 def lacking_capabilities(status: str) -> list[str]:

@@ -45,7 +45,13 @@ def owners() -> dict[int, Path | None]:
 
 def _owner(number: int) -> Path | None:
     file = owner_file(number)
-    if not file.exists():
+    try:
+        owner = Path(file.read_text())
+    except FileNotFoundError:
         return None
-    owner = Path(file.read_text())
-    return owner if owner.exists() else None
+    except PermissionError:
+        return file  # whoever it is, it is not us
+    try:
+        return owner if owner.exists() else None
+    except PermissionError:
+        return owner

@@ -12,8 +12,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from dev.cluster import paths
+from dev.cluster import paths, proxies
 from dev.cluster.errors import CommandError
+from dev.images import loaded
 
 MANIFESTS = Path(__file__).resolve().parent / "manifests"
 CHART = paths.PROJECT / "charts" / "deputy"
@@ -24,6 +25,18 @@ WEBHOOK_SECRET = "simulated-webhook-secret"  # noqa: S105  see above
 FORGE_TOKEN = "simulated-forge-token"  # noqa: S105  see above
 CLIENT_ID = "3f0b6c1e8f5e4d539a455c1f9a1f2b10"
 CLIENT_SECRET = "simulated-client-secret"  # noqa: S105  see above
+
+#: What kubectl and Helm say where there is no API server any more.
+_UNREACHABLE = (
+    "was refused",
+    "connection refused",
+    "no route to host",
+    "network is unreachable",
+    "i/o timeout",
+    "failed to download openapi",
+    "cluster unreachable",
+)
+_HINT = "\nThe cluster does not answer; `make cluster` starts it again, as after a restart."
 
 SIMULATORS = ("linear", "forge", "model")
 
@@ -64,7 +77,12 @@ class Tools:
         path = f"{paths.PROGRAMS}{os.pathsep}{os.environ.get('PATH', '')}"
         done = subprocess.run(
             [program, *words],
-            env={**os.environ, "PATH": path, "KUBECONFIG": str(self.kubeconfig)},
+            env={
+                **os.environ,
+                **proxies.bypassed(),
+                "PATH": path,
+                "KUBECONFIG": str(self.kubeconfig),
+            },
             input=given,
             text=True,
             capture_output=True,
@@ -72,7 +90,8 @@ class Tools:
         )
         if done.returncode:
             said = (done.stderr or done.stdout).strip()[-1500:]
-            raise CommandError(f"{program} {' '.join(words[:4])} failed: {said}")
+            hint = _HINT if any(mark in said for mark in _UNREACHABLE) else ""
+            raise CommandError(f"{program} {' '.join(words[:4])} failed: {said}{hint}")
         return done.stdout
 
 
@@ -132,7 +151,8 @@ def start_simulators(tools: Tools, namespace: str) -> None:
             clientSecret=CLIENT_SECRET,
         ),
     )
-    tools.kubectl("apply", "-n", namespace, "-f", str(MANIFESTS / "simulators.yaml"))
+    manifest = loaded.with_references((MANIFESTS / "simulators.yaml").read_text())
+    tools.kubectl("apply", "-n", namespace, "-f", "-", given=manifest)
 
 
 def wait_for_simulators(tools: Tools, namespace: str) -> None:
@@ -144,10 +164,7 @@ def wait_for_simulators(tools: Tools, namespace: str) -> None:
 def install_deputy(tools: Tools, namespace: str, *settings: str) -> None:
     """Install or upgrade the chart from this tree's images, and wait until it is ready."""
     values = (
-        "image.repository=localhost/deputy-operator",
-        "image.tag=dev",
-        "sidecarImage.repository=localhost/deputy-sidecar",
-        "sidecarImage.tag=dev",
+        *image_values(),
         f"linear.apiUrl=http://linear.{namespace}.svc:8080",
         *settings,
     )
@@ -156,6 +173,16 @@ def install_deputy(tools: Tools, namespace: str, *settings: str) -> None:
         "upgrade", "--install", "deputy", str(CHART), "-n", namespace, *words,
         "--wait", "--timeout", "120s",
     )  # fmt: skip
+
+
+def image_values() -> list[str]:
+    """Return the chart's values for the images, as this cluster has them."""
+    return [*_image("image", "operator"), *_image("sidecarImage", "sidecar")]
+
+
+def _image(setting: str, name: str) -> list[str]:
+    repository, _, tag = loaded.reference_of(name).rpartition(":")
+    return [f"{setting}.repository={repository}", f"{setting}.tag={tag}"]
 
 
 def address_of(tools: Tools, namespace: str, service: str) -> str:

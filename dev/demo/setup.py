@@ -7,10 +7,10 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from dev.cluster import paths
 from dev.cluster.commands import PROGRESS_SECONDS, say, step
 from dev.cluster.errors import CommandError
 from dev.demo import diagnostics, fixtures, simulators
+from dev.images import loaded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,8 @@ _BLUEPRINT_SECONDS = 60.0
 
 def prepare(tools: Tools, namespace: str) -> Simulators:
     """Set everything up, or bring up to date what is there; raise `CommandError`."""
-    with step(f"Start a simulated Linear, forge and language model in namespace {namespace}"):
+    what = f"Start a simulated Linear, forge and language model in namespace {namespace}"
+    with step(what, key="demo simulators"):
         fixtures.install_crds(tools)
         fixtures.make_namespace(tools, namespace)
         tools.apply(namespace, *(simulators.service(name) for name in simulators.FORWARDED))
@@ -40,7 +41,8 @@ def prepare(tools: Tools, namespace: str) -> Simulators:
         tools.apply(namespace, fixtures.sites(connected.sites["linear"], connected.sites["forge"]))
         fixtures.start_simulators(tools, namespace)
         _renew(tools, namespace)
-    with step("Install Deputy with its Helm chart"), _progress(tools, namespace):
+    installing = step("Install Deputy with its Helm chart", key="demo install", usual=15)
+    with installing, _progress(tools, namespace):
         fixtures.install_deputy(tools, namespace, *_settings())
         fixtures.wait_for_simulators(tools, namespace)
     with step(f"Apply Blueprint {BLUEPRINT}: issues of team ENG, Gemini CLI, {REPOSITORY}"):
@@ -80,7 +82,7 @@ def blueprint() -> dict[str, Any]:
             },
             "pullRequest": {"labels": ["agent"]},
             "agent": {
-                "image": "localhost/deputy-agent-gemini:dev",
+                "image": loaded.reference_of("agent-gemini"),
                 "command": ["gemini", "--acp", "--skip-trust", "-m", "gemini-2.5-flash"],
                 "env": [{"name": name, "value": value} for name, value in env.items()],
             },
@@ -92,7 +94,7 @@ def blueprint() -> dict[str, Any]:
 def _settings() -> tuple[str, ...]:
     """Return the chart's values: workspaces reach the simulators, which are in the cluster."""
     egress = "networkPolicy.workspaces.extraEgress[0].to[0].podSelector.matchExpressions[0]"
-    image = _loaded("operator")
+    image = loaded.version_of("operator")
     annotation = _IMAGE.replace(".", "\\.")
     return (
         f"{egress}.key=app",
@@ -105,19 +107,13 @@ def _settings() -> tuple[str, ...]:
 
 def _renew(tools: Tools, namespace: str) -> None:
     """Restart simulators that run from an older image."""
-    image = _loaded("simulator")
+    image = loaded.version_of("simulator")
     seen = tools.get("namespace", namespace)["metadata"].get("annotations", {}).get(_IMAGE, image)
     if seen != image:
         say("    the image has changed since the last time; the simulators begin anew")
         deployments = [f"deployment/{name}" for name in fixtures.SIMULATORS]
         tools.kubectl("rollout", "restart", "-n", namespace, *deployments)
     tools.kubectl("annotate", "namespace", namespace, f"{_IMAGE}={image}", "--overwrite")
-
-
-def _loaded(name: str) -> str:
-    """Return what tells one version of a loaded image from the next."""
-    marker = paths.STATE / "images" / name
-    return marker.read_text().removesuffix(".tar") if marker.exists() else "unknown"
 
 
 def _wait_for_blueprint(tools: Tools, namespace: str) -> None:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import socket
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
-from dev.cluster import choice, paths
+from dev.cluster import choice
 from dev.cluster.choice import Provider
 from dev.cluster.errors import CommandError
-from dev.demo import fixtures
+from dev.demo import fixtures, port_forward
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
 FORWARDED = {"linear": 18081, "forge": 18082}
 
 _PORT = 8080
+#: A direct address is on this machine, past whatever proxy there is.
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _TIMEOUT_SECONDS = 45
 
 
@@ -92,27 +93,21 @@ def connect(tools: Tools, namespace: str) -> Simulators:
 
 def checked(connected: Simulators) -> Simulators:
     """Return `connected`, or the way through the API server where the direct one does not work."""
-    if not connected.direct:
+    health = f"{connected.sites['linear']}/healthz"
+    if not connected.direct or port_forward.answers(health, port_forward.NEAR_SECONDS):
         return connected
-    host, _, port = connected.sites["linear"].removeprefix("http://").rpartition(":")
-    try:
-        with socket.create_connection((host, int(port)), timeout=5):
-            return connected
-    except OSError:
-        return dataclasses.replace(connected, direct=False)
+    return dataclasses.replace(connected, direct=False)
 
 
 def _is_on_this_machine() -> bool:
-    if not paths.CHOSEN.exists():
-        return False
-    chosen = choice.from_json(paths.CHOSEN.read_text())
-    return chosen is not None and chosen.kind is Provider.LOCAL
+    chosen = choice.recorded()
+    return chosen is not None and chosen.provider is Provider.LOCAL
 
 
 def _ask(url: str, body: bytes | None = None) -> str:
     request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:
+        with _DIRECT.open(request, timeout=_TIMEOUT_SECONDS) as answer:
             return str(answer.read().decode())
     except urllib.error.HTTPError as error:
         said = error.read().decode(errors="replace")[:300]

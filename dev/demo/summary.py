@@ -6,7 +6,7 @@ import json
 import shlex
 from typing import TYPE_CHECKING
 
-from dev.cluster import paths
+from dev.cluster import kubectl
 
 if TYPE_CHECKING:
     from dev.demo.follow import End
@@ -40,7 +40,7 @@ def _pull_request(simulators: Simulators, end: End, repository: str, screen: Scr
 def _where(simulators: Simulators, end: End, screen: Screen) -> None:
     screen.say()
     screen.say("Look at it", "bold")
-    screen.say(f"    export KUBECONFIG={simulators.tools.kubeconfig} PATH={paths.PROGRAMS}:$PATH")
+    screen.say(f"    {kubectl.to_use_it(simulators.tools.kubeconfig)}")
     for command in simulators.forwarding():
         screen.say(f"    {command}   # in a terminal of its own, and first of all")
     screen.say(f"    the session in Linear   {page_of(simulators, end)}")

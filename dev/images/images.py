@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dev.cluster import paths
+from dev.images.loaded import default_reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+DEMO = "demo"
 HERE = paths.PROJECT / "dev" / "images"
 
 
@@ -24,20 +26,27 @@ class Image:
     sources: tuple[str, ...]
     base_argument: str
     target: str | None = None
+    in_demo: bool = True
+    """Whether the demo runs it; the tests run all."""
+    usual: float = 40.0
+    """Seconds that building it takes on two cores with nothing cached."""
 
     @property
     def reference(self) -> str:
-        """Give the name that pods in the cluster use."""
-        return f"localhost/deputy-{self.name}:dev"
+        """Give the name that it has in its archive, and in a cluster that imports that."""
+        return default_reference(self.name)
 
 
-_LOCKED = ("Dockerfile", ".dockerignore", "pyproject.toml", "requirements.lock")
+_COMMON = (
+    *("Dockerfile", ".dockerignore", "pyproject.toml", "requirements.lock"),
+    *(f"dev/images/{name}" for name in ("locked.py", "program.sh", "image_root.py")),
+)
 
 ALL = (
     Image(
         "operator",
         paths.PROJECT,
-        (*_LOCKED, "dev/images/locked.py", "operator/deputy"),
+        (*_COMMON, "operator/deputy"),
         "PYTHON_IMAGE",
         "operator",
     ),
@@ -45,7 +54,7 @@ ALL = (
         "sidecar",
         paths.PROJECT,
         (
-            *(*_LOCKED, "dev/images/locked.py", "sidecar/deputy_sidecar"),
+            *(*_COMMON, "sidecar/deputy_sidecar"),
             *("operator/deputy/__init__.py", "operator/deputy/wire.py"),
         ),
         "PYTHON_IMAGE",
@@ -54,19 +63,26 @@ ALL = (
     Image(
         "simulator",
         paths.PROJECT,
-        (*_LOCKED, "dev/images/locked.py", "simulator/deputy_simulator"),
+        (*_COMMON, "simulator/deputy_simulator"),
         "PYTHON_IMAGE",
         "simulator",
     ),
-    Image("agent-shell", HERE / "agent-shell", (".",), "BASE_IMAGE"),
+    Image("agent-shell", HERE / "agent-shell", (".",), "BASE_IMAGE", in_demo=False),
     Image("agent-gemini", HERE / "agent-gemini", (".",), "BASE_IMAGE"),
 )
 
 
 def named(names: Iterable[str]) -> tuple[Image, ...]:
-    """Give the images with these names, all of them where none is named."""
+    """Return the images with these names, all of them where none is named.
+
+    The name `demo` stands for all that the demo runs.
+    """
     wanted = set(names)
-    return tuple(image for image in ALL if not wanted or image.name in wanted)
+    return tuple(
+        image
+        for image in ALL
+        if not wanted or image.name in wanted or (DEMO in wanted and image.in_demo)
+    )
 
 
 def key(image: Image, base: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from dev.cluster import build
+from dev.cluster import programs
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 CHART = PROJECT / "charts" / "deputy"
@@ -28,9 +28,9 @@ class HelmMissing(Exception):
 
 def helm(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
     """Run Helm without any cluster, whatever comes of it."""
-    # The pinned one, which stays where it was built when no cluster is up.
-    program = build.program(build.HELM, "helm")
-    if not program.exists():
+    # One that fits on the PATH, or the pinned one, which stays built when no cluster is up.
+    program = programs.find(programs.HELM)
+    if program is None:
         raise HelmMissing("helm is not there; run `make cluster`, which builds it")
     # An empty kubeconfig: the cluster that somebody works with is none of a rendering's business.
     environment = os.environ | {"KUBECONFIG": os.devnull}

@@ -13,7 +13,7 @@ import yaml
 from deputy.kube import resources
 from deputy.kube.client import Kube
 from deputy.kube.errors import NotFound
-from dev.cluster import build
+from dev.cluster import programs
 from tests.chart.rendering import CHART, RELEASE, Object
 from tests.conftest import Kubectl
 
@@ -29,8 +29,8 @@ class Helm:
     """Helm on the test cluster, in one namespace."""
 
     def __init__(self, kubeconfig: pathlib.Path, namespace: str) -> None:
-        program = build.program(build.HELM, "helm")
-        if not program.exists():
+        program = programs.find(programs.HELM)
+        if program is None:
             pytest.fail("helm is not there; run `make cluster`, which builds it", pytrace=False)
         self._command = [str(program), f"--kubeconfig={kubeconfig}", f"--namespace={namespace}"]
 

@@ -4,8 +4,10 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-SHELL = "localhost/deputy-agent-shell:dev"
-GEMINI = "localhost/deputy-agent-gemini:dev"
+from dev.images import loaded
+
+SHELL = loaded.reference_of("agent-shell")
+GEMINI = loaded.reference_of("agent-gemini")
 _TESTS = pathlib.Path(__file__).resolve().parents[1]
 SCRIPTS = (_TESTS / "sidecar" / "fake_agent.py", _TESTS / "cluster" / "searcher.py")
 #: ConfigMap with the scripts that agents run.

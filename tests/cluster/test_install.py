@@ -33,10 +33,7 @@ def bare(deputy: Installation) -> Iterator[str]:
     tools = deputy.tools
     fixtures.make_namespace(tools, namespace)
     values = (
-        "image.repository=localhost/deputy-operator",
-        "image.tag=dev",
-        "sidecarImage.repository=localhost/deputy-sidecar",
-        "sidecarImage.tag=dev",
+        *fixtures.image_values(),
         "operator.replicas=1",
         "webhook.replicas=1",
         f"linear.apiUrl=http://linear.{deputy.namespace}.svc:8080",

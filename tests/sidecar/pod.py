@@ -5,6 +5,7 @@ import contextlib
 import functools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -37,7 +38,8 @@ def python() -> str:
     pytest.fail("no Python 3.11 that uid 1001 may run; install /usr/bin/python3", pytrace=False)
 
 
-FAKE_AGENT = str(Path(__file__).parent / "fake_agent.py")
+FAKE_AGENT = Path(__file__).parent / "fake_agent.py"
+IGNORED = shutil.ignore_patterns("__pycache__")
 SHELLS = (("dash",), ("busybox", "sh"), ("bash", "--posix"))
 
 
@@ -58,16 +60,28 @@ class Pod:
         self.repository = self.root / "repo"
         self.token_file = folder / "token"
         self.log = folder / "sidecar.log"
+        self.source = folder / "source"
         self.sidecar: asyncio.subprocess.Process | None = None
         self.agent: asyncio.subprocess.Process | None = None
         for one in (self.link, self.root, self.outbox):
             one.mkdir(parents=True, exist_ok=True)
         self.token_file.write_text("relay-token-of-the-pod")
+        self._copy_source()
         if users:
             self._share()
         else:
             self.repository.mkdir(exist_ok=True)
             make_link(self.link)
+
+    def _copy_source(self) -> None:
+        """Copy what is in the image: the checkout may lie in a home that is closed to others."""
+        deputy = self.source / "deputy"
+        deputy.mkdir(parents=True)
+        for name in ("__init__.py", "wire.py"):
+            shutil.copy(PROJECT / "operator" / "deputy" / name, deputy)
+        sidecar = PROJECT / "sidecar" / "deputy_sidecar"
+        shutil.copytree(sidecar, self.source / sidecar.name, ignore=IGNORED)
+        shutil.copy(FAKE_AGENT, self.source)
 
     def _share(self) -> None:
         """Give the volumes to the group, as the kubelet does with an fsGroup."""
@@ -99,7 +113,7 @@ class Pod:
         return {
             **os.environ,
             "HOME": str(self.folder),
-            "PYTHONPATH": f"{PROJECT / 'operator'}:{PROJECT / 'sidecar'}",
+            "PYTHONPATH": str(self.source),
             "DEPUTY_WORKSPACE": json.dumps(to_json(self.workspace)),
             "DEPUTY_LINK": str(self.link),
             "DEPUTY_OUTBOX": str(self.outbox),
@@ -124,9 +138,10 @@ class Pod:
         """Start the agent's container; its shim is process 1 of a PID namespace of its own."""
         if os.geteuid() != 0:
             pytest.fail("the shim needs a PID namespace of its own; run this test as root")
+        agent = (python(), str(self.source / FAKE_AGENT.name))
         self.agent = await asyncio.create_subprocess_exec(
             "unshare", "--pid", "--fork", "--kill-child", "--mount-proc", *self._as(AGENT_UID),
-            *shell, str(self.link / "shim"), *(command or (python(), FAKE_AGENT)),
+            *shell, str(self.link / "shim"), *(command or agent),
             cwd=self.repository,
             env={
                 **os.environ,

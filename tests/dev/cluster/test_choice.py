@@ -47,7 +47,7 @@ def test_a_kubeconfig_that_does_not_exist_is_refused_by_name() -> None:
 @pytest.mark.parametrize(
     "chosen",
     [Choice(Provider.LOCAL), Choice(Provider.KIND)],
-    ids=lambda chosen: chosen.kind.value,
+    ids=lambda chosen: chosen.provider.value,
 )
 def test_a_choice_written_down_is_read_back(chosen: Choice) -> None:
     assert from_json(to_json(chosen)) == chosen

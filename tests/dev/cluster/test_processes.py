@@ -12,15 +12,15 @@ import pytest
 
 from dev.cluster import processes
 from dev.cluster.errors import CommandError
-from dev.cluster.processes import Program
+from dev.cluster.processes import Daemon
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SLEEP = Program("sleep", ("sleep", "60"), environment={"PATH": "/usr/bin:/bin"})
+SLEEP = Daemon("sleep", ("sleep", "60"), environment={"PATH": "/usr/bin:/bin"})
 
 
-def start(program: Program, folder: Path) -> processes.Record:
+def start(program: Daemon, folder: Path) -> processes.Record:
     return processes.start(program, records=folder / "records", logs=folder / "logs")
 
 
@@ -45,7 +45,7 @@ def test_an_ended_program_is_gone_and_forgotten(tmp_path: Path) -> None:
 def test_a_program_that_ignores_the_request_to_end_is_killed(tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     script = f"trap '' TERM; touch {ready}; while :; do sleep 0.1; done"
-    stubborn = Program("stubborn", ("/bin/sh", "-c", script), environment=SLEEP.environment)
+    stubborn = Daemon("stubborn", ("/bin/sh", "-c", script), environment=SLEEP.environment)
     record = start(stubborn, tmp_path)
     assert processes.wait_until(ready.exists, 10)
 
@@ -92,7 +92,7 @@ def test_a_process_that_nobody_has_waited_for_counts_as_gone() -> None:
     ],
     ids=["command", "configuration", "environment"],
 )
-def test_a_program_wanted_otherwise_is_outdated(changed: Program, tmp_path: Path) -> None:
+def test_a_program_wanted_otherwise_is_outdated(changed: Daemon, tmp_path: Path) -> None:
     record = start(SLEEP, tmp_path)
 
     assert not processes.is_current(record, changed)
@@ -113,4 +113,4 @@ def test_a_torn_record_counts_as_absent(tmp_path: Path) -> None:
 
 def test_a_program_that_does_not_exist_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="nothing does not start"):
-        start(Program("nothing", ("/nowhere/nothing",)), tmp_path)
+        start(Daemon("nothing", ("/nowhere/nothing",)), tmp_path)
