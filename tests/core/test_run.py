@@ -348,10 +348,32 @@ def test_a_stop_waits_for_the_workspace_but_not_for_ever() -> None:
     assert decide(facts) == NextActions(requeue_after=STOP_GRACE - 5 * SECOND)
 
 
-def test_a_stop_that_is_not_answered_takes_the_pod_before_the_end_is_recorded() -> None:
+def test_a_stop_that_is_not_answered_takes_the_pod_and_waits_for_what_it_saves() -> None:
     facts = seen(stop_wanted=True, stop_asked=NOW - STOP_GRACE)
 
-    assert decide(facts) == NextActions((DeletePod(POD_GRACE), Conclude(messages.stopped(None))))
+    assert decide(facts) == NextActions((DeletePod(POD_GRACE),), requeue_after=POD_GRACE)
+
+
+@pytest.mark.parametrize("asked", [STOP_GRACE, MINUTE])
+def test_a_stop_is_not_over_while_the_deleted_pod_may_still_save(asked: dt.timedelta) -> None:
+    pod = PodSeen(1, deleting=True)
+    facts = seen(stop_wanted=True, stop_asked=NOW - asked, pod=pod)
+
+    assert decide(facts) == NextActions(requeue_after=POD_GRACE)
+
+
+def test_a_stop_while_a_node_is_drained_waits_for_what_is_saved() -> None:
+    facts = seen(stop_wanted=True, pod=PodSeen(1, deleting=True))
+
+    assert decide(facts) == NextActions((AskToStop(),), requeue_after=STOP_GRACE)
+
+
+def test_a_save_that_took_longer_than_the_grace_is_named_in_the_end() -> None:
+    saved = report(Outcome.STOPPED)
+    pod = PodSeen(1, deleting=True)
+    facts = seen(stop_wanted=True, stop_asked=NOW - MINUTE, pod=pod, report=saved)
+
+    assert decide(facts) == NextActions((Conclude(messages.stopped(saved)),))
 
 
 def test_a_stop_that_is_answered_names_the_saved_work() -> None:
@@ -362,9 +384,11 @@ def test_a_stop_that_is_answered_names_the_saved_work() -> None:
 
 
 @pytest.mark.parametrize(
-    "pod", [None, PodSeen(1, deleting=True), PodSeen(1, over=True)], ids=["no", "deleting", "over"]
+    "pod",
+    [None, PodSeen(1, deleting=True, overdue=True), PodSeen(1, over=True)],
+    ids=["no", "overdue", "over"],
 )
-def test_a_stop_ends_a_run_at_once_whose_pod_needs_no_asking(pod: PodSeen | None) -> None:
+def test_a_stop_ends_a_run_at_once_whose_pod_can_say_nothing_more(pod: PodSeen | None) -> None:
     facts = seen(stop_wanted=True, pod=pod)
 
     assert decide(facts) == NextActions((Conclude(messages.stopped(None)),))
@@ -381,7 +405,10 @@ def test_a_run_past_its_deadline_is_asked_to_save_before_it_ends() -> None:
 
     assert decide(seen(**late)) == NextActions((AskToStop(),), requeue_after=STOP_GRACE)
     assert decide(seen(**late, stop_asked=NOW - STOP_GRACE)) == NextActions(
-        (DeletePod(POD_GRACE), Conclude(messages.timed_out(HOUR, None)))
+        (DeletePod(POD_GRACE),), requeue_after=POD_GRACE
+    )
+    assert decide(seen(**late, stop_asked=NOW - STOP_GRACE, pod=None)) == NextActions(
+        (Conclude(messages.timed_out(HOUR, None)),)
     )
 
 

@@ -32,6 +32,7 @@ pods = st.none() | st.builds(
     attempt=st.integers(1, 2),
     deleting=st.booleans(),
     over=st.booleans(),
+    overdue=st.booleans(),
     problem=problems,
 )
 moments = st.none() | st.integers(0, 7200).map(lambda ago: NOW - dt.timedelta(seconds=ago))
@@ -103,6 +104,14 @@ def test_a_run_that_is_over_only_loses_its_pod_and_in_time_itself(facts: Observe
 def test_no_pull_request_is_opened_once_a_stop_is_wanted(facts: Observed) -> None:
     if facts.stop_wanted:
         assert OpenPullRequest() not in decide(facts).actions
+
+
+@given(anything)
+def test_no_stop_is_concluded_while_a_sidecar_may_still_save(facts: Observed) -> None:
+    cut_short = facts.stop_wanted or (facts.started or NOW) + facts.timeout <= NOW
+    may_save = facts.pod is not None and not facts.pod.is_silenced and facts.report is None
+    if cut_short and may_save and facts.phase in ACTIVE:
+        assert not any(isinstance(action, Conclude) for action in decide(facts).actions)
 
 
 @given(anything)

@@ -86,7 +86,7 @@ def problem_of(found: Any, age: dt.timedelta = LONG) -> Problem:
         ),
         (
             pod(metadata={"deletionTimestamp": "2026-11-21T12:00:30Z"}),
-            PodSeen(attempt=1, deleting=True),
+            PodSeen(attempt=1, deleting=True, overdue=True),
         ),
         (pod("Succeeded"), PodSeen(attempt=1, over=True)),
         (pod(metadata={"annotations": {"deputy.dev/attempt": "3"}}), PodSeen(attempt=3)),
@@ -105,6 +105,19 @@ def problem_of(found: Any, age: dt.timedelta = LONG) -> Problem:
 )
 def test_a_pod_without_trouble_is_seen_as_it_is(found: Any, expected: PodSeen) -> None:
     assert seen(found) == expected
+
+
+@pytest.mark.parametrize(("seconds", "overdue"), [(30, False), (50, False), (51, True)])
+def test_a_deleted_pod_is_overdue_where_a_quota_stops_to_count_it(
+    seconds: int, overdue: bool
+) -> None:
+    deleted = {
+        "deletionTimestamp": "2026-11-21T12:00:30Z",
+        "deletionGracePeriodSeconds": 20,
+    }
+    looked = seen(pod("Running", metadata=deleted), dt.timedelta(seconds=seconds))
+
+    assert (looked.deleting, looked.overdue) == (True, overdue)
 
 
 PULLS = ["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "RegistryUnavailable"]

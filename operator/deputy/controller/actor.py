@@ -101,6 +101,7 @@ class Actor:
                 self._notifier.keep_alive(run, int(now.timestamp()))
             case AskToStop():
                 state.conversation.ask_to_stop(now)
+                self._notifier.stopping(run)
             case OpenPullRequest():
                 await self._open_pull_request(run, state)
             case Conclude(outcome):

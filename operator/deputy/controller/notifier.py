@@ -68,6 +68,11 @@ class Notifier:
         if recipients := self._recipients(run):
             self._submit(notifications.keep_alive(recipients, run.status.phase, at))
 
+    def stopping(self, run: AgentRun) -> None:
+        """Show that the run is being stopped."""
+        if recipients := self._recipients(run):
+            self._submit(notifications.stopping(recipients))
+
     def first_contact(self, run: AgentRun, state: RunState, phase: Phase) -> None:
         """Tell that the workspace answers, now that the run is in `phase`."""
         if recipients := self._recipients(run):

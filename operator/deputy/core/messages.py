@@ -8,7 +8,7 @@ import datetime as dt
 from deputy.core.outcome import Problem, RunOutcome, phase_of_reason
 from deputy.core.phase import Phase
 from deputy.core.reason import RunReason
-from deputy.wire import Finished
+from deputy.wire import Finished, Outcome
 
 #: Longest text of a closing activity, and of `status.message`, in characters.
 MAX_TEXT = 15_000
@@ -46,9 +46,18 @@ def queued(message: str) -> str:
 
 
 def _saved(report: Finished | None) -> str:
-    if report is None or not report.head_sha:
+    """Say what was really pushed, or why it was not; nothing where there was nothing to save."""
+    if report is None:
         return ""
-    return f" The work so far is on branch `{report.branch}` (`{report.head_sha[:10]}`)."
+    if report.head_sha:
+        return f" The work so far is on branch `{report.branch}` (`{report.head_sha[:10]}`)."
+    # Of a work that was cut short the sidecar tells in what follows the first paragraph.
+    unsaved = report.text.partition("\n\n")[2] if report.outcome is Outcome.STOPPED else ""
+    return f" {_ended(unsaved)}" if unsaved else ""
+
+
+#: What a session shows while a sidecar ends its agent.
+STOPPING = "Stopping: the agent is being ended and its work saved."
 
 
 def stopped(report: Finished | None) -> RunOutcome:

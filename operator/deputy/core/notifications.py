@@ -78,6 +78,13 @@ def keep_alive(recipients: Recipients, phase: Phase, at: int) -> tuple[Update, .
     return (PostActivity(recipients.session, activity, thought, Priority.EPHEMERAL),)
 
 
+def stopping(recipients: Recipients) -> tuple[Update, ...]:
+    """Show, until the closing words, that the run is being stopped."""
+    thought = Thought(messages.STOPPING, ephemeral=True)
+    activity = stable_id(recipients.run_uid, "stopping")
+    return (PostActivity(recipients.session, activity, thought, Priority.NORMAL),)
+
+
 def progress(
     recipients: Recipients, phase: Phase, agent_steps: tuple[Step, ...], *, delivering: bool = False
 ) -> tuple[Update, ...]:

@@ -35,7 +35,8 @@ from deputy.core.phase import TERMINAL, Phase
 from deputy.core.reason import RunReason
 from deputy.wire import Finished, Outcome
 
-#: How long a sidecar may take to stop its agent and save the work before its pod is deleted.
+#: How long a sidecar may take to stop its agent and save the work before its pod is deleted, and
+#: is given `POD_GRACE` to save what is left.
 STOP_GRACE = dt.timedelta(seconds=12)
 #: How long a deleted pod may take to save what is left.
 POD_GRACE = dt.timedelta(seconds=20)
@@ -68,6 +69,13 @@ class PodSeen:
     problem: Problem | None = None
     killed: Problem | None = None
     """Why the agent's container is gone though nobody took the pod away."""
+    overdue: bool = False
+    """Whether it was deleted, and should be gone by now: no node clears it up."""
+
+    @property
+    def is_silenced(self) -> bool:
+        """Whether no sidecar of it can say anything any more."""
+        return self.over or self.overdue
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -277,16 +285,21 @@ def _reported(seen: Observed, report: Finished) -> NextActions:
 
 
 def _stop(seen: Observed, outcome: RunOutcome) -> NextActions:
-    """The run has to end: let the sidecar stop the agent and save, but not for ever."""
-    if seen.pod is None or seen.pod.over or seen.pod.deleting or seen.report is not None:
+    """The run has to end: its sidecar stops the agent, saves the work, and reports.
+
+    Its report is waited for as long as it may come. A pod that takes too long is deleted, at which
+    its sidecar saves as well: the end is recorded with what was saved, or once the pod is gone.
+    """
+    if seen.pod is None or seen.pod.is_silenced or seen.report is not None:
         return NextActions((Conclude(outcome),))
     if seen.stop_asked is None:
         return NextActions((AskToStop(),), requeue_after=STOP_GRACE)
+    if seen.pod.deleting:
+        return NextActions(requeue_after=POD_GRACE)
     left = seen.stop_asked + STOP_GRACE - seen.now
     if left > dt.timedelta():
         return NextActions(requeue_after=left)
-    # The pod goes first: a crash in between must not leave it running unseen.
-    return NextActions((DeletePod(POD_GRACE), Conclude(outcome)))
+    return NextActions((DeletePod(POD_GRACE),), requeue_after=POD_GRACE)
 
 
 def _close(seen: Observed, outcome: RunOutcome) -> NextActions:

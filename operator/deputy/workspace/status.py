@@ -35,7 +35,16 @@ def pod_seen(pod: Mapping[str, Any], now: dt.datetime) -> PodSeen:
         over=status.get("phase") in ("Succeeded", "Failed"),
         problem=_problem(pod, status, now),
         killed=_killed(pod, status),
+        overdue=_is_overdue(pod["metadata"], now),
     )
+
+
+def _is_overdue(metadata: Mapping[str, Any], now: dt.datetime) -> bool:
+    """Say whether a pod should be gone: quotas count it as gone at the same moment."""
+    if "deletionTimestamp" not in metadata:
+        return False
+    ends = dt.datetime.fromisoformat(metadata["deletionTimestamp"])
+    return now > ends + dt.timedelta(seconds=metadata.get("deletionGracePeriodSeconds") or 0)
 
 
 def _killed(pod: Mapping[str, Any], status: Mapping[str, Any]) -> Problem | None:
