@@ -8,7 +8,7 @@ only when the world says so.
 import asyncio
 import datetime as dt
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel
 from typing_extensions import override
@@ -21,6 +21,7 @@ from deputy.controller.notifier import Notifier
 from deputy.controller.observer import Observer
 from deputy.controller.reconciler import Reconciler
 from deputy.controller.run_state import RunState, RunStates
+from deputy.controller.slots import Slots
 from deputy.core.action import Action
 from deputy.core.outcome import RunOutcome
 from deputy.core.phase import TERMINAL, Phase
@@ -55,10 +56,30 @@ class Crash(BaseException):
     """The leader dies here; nothing of ours may catch it."""
 
 
+class Surroundings(Protocol):
+    """What is around a leader."""
+
+    tracker: TrackerLog
+    forge: ForgeLog
+
+    @property
+    def server(self) -> ApiServer:
+        """The API server that outlives the leader."""
+
+    def clock(self) -> dt.datetime:
+        """Return what time it is."""
+
+    def count_write(self, _resource: str) -> None:
+        """Take note of a write."""
+
+    def about_to_act(self, action: Action) -> None:
+        """Take note of an action, or raise `Crash`."""
+
+
 class DyingActor(Actor):
     """The real actor, whose process dies when it shall."""
 
-    world: "World"
+    world: Surroundings
 
     @override
     async def act(self, run: AgentRun, state: RunState, action: Action, now: dt.datetime) -> None:
@@ -69,7 +90,7 @@ class DyingActor(Actor):
 class Leader:
     """One life of the operator, as far as a run concerns it."""
 
-    def __init__(self, world: "World") -> None:
+    def __init__(self, world: Surroundings) -> None:
         self.kube = world.server.client(on_write=world.count_write)
         self.server, self.heard = world.server, 0
         self.cache = Cache()
@@ -77,7 +98,7 @@ class Leader:
         clock = world.clock
         self.states = RunStates(clock)
         tracker = world.tracker.as_tracker()
-        assumed: set[str] = set()
+        self.slots = Slots(self.cache, clock)
         self.notifier = Notifier(self.cache, tracker)
         actor = DyingActor(
             kube=self.kube,
@@ -86,7 +107,7 @@ class Leader:
             notifier=self.notifier,
             pull_requests=world.forge.as_pull_requests(),
             workspace=SETTINGS,
-            assumed=assumed,
+            slots=self.slots,
             enqueue=self.looks.append,
         )
         actor.world = world
@@ -94,7 +115,7 @@ class Leader:
             kube=self.kube,
             cache=self.cache,
             states=self.states,
-            observer=Observer(self.cache, self.kube, assumed),
+            observer=Observer(self.cache, self.kube, self.slots),
             actor=actor,
             clock=clock,
         )
@@ -108,8 +129,8 @@ class Leader:
         )
         self.watched: tuple[Watched, ...] = (
             watched_blueprints(self.cache.blueprints, self._changed),
-            watched_pods(self.cache.pods, self._changed),
-            watched_runs(self.cache.runs, self._run_changed, self._changed),
+            watched_pods(self.cache.pods, self._pod_changed, self._pod_deleted),
+            watched_runs(self.cache.runs, self._run_changed, self._run_deleted),
         )
 
     async def begin(self) -> None:
@@ -144,6 +165,17 @@ class Leader:
     def _run_changed(self, run: AgentRun) -> None:
         self.states.refresh(run)
         self.looks.append((run.metadata.namespace, run.metadata.name))
+
+    def _run_deleted(self, run: AgentRun) -> None:
+        self.slots.forget(run)
+        self.looks.extend(self.slots.next_in_line(run))
+
+    def _pod_changed(self, pod: Mapping[str, Any]) -> None:
+        self.looks.append((NAMESPACE, pod["metadata"]["ownerReferences"][0]["name"]))
+
+    def _pod_deleted(self, pod: Mapping[str, Any]) -> None:
+        self._pod_changed(pod)
+        self.looks.extend(self.slots.freed_by(pod))
 
     def _changed(self, _: object) -> None:
         self.looks.append(KEY)

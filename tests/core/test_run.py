@@ -18,6 +18,7 @@ from deputy.core.action import (
     Finish,
     MoveTo,
     NextActions,
+    NoteDelay,
     NotifyEnd,
     OpenPullRequest,
     ReadIssue,
@@ -27,6 +28,7 @@ from deputy.core.action import (
 from deputy.core.admission import Slot
 from deputy.core.outcome import Problem, RunOutcome
 from deputy.core.phase import ACTIVE, TERMINAL, Phase
+from deputy.core.pod_delay import NOTE_AFTER, PodDelay, PodObstacle, delayed
 from deputy.core.reason import RunReason
 from deputy.core.run import (
     KEEP_AT_LEAST,
@@ -195,6 +197,56 @@ def test_a_run_that_works_is_looked_at_once_a_minute() -> None:
 
 def test_a_run_is_looked_at_when_its_time_is_up() -> None:
     assert decide(seen(Phase.RUNNING, timeout=MINUTE + SECOND)) == NextActions(requeue_after=SECOND)
+
+
+# A pod that cannot be created yet
+
+
+QUOTA = PodObstacle(RunReason.QUOTA_EXCEEDED, "no room")
+
+
+def delay(since: dt.timedelta, retry_in: dt.timedelta) -> PodDelay:
+    return PodDelay(QUOTA, NOW - since, NOW + retry_in)
+
+
+def test_a_pod_that_is_not_taken_is_tried_again_later_in_the_same_phase() -> None:
+    facts = seen(Phase.CLAIMED, pod_delay=delay(SECOND, 2 * SECOND))
+
+    assert decide(facts) == NextActions(requeue_after=2 * SECOND)
+    due = seen(Phase.CLAIMED, pod_delay=delay(3 * SECOND, 0 * SECOND))
+    assert decide(due) == NextActions((CreatePod(),))
+
+
+def test_a_delay_that_lasts_is_said_once() -> None:
+    lasting = delay(NOTE_AFTER, 2 * SECOND)
+
+    assert decide(seen(Phase.CLAIMED, pod_delay=lasting)) == NextActions((NoteDelay(QUOTA),))
+    noted = seen(Phase.CLAIMED, pod_delay=lasting, delay_noted=True)
+    assert decide(noted) == NextActions(requeue_after=2 * SECOND)
+
+
+def test_a_run_that_waited_for_its_pod_until_its_time_was_up_tells_for_what() -> None:
+    facts = seen(Phase.CLAIMED, started=NOW - HOUR, timeout=HOUR, pod_delay=delay(HOUR, SECOND))
+
+    assert decide(facts) == NextActions((Conclude(messages.timed_out(HOUR, None, "no room")),))
+    assert "It never began: no room." in messages.timed_out(HOUR, None, "no room").text
+
+
+def test_a_stop_wins_over_the_wait_for_a_pod() -> None:
+    facts = seen(Phase.CLAIMED, stop_wanted=True, pod_delay=delay(SECOND, SECOND))
+
+    assert decide(facts) == NextActions((Conclude(messages.stopped(None)),))
+
+
+def test_the_pauses_grow_to_a_minute_and_the_time_counts_from_the_first_try() -> None:
+    pauses, before = [], None
+    for _ in range(9):
+        before = delayed(before, QUOTA, NOW)
+        pauses.append((before.retry_at - NOW) // SECOND)
+
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert before is not None
+    assert delayed(before, QUOTA, NOW + HOUR).since == NOW
 
 
 # What goes wrong

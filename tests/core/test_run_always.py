@@ -15,6 +15,8 @@ from deputy.core.action import (
 )
 from deputy.core.admission import NO_SLOT, Slot
 from deputy.core.phase import ACTIVE, TERMINAL, TRANSITIONS, Phase
+from deputy.core.pod_delay import PodDelay, PodObstacle
+from deputy.core.reason import RunReason
 from deputy.core.run import (
     POD_GRACE,
     BlueprintState,
@@ -57,6 +59,14 @@ anything = st.builds(
     refusal=problems,
     slot=st.sampled_from([NO_SLOT, GRANTED, Slot(granted=False, position=1)]),
     pod=pods,
+    pod_delay=st.none()
+    | st.builds(
+        PodDelay,
+        st.just(PodObstacle(RunReason.QUOTA_EXCEEDED, "no room")),
+        since=st.just(NOW - HOUR),
+        retry_at=st.integers(-60, 60).map(lambda left: NOW + dt.timedelta(seconds=left)),
+    ),
+    delay_noted=st.booleans(),
     last_contact=moments,
     connected=st.booleans(),
     awaiting=st.booleans(),

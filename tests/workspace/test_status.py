@@ -109,7 +109,7 @@ def test_a_pod_without_trouble_is_seen_as_it_is(found: Any, expected: PodSeen) -
 
 @pytest.mark.parametrize(("seconds", "overdue"), [(30, False), (50, False), (51, True)])
 def test_a_deleted_pod_is_overdue_where_a_quota_stops_to_count_it(
-    seconds: int, overdue: bool
+    seconds: int, *, overdue: bool
 ) -> None:
     deleted = {
         "deletionTimestamp": "2026-11-21T12:00:30Z",

@@ -91,7 +91,7 @@ def delegator_of(run: AgentRun) -> Person | None:
     return Person(linear.delegator_id, email=linear.delegator_email)
 
 
-def contender(run: AgentRun, priority: int | None = None) -> Contender:
+def contender(run: AgentRun, priority: int | None = None, *, has_pod: bool = False) -> Contender:
     """Return what admission must know of `run`; `priority` is one that was read just now."""
     created = run.metadata.creation_timestamp
     if created is None:
@@ -104,6 +104,8 @@ def contender(run: AgentRun, priority: int | None = None) -> Contender:
         priority=priority if priority is not None else known,
         created=_received(run) or created,
         ended=is_concluded(run),
+        has_pod=has_pod,
+        deleting=run.metadata.deletion_timestamp is not None,
     )
 
 

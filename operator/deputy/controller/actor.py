@@ -17,6 +17,7 @@ from deputy.controller.notifier import Notifier
 from deputy.controller.pods import create_pod, delete_pod
 from deputy.controller.pull_requests import PullRequests
 from deputy.controller.run_state import RunState
+from deputy.controller.slots import Slots
 from deputy.core.action import (
     Acknowledge,
     Action,
@@ -29,15 +30,16 @@ from deputy.core.action import (
     Finish,
     KeepAlive,
     MoveTo,
+    NoteDelay,
     NotifyEnd,
     OpenPullRequest,
     ReadIssue,
     SaveLog,
     Wait,
 )
-from deputy.core.admission import queue
 from deputy.core.outcome import RunOutcome
 from deputy.core.phase import Phase
+from deputy.core.pod_delay import PodObstacle, delayed
 from deputy.core.pull_request import branch_name
 from deputy.core.reason import RunReason
 from deputy.errors import DeputyError
@@ -69,7 +71,7 @@ class Actor:
         notifier: Notifier,
         pull_requests: PullRequests,
         workspace: WorkspaceSettings,
-        assumed: set[str],
+        slots: Slots,
         enqueue: Callable[[Key], None],
     ) -> None:
         self._kube = kube
@@ -78,7 +80,7 @@ class Actor:
         self._notifier = notifier
         self._pull_requests = pull_requests
         self._workspace = workspace
-        self._assumed = assumed
+        self._slots = slots
         self._enqueue = enqueue
 
     async def act(self, run: AgentRun, state: RunState, action: Action, now: dt.datetime) -> None:
@@ -94,6 +96,8 @@ class Actor:
                 await self._admit(run, state, now)
             case CreatePod():
                 await self._launch(run, state, now)
+            case NoteDelay(obstacle):
+                await self._note_delay(run, obstacle, now)
             case MoveTo():
                 await self._move(run, state, action, now)
             case KeepAlive():
@@ -111,6 +115,7 @@ class Actor:
                 state.log_saved = True
             case DeletePod(grace):
                 await delete_pod(self._kube, self._cache, run, grace)
+                self._pass_slot_on(run)
             case NotifyEnd(outcome):
                 self._notify_end(run, state, outcome)
             case Finish(outcome):
@@ -138,16 +143,16 @@ class Actor:
     async def _admit(self, run: AgentRun, state: RunState, now: dt.datetime) -> None:
         blueprint = self._blueprint(run)
         # From here on the slot is counted as taken, until the store shows the run's new phase.
-        self._assumed.add(run.metadata.uid)
+        self._slots.assumed.add(run.metadata.uid)
         try:
             await self._write(run, self._admitted(run, blueprint, state, now))
         except Unavailable:
             # It may be written all the same: the slot stays taken until the store tells.
             raise
         except BaseException:
-            self._assumed.discard(run.metadata.uid)
+            self._slots.assumed.discard(run.metadata.uid)
             raise
-        self._assumed.discard(run.metadata.uid)
+        self._slots.assumed.discard(run.metadata.uid)
         metrics.QUEUE_WAIT.observe((now - contender(run).created).total_seconds())
 
     def _admitted(
@@ -169,9 +174,13 @@ class Actor:
     async def _launch(self, run: AgentRun, state: RunState, now: dt.datetime) -> None:
         spec = self._blueprint(run).spec
         refusal = await create_pod(self._kube, self._cache, run, spec, self._workspace)
+        if isinstance(refusal, PodObstacle):
+            state.pod_delay = delayed(state.pod_delay, refusal, now)
+            return
         if refusal is not None:
             await self._conclude(run, state, refusal, now)
             return
+        state.pod_delay = None
         metrics.CLAIM_TO_POD.observe((now - contender(run).created).total_seconds())
         state.start_notified = self._notifier.started(run) or state.start_notified
         name = pod_name(run.metadata.name, run.spec.attempt)
@@ -179,6 +188,13 @@ class Actor:
             run, Phase.LAUNCHING, RunReason.POD_CREATED, f"pod {name} starts", now
         )
         await self._write(run, wanted | {"attempt": run.spec.attempt, "podName": name})
+
+    async def _note_delay(self, run: AgentRun, obstacle: PodObstacle, now: dt.datetime) -> None:
+        claimed = run.status.phase is Phase.CLAIMED
+        # The workspace of an older attempt answers no more.
+        phase = Phase.CLAIMED if claimed else Phase.LAUNCHING
+        await self._write(run, status.moved(run, phase, obstacle.reason, obstacle.message, now))
+        self._notifier.delayed(run, obstacle.message)
 
     async def _move(self, run: AgentRun, state: RunState, to: MoveTo, now: dt.datetime) -> None:
         wanted = status.moved(run, to.phase, to.reason, to.message, now)
@@ -221,17 +237,13 @@ class Actor:
             waited = (now - state.conversation.stop_asked).total_seconds()
             metrics.STOP_SECONDS.observe(waited)
         state.conversation.finish()
-        self._enqueue_next_queued(run)
+        self._pass_slot_on(run)
 
-    def _enqueue_next_queued(self, run: AgentRun) -> None:
-        """Enqueue the runs that may get the slot of `run`."""
-        blueprint = self._cache.blueprint_of(run)
-        if blueprint is None:
-            return
-        runs = self._cache.runs_of(run.metadata.namespace, blueprint.metadata.name)
-        # Not the whole queue: the others are looked at once a minute, for their place in it.
-        for other in queue(map(contender, runs))[: blueprint.spec.max_concurrent_runs]:
-            self._enqueue((run.metadata.namespace, other.name))
+    def _pass_slot_on(self, run: AgentRun) -> None:
+        """Enqueue the runs that may get the slot of `run`, unless its pod holds it."""
+        if self._cache.pod_of(run) is None:
+            for key in self._slots.next_in_line(run):
+                self._enqueue(key)
 
     def _notify_end(self, run: AgentRun, state: RunState, outcome: RunOutcome) -> None:
         if state.notifying:

@@ -55,6 +55,11 @@ class Notifier:
         if recipients := self._recipients(run):
             self._submit(notifications.waiting(recipients, message))
 
+    def delayed(self, run: AgentRun, message: str) -> None:
+        """Tell every session what keeps the run's pod from being created."""
+        if recipients := self._recipients(run):
+            self._submit(notifications.delayed(recipients, message))
+
     def started(self, run: AgentRun) -> bool:
         """Tell that work begins; return whether there was anybody to tell."""
         recipients = self._recipients(run)

@@ -12,6 +12,7 @@ from deputy.core.action import Wait
 from deputy.core.conversation import RelayConversation
 from deputy.core.outcome import Problem
 from deputy.core.phase import TERMINAL
+from deputy.core.pod_delay import PodDelay
 from deputy.core.prompt import with_branch
 from deputy.core.run import PullRequestSeen
 from deputy.trackers.models import Issue
@@ -31,6 +32,8 @@ class RunState:
     """Sessions whose first word was handed to the tracker."""
     start_notified: bool = False
     """Whether this leader has told the tracker that work begins."""
+    pod_delay: PodDelay | None = None
+    """Why the run has no pod yet though it may have one."""
     noted_wait: Wait | None = None
     """The wait that status and sessions tell."""
     pull_request: PullRequestSeen | None = None
@@ -90,7 +93,7 @@ class RunStates:
             state = self._by_uid[uid] = RunState(RelayConversation(uid, attempt))
         elif state.conversation.attempt != attempt:
             state.conversation = RelayConversation(uid, attempt)
-            state.pull_request = state.refused_report = None
+            state.pull_request = state.refused_report = state.pod_delay = None
             state.log_saved = False
         return state
 

@@ -7,6 +7,7 @@ import datetime as dt
 
 from deputy.core.outcome import Problem, RunOutcome, phase_of_reason
 from deputy.core.phase import Phase
+from deputy.core.pod_delay import PodObstacle
 from deputy.core.reason import RunReason
 from deputy.wire import Finished, Outcome
 
@@ -66,12 +67,13 @@ def stopped(report: Finished | None) -> RunOutcome:
     return _outcome(RunReason.STOPPED_BY_USER, "stopped, as asked", text)
 
 
-def timed_out(limit: dt.timedelta, report: Finished | None) -> RunOutcome:
-    """Tell that the time is up."""
+def timed_out(limit: dt.timedelta, report: Finished | None, obstacle: str = "") -> RunOutcome:
+    """Tell that the time is up; `obstacle` is what kept the agent from ever beginning."""
     seconds = int(limit.total_seconds())
     fact = f"the run took longer than the {seconds} seconds that its Blueprint allows"
+    never = f" It never began: {_ended(obstacle)}" if obstacle else ""
     text = (
-        f"Stopped: {fact}.{_saved(report)} Ask for less at once, or raise "
+        f"Stopped: {fact}.{never}{_saved(report)} Ask for less at once, or raise "
         f"`spec.timeoutSeconds` of the Blueprint. {_RETRY}"
     )
     return _outcome(RunReason.TIMED_OUT, fact + "; raise spec.timeoutSeconds or ask for less", text)
@@ -159,10 +161,28 @@ def pod_refused(name: str, said: str) -> RunOutcome:
     return failed(
         Problem(
             RunReason.POD_REFUSED,
-            f"Kubernetes refuses pod `{name}`: {said} Correct the Blueprint's `spec.workspace` "
-            "and `spec.agent`, or the namespace's quota.",
+            f"Kubernetes refuses pod `{name}`: {_ended(said)} Correct the Blueprint's "
+            "`spec.workspace` and `spec.agent`.",
         )
     )
+
+
+def quota_exceeded(said: str) -> PodObstacle:
+    """Tell that a quota has no room for the pod."""
+    fact = f"the namespace's ResourceQuota has no room for the workspace ({said})"
+    return PodObstacle(RunReason.QUOTA_EXCEEDED, sentence(fact))
+
+
+def pod_forbidden(name: str, said: str) -> PodObstacle:
+    """Tell that the operator may not create the pod."""
+    fact = f"Kubernetes does not let pod `{name}` be created ({said}); a right or a policy has to "
+    return PodObstacle(RunReason.POD_FORBIDDEN, sentence(fact + "be changed"))
+
+
+def pod_not_created(name: str, said: str) -> PodObstacle:
+    """Tell that the API server does not manage to create the pod."""
+    fact = f"the API server cannot create pod `{name}` at the moment ({said})"
+    return PodObstacle(RunReason.POD_NOT_CREATED, sentence(fact))
 
 
 def with_undelivered(outcome: RunOutcome, messages: int) -> RunOutcome:

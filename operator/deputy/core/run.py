@@ -23,6 +23,7 @@ from deputy.core.action import (
     KeepAlive,
     MoveTo,
     NextActions,
+    NoteDelay,
     NotifyEnd,
     OpenPullRequest,
     ReadIssue,
@@ -32,6 +33,7 @@ from deputy.core.action import (
 from deputy.core.admission import NO_SLOT, Slot
 from deputy.core.outcome import Problem, RunOutcome
 from deputy.core.phase import TERMINAL, Phase
+from deputy.core.pod_delay import NOTE_AFTER, PodDelay
 from deputy.core.reason import RunReason
 from deputy.wire import Finished, Outcome
 
@@ -117,6 +119,10 @@ class Observed:
     """Why the issue may not be worked on, judged from what was read."""
     slot: Slot = NO_SLOT
     pod: PodSeen | None = None
+    pod_delay: PodDelay | None = None
+    """What kept the pod from being created when that was tried last."""
+    delay_noted: bool = False
+    """Whether status and session tell of it."""
     last_contact: dt.datetime | None = None
     """When the sidecar was last heard; the leader's own start where it never was."""
     connected: bool = False
@@ -209,12 +215,13 @@ def _work(seen: Observed) -> NextActions:
     """A run with a slot: start it, follow it, notice what went wrong."""
     left = (seen.started or seen.now) + seen.timeout - seen.now
     if left <= dt.timedelta():
-        return _stop(seen, messages.timed_out(seen.timeout, seen.report))
+        obstacle = seen.pod_delay.obstacle.message if seen.pod_delay is not None else ""
+        return _stop(seen, messages.timed_out(seen.timeout, seen.report, obstacle))
     if seen.pod is not None and seen.pod.attempt != seen.attempt:
         return _replace(seen.pod, left)
     # Before any report counts: a run that was never seen to work cannot succeed.
     if seen.phase is Phase.CLAIMED or seen.status_attempt != seen.attempt:
-        return _launch(seen)
+        return _launch(seen, left)
     if seen.report is not None:
         return _reported(seen, seen.report)
     if problem := _problem(seen):
@@ -222,11 +229,19 @@ def _work(seen: Observed) -> NextActions:
     return _follow(seen, left)
 
 
-def _launch(seen: Observed) -> NextActions:
-    """A run with a slot and without a pod of its attempt: its Blueprint may be gone by now."""
+def _launch(seen: Observed, left: dt.timedelta) -> NextActions:
+    """A run with a slot and without a pod of its attempt: its Blueprint may be gone by now.
+
+    What Kubernetes does not take today it may take later: the run keeps its slot and waits.
+    """
     if seen.blueprint is BlueprintState.MISSING:
         problem = Problem(RunReason.BLUEPRINT_NOT_FOUND, f"{seen.blueprint_message}.")
         return NextActions((Conclude(messages.failed(problem)),))
+    delay = seen.pod_delay
+    if delay is not None and not seen.delay_noted and seen.now - delay.since >= NOTE_AFTER:
+        return NextActions((NoteDelay(delay.obstacle),))
+    if delay is not None and seen.now < delay.retry_at:
+        return NextActions(requeue_after=min(left, delay.retry_at - seen.now))
     return NextActions((CreatePod(),))
 
 

@@ -27,6 +27,7 @@ from deputy.controller.pull_requests import PullRequests
 from deputy.controller.queue import WorkQueue
 from deputy.controller.reconciler import Reconciler
 from deputy.controller.run_state import RunStates
+from deputy.controller.slots import Slots
 from deputy.health import Health
 from deputy.kube.cache import Cache
 from deputy.kube.client import Kube
@@ -170,7 +171,7 @@ class Leader:
         # What is known.
         self._cache = Cache()
         self._states = RunStates()
-        assumed: set[str] = set()
+        self._slots = Slots(self._cache)
 
         # Who is told.
         credentials = Credentials(settings.linear_credentials, http, settings.linear_api_url)
@@ -189,18 +190,22 @@ class Leader:
             workspace=WorkspaceSettings(
                 settings.sidecar_image, settings.relay_url, ca.certificate.decode()
             ),
-            assumed=assumed,
+            slots=self._slots,
             enqueue=self._enqueue_run,
         )
         reconciler = Reconciler(
             kube=kube,
             cache=self._cache,
             states=self._states,
-            observer=Observer(self._cache, kube, assumed),
+            observer=Observer(self._cache, kube, self._slots),
             actor=actor,
         )
         blueprints = BlueprintReconciler(
-            kube=kube, cache=self._cache, tracker=tracker, enqueue_run=self._enqueue_run
+            kube=kube,
+            cache=self._cache,
+            slots=self._slots,
+            tracker=tracker,
+            enqueue_run=self._enqueue_run,
         )
         self._runs: WorkQueue[Key] = WorkQueue(reconciler.reconcile)
         self._blueprints: WorkQueue[Key] = WorkQueue(blueprints.reconcile, workers=2)
@@ -223,7 +228,7 @@ class Leader:
 
     async def work(self) -> None:
         """Watch, work and serve until asked to end."""
-        REGISTRY.register(RunGauges(self._cache))
+        REGISTRY.register(RunGauges(self._cache, self._slots))
         await _once_available(self._resync.seed)
         relay = await start_server(self._relay, self._settings.relay_port, self._relay_tls)
         self._health.add_liveness(self._resync.unhealthy)
@@ -257,13 +262,19 @@ class Leader:
     def _what_is_watched(self) -> tuple[Watched, ...]:
         return (
             watched_blueprints(self._cache.blueprints, self._blueprint_changed),
-            watched_pods(self._cache.pods, self._pod_changed),
-            watched_runs(self._cache.runs, self._run_changed, self._deletion.handle),
+            watched_pods(self._cache.pods, self._pod_changed, self._pod_deleted),
+            watched_runs(self._cache.runs, self._run_changed, self._run_deleted),
         )
 
     def _run_changed(self, run: AgentRun) -> None:
         self._states.refresh(run)
         self._enqueue_run((run.metadata.namespace, run.metadata.name))
+
+    def _run_deleted(self, run: AgentRun) -> None:
+        self._slots.forget(run)
+        self._deletion.handle(run)
+        for key in self._slots.next_in_line(run):
+            self._enqueue_run(key)
 
     def _blueprint_changed(self, blueprint: Blueprint) -> None:
         self._blueprints.add((blueprint.metadata.namespace, blueprint.metadata.name))
@@ -272,6 +283,11 @@ class Leader:
         for owner in pod["metadata"].get("ownerReferences") or ():
             if owner["kind"] == "AgentRun":
                 self._enqueue_run((pod["metadata"]["namespace"], owner["name"]))
+
+    def _pod_deleted(self, pod: Mapping[str, Any]) -> None:
+        self._pod_changed(pod)
+        for key in self._slots.freed_by(pod):
+            self._enqueue_run(key)
 
     def _enqueue_run(self, key: Key) -> None:
         self._runs.add(key)

@@ -35,12 +35,13 @@ def pod_seen(pod: Mapping[str, Any], now: dt.datetime) -> PodSeen:
         over=status.get("phase") in ("Succeeded", "Failed"),
         problem=_problem(pod, status, now),
         killed=_killed(pod, status),
-        overdue=_is_overdue(pod["metadata"], now),
+        overdue=is_overdue(pod, now),
     )
 
 
-def _is_overdue(metadata: Mapping[str, Any], now: dt.datetime) -> bool:
-    """Say whether a pod should be gone: quotas count it as gone at the same moment."""
+def is_overdue(pod: Mapping[str, Any], now: dt.datetime) -> bool:
+    """Say whether a pod should be gone by now: quotas stop to count it at the same moment."""
+    metadata = pod["metadata"]
     if "deletionTimestamp" not in metadata:
         return False
     ends = dt.datetime.fromisoformat(metadata["deletionTimestamp"])
