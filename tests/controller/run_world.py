@@ -165,6 +165,8 @@ class Leader:
     def _run_changed(self, run: AgentRun) -> None:
         self.states.refresh(run)
         self.looks.append((run.metadata.namespace, run.metadata.name))
+        if run.metadata.deletion_timestamp is not None:
+            self.looks.extend(self.slots.next_in_line(run))
 
     def _run_deleted(self, run: AgentRun) -> None:
         self.slots.forget(run)

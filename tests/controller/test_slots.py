@@ -1,12 +1,15 @@
 """Facts of slots: each belongs to a pod, and what Kubernetes does not take yet is waited for."""
 
 import datetime as dt
+from typing import Any
 
 import pytest
 
 from deputy.core.phase import Phase
 from deputy.core.pod_delay import NOTE_AFTER
 from deputy.kube import resources
+from deputy.kube.client import MERGE
+from deputy.kube.errors import KubeError, error_of
 from deputy.trackers.updates import PostActivity
 from deputy.wire import Thought
 from tests.controller.many_runs import NAMESPACE, ManyRuns, begun
@@ -111,6 +114,83 @@ async def test_a_pod_that_is_refused_for_now_is_waited_for_and_said_once(
         await world.second_passes()
     assert world.pods() == [f"{FIRST}-1"]
     assert world.phases() == {FIRST: Phase.LAUNCHING}
+
+
+def is_refused(world: ManyRuns, status: int, message: str) -> None:
+    """Have every write to the status of the first run refused."""
+    patch = world.leader.kube.patch
+
+    async def refuse(path: str, body: Any, kind: str = MERGE) -> dict[str, Any]:
+        if path.endswith(f"{FIRST}/status"):
+            raise error_of(status, "", message)
+        return await patch(path, body, kind)
+
+    world.leader.kube.patch = refuse  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (422, "status.message: Too long"),
+        (413, "Request entity too large"),
+        (500, "etcdserver: request is too large"),
+    ],
+)
+async def test_a_head_whose_status_is_refused_lets_the_next_one_pass_and_says_so(
+    status: int, message: str
+) -> None:
+    world = ManyRuns(3, cap=1)
+    is_refused(world, status, message)
+
+    with pytest.raises(KubeError, match=message):
+        await world.begin()
+    await world.leader.rest()
+    await world.leader.reconciler.reconcile((NAMESPACE, SECOND))
+
+    assert world.phases()[SECOND] is Phase.LAUNCHING
+    assert (NAMESPACE, SECOND) in world.leader.looks
+    assert any(message in text for text in said_in(world, "session-1"))
+
+
+async def test_a_head_that_is_written_again_gets_its_turn() -> None:
+    world = ManyRuns(2, cap=2)
+    is_refused(world, 422, "no")
+    with pytest.raises(KubeError, match="no"):
+        await world.begin()
+    world.leader.kube.patch = type(world.leader.kube).patch.__get__(world.leader.kube)  # type: ignore[method-assign]
+
+    await world.second_passes()
+
+    assert set(world.phases().values()) == {Phase.LAUNCHING}
+    assert world.leader.slots.unwritable == set()
+
+
+async def test_a_head_that_is_being_deleted_lets_the_next_one_pass() -> None:
+    world = ManyRuns(2, cap=1)
+    head = resources.agentruns(NAMESPACE, FIRST)
+    client = world.server.client()
+    await client.patch(head, {"metadata": {"finalizers": ["example.com/held"]}})
+    await client.delete(head)
+
+    await world.begin()
+
+    assert world.phases() == {FIRST: Phase.QUEUED, SECOND: Phase.LAUNCHING}
+
+
+async def test_a_head_that_is_deleted_while_others_wait_lets_them_pass_at_once() -> None:
+    world = await begun(3, cap=1)
+    client = world.server.client()
+    for name in (FIRST, SECOND):
+        path = resources.agentruns(NAMESPACE, name)
+        await client.patch(path, {"metadata": {"finalizers": ["example.com/held"]}})
+    await client.delete(resources.agentruns(NAMESPACE, SECOND))
+    await world.settle()
+
+    await world.agents_finish()
+    world.server.end_deleted_pods()
+    await world.settle()
+
+    assert world.phases()["linear-03-1"] is Phase.LAUNCHING
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from deputy.api.blueprint import Blueprint, BlueprintSpec, PickUpSpec
 from deputy.api.meta import API_VERSION, Condition
 from deputy.api.names import BLUEPRINT_SPEC_ANNOTATION, RECEIVED_ANNOTATION, run_number
 from deputy.core.admission import Contender
-from deputy.core.claim import RunFacts
+from deputy.core.claim import RunFacts, stored_bytes
 from deputy.core.conditions import ConditionType
 from deputy.core.outcome import RunOutcome
 from deputy.core.reason import RunReason
@@ -138,7 +138,7 @@ def run_facts(run: AgentRun) -> RunFacts:
         messages=frozenset(filter(None, (begun_by, *(entry.id for entry in inbox)))),
         app_user_id=linear.app_user_id if linear else "",
         inbox_length=len(inbox),
-        inbox_bytes=sum(len(entry.text.encode()) for entry in inbox),
+        inbox_bytes=sum(map(stored_bytes, (run.spec.prompt, *(entry.text for entry in inbox)))),
         as_seen=("/status/phase", phase) if has_status else ("/status", None),
     )
 

@@ -18,6 +18,7 @@ from deputy.controller.pods import create_pod, delete_pod
 from deputy.controller.pull_requests import PullRequests
 from deputy.controller.run_state import RunState
 from deputy.controller.slots import Slots
+from deputy.core import messages
 from deputy.core.action import (
     Acknowledge,
     Action,
@@ -46,7 +47,7 @@ from deputy.errors import DeputyError
 from deputy.kube import resources
 from deputy.kube.cache import Cache
 from deputy.kube.client import Kube
-from deputy.kube.errors import NotFound, Unavailable
+from deputy.kube.errors import Invalid, KubeError, KubeRefused, NotFound, Unavailable
 from deputy.kube.store import Key
 from deputy.trackers.linear.tracker import Tracker
 from deputy.workspace.logs import save_log
@@ -284,7 +285,19 @@ class Actor:
         """Write the status of `run`, unless it has changed since it was looked at."""
         path = resources.agentruns(run.metadata.namespace, run.metadata.name)
         body = {"metadata": {"resourceVersion": run.metadata.resource_version}, "status": wanted}
-        self._cache.runs.put(await self._kube.patch(f"{path}/status", body))
+        try:
+            self._cache.runs.put(await self._kube.patch(f"{path}/status", body))
+        except (Invalid, KubeRefused) as error:
+            self._let_others_pass(run, error)
+            raise
+        self._slots.unwritable.discard(run.metadata.uid)
+
+    def _let_others_pass(self, run: AgentRun, error: KubeError) -> None:
+        """Hold nobody up behind a run whose status is refused, and say what is wrong with it."""
+        if run.metadata.uid not in self._slots.unwritable:
+            self._slots.unwritable.add(run.metadata.uid)
+            self._notifier.delayed(run, messages.not_writable(run.metadata.name, error.message))
+            self._pass_slot_on(run)
 
 
 def _branch(run: AgentRun, state: RunState) -> str:

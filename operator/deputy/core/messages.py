@@ -167,6 +167,11 @@ def pod_refused(name: str, said: str) -> RunOutcome:
     )
 
 
+def not_writable(name: str, said: str) -> str:
+    """Tell that the API server does not take the status of a run."""
+    return sentence(f"the status of its AgentRun `{name}` is refused ({said})")
+
+
 def quota_exceeded(said: str) -> PodObstacle:
     """Tell that a quota has no room for the pod."""
     fact = f"the namespace's ResourceQuota has no room for the workspace ({said})"

@@ -269,10 +269,16 @@ class Leader:
     def _run_changed(self, run: AgentRun) -> None:
         self._states.refresh(run)
         self._enqueue_run((run.metadata.namespace, run.metadata.name))
+        if run.metadata.deletion_timestamp is not None:
+            # It goes no further, whatever keeps it there: the next one may.
+            self._pass_on_slot_of(run)
 
     def _run_deleted(self, run: AgentRun) -> None:
         self._slots.forget(run)
         self._deletion.handle(run)
+        self._pass_on_slot_of(run)
+
+    def _pass_on_slot_of(self, run: AgentRun) -> None:
         for key in self._slots.next_in_line(run):
             self._enqueue_run(key)
 
