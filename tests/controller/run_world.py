@@ -399,6 +399,9 @@ class World:
         status = {"status": {"phase": "Succeeded"}}
         await self.server.client().patch(f"{RIVAL}/status", status)
 
+    async def quota_is_full(self) -> None:
+        self.server.faults.fail("create", "pods", 403, "exceeded quota: agents", times=2)
+
     async def issue_is_refused(self) -> None:
         self.tracker.state = TRIAGE
 
@@ -501,6 +504,7 @@ EVENTS: tuple[Event, ...] = (
     World.person_stops,
     World.person_restarts,
     World.slot_is_free,
+    World.quota_is_full,
     World.issue_is_refused,
     World.blueprint_is_broken,
     World.blueprint_goes,

@@ -281,6 +281,45 @@ def test_a_silent_workspace_is_given_up_after_five_minutes() -> None:
     )
 
 
+BEGUN_LONG_AGO = PodSeen(attempt=1, serving_since=NOW - HOUR)
+
+
+def test_a_workspace_that_never_answered_though_it_runs_is_given_up_too() -> None:
+    lost = seen(Phase.LAUNCHING, pod=BEGUN_LONG_AGO, last_contact=NOW - LOST_AFTER - SECOND)
+    just_begun = PodSeen(attempt=1, serving_since=NOW - MINUTE)
+
+    assert decide(lost) == NextActions(
+        (Conclude(messages.failed(messages.lost(LOST_AFTER + SECOND))),)
+    )
+    fresh = dataclasses.replace(lost, pod=just_begun)
+    assert decide(fresh) == NextActions(requeue_after=30 * SECOND)
+
+
+def test_a_new_leader_counts_the_silence_from_its_own_first_look() -> None:
+    facts = seen(Phase.LAUNCHING, pod=BEGUN_LONG_AGO, last_contact=NOW - SECOND)
+
+    assert decide(facts) == NextActions(requeue_after=30 * SECOND)
+
+
+def test_a_workspace_that_is_still_being_prepared_may_take_its_time() -> None:
+    facts = seen(Phase.LAUNCHING, last_contact=NOW - 2 * LOST_AFTER, started=NOW - MINUTE)
+
+    assert decide(facts) == NextActions(requeue_after=30 * SECOND)
+
+
+@pytest.mark.parametrize("phase", [Phase.LAUNCHING, Phase.RUNNING, Phase.AWAITING_INPUT])
+def test_a_pod_that_its_node_does_not_end_is_lost(phase: Phase) -> None:
+    facts = seen(phase, pod=PodSeen(attempt=1, deleting=True, overdue=True))
+
+    assert decide(facts) == NextActions((Conclude(messages.failed(messages.NODE_LOST)),))
+
+
+def test_a_restart_does_not_wait_for_a_pod_that_its_node_does_not_end() -> None:
+    old = PodSeen(attempt=1, deleting=True, overdue=True)
+
+    assert decide(seen(attempt=2, pod=old)) == NextActions((CreatePod(),))
+
+
 def test_a_pod_that_is_being_deleted_is_waited_for() -> None:
     facts = seen(pod=PodSeen(attempt=1, deleting=True))
 

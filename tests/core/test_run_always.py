@@ -35,6 +35,7 @@ pods = st.none() | st.builds(
     deleting=st.booleans(),
     over=st.booleans(),
     overdue=st.booleans(),
+    serving_since=st.none() | st.integers(0, 7200).map(lambda ago: NOW - dt.timedelta(seconds=ago)),
     problem=problems,
 )
 moments = st.none() | st.integers(0, 7200).map(lambda ago: NOW - dt.timedelta(seconds=ago))

@@ -10,7 +10,13 @@ from deputy.core.reason import RunReason
 from deputy.core.run import (
     PodSeen,
 )
-from deputy.workspace.status import MAX_RESTARTS, PULL_TIMEOUT, SCHEDULE_TIMEOUT, pod_seen
+from deputy.workspace.status import (
+    MAX_RESTARTS,
+    PULL_TIMEOUT,
+    SCHEDULE_TIMEOUT,
+    pod_seen,
+    stuck_containers,
+)
 
 CREATED = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)
 SECOND = dt.timedelta(seconds=1)
@@ -55,7 +61,8 @@ def running(name: str) -> dict[str, Any]:
 
 
 def seen(found: Any, age: dt.timedelta = LONG) -> PodSeen:
-    return pod_seen(found, CREATED + age)
+    """What is seen of a pod that was as it is from its creation on."""
+    return pod_seen(found, CREATED + age, stuck_containers(found, {}, CREATED))
 
 
 def problem_of(found: Any, age: dt.timedelta = LONG) -> Problem:
@@ -74,7 +81,7 @@ def problem_of(found: Any, age: dt.timedelta = LONG) -> Problem:
                 initContainerStatuses=[ended("prepare", 0, "Completed"), running("status-sync")],
                 containerStatuses=[running("agent")],
             ),
-            GOOD,
+            PodSeen(attempt=1, serving_since=CREATED + 5 * SECOND),
         ),
         (
             pod(
@@ -118,6 +125,30 @@ def test_a_deleted_pod_is_overdue_where_a_quota_stops_to_count_it(
     looked = seen(pod("Running", metadata=deleted), dt.timedelta(seconds=seconds))
 
     assert (looked.deleting, looked.overdue) == (True, overdue)
+
+
+def test_an_image_has_its_time_from_when_it_was_first_seen_not_to_come() -> None:
+    pulling = pod("Pending", containerStatuses=[waiting("agent", "ContainerCreating")])
+    failing = pod("Pending", containerStatuses=[waiting("agent", "ErrImagePull")])
+    later = pod("Pending", containerStatuses=[waiting("agent", "ImagePullBackOff")])
+    moments = [CREATED + dt.timedelta(minutes=3) + PULL_TIMEOUT * n for n in (0, 1, 2)]
+
+    problems, since = [], stuck_containers(pulling, {}, CREATED)
+    for moment, body in zip(moments, (failing, later, failing), strict=True):
+        since = stuck_containers(body, since, moment)
+        problems.append(pod_seen(body, moment, since).problem)
+
+    assert problems[:2] == [None, None]
+    assert problems[2] is not None
+    assert stuck_containers(pulling, since, moments[2]) == {}
+
+
+def test_a_sidecar_should_be_heard_from_when_its_container_runs() -> None:
+    begun = [ended("prepare", 0, "Completed"), running("status-sync")]
+    waits = [ended("prepare", 0, "Completed"), waiting("status-sync", "CrashLoopBackOff")]
+
+    assert seen(pod(initContainerStatuses=begun)).serving_since == CREATED + 5 * SECOND
+    assert seen(pod(initContainerStatuses=waits)).serving_since is None
 
 
 PULLS = ["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "RegistryUnavailable"]

@@ -29,7 +29,7 @@ from deputy.kube.cache import Cache
 from deputy.kube.client import Kube
 from deputy.kube.errors import NotFound
 from deputy.wire import Outcome
-from deputy.workspace.status import pod_seen
+from deputy.workspace.status import pod_seen, stuck_containers
 
 #: What time limits are where the Blueprint is gone.
 _DEFAULTS = BlueprintSpec.model_fields
@@ -70,7 +70,7 @@ class Observer:
             issue_read=run.spec.linear is None or state.issue_read,
             refusal=_refusal(run, spec, state),
             slot=slot,
-            pod=_seen(pod, now),
+            pod=_seen(pod, state, now),
             last_contact=conversation.last_contact,
             connected=conversation.connected,
             awaiting=conversation.awaiting,
@@ -123,8 +123,11 @@ class Observer:
         return self._slots.slot_for(run, own, blueprint.spec.max_concurrent_runs)
 
 
-def _seen(pod: Mapping[str, Any] | None, now: dt.datetime) -> PodSeen | None:
-    return pod_seen(pod, now) if pod is not None else None
+def _seen(pod: Mapping[str, Any] | None, state: RunState, now: dt.datetime) -> PodSeen | None:
+    if pod is None:
+        return None
+    state.stuck_since = stuck_containers(pod, state.stuck_since, now)
+    return pod_seen(pod, now, state.stuck_since)
 
 
 def _timeout(spec: BlueprintSpec | None) -> dt.timedelta:

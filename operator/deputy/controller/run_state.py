@@ -32,6 +32,8 @@ class RunState:
     """Sessions whose first word was handed to the tracker."""
     start_notified: bool = False
     """Whether this leader has told the tracker that work begins."""
+    stuck_since: dict[str, dt.datetime] = dataclasses.field(default_factory=dict)
+    """Since when containers of the pod were seen to wait for what may never come."""
     pod_delay: PodDelay | None = None
     """Why the run has no pod yet though it may have one."""
     noted_wait: Wait | None = None
@@ -95,6 +97,7 @@ class RunStates:
             state.conversation = RelayConversation(uid, attempt)
             state.pull_request = state.refused_report = state.pod_delay = None
             state.log_saved = False
+            state.stuck_since = {}
         return state
 
 

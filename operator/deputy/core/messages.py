@@ -147,6 +147,12 @@ POD_ENDED = Problem(
 )
 
 
+NODE_LOST = Problem(
+    RunReason.AGENT_LOST,
+    "the workspace's pod was deleted, and its node does not end it; look whether the node is up.",
+)
+
+
 def lost(silent: dt.timedelta) -> Problem:
     """Say that the workspace has been silent for too long."""
     return Problem(

@@ -71,6 +71,8 @@ class PodSeen:
     problem: Problem | None = None
     killed: Problem | None = None
     """Why the agent's container is gone though nobody took the pod away."""
+    serving_since: dt.datetime | None = None
+    """Since when the sidecar's container runs; from then on it should be heard."""
     overdue: bool = False
     """Whether it was deleted, and should be gone by now: no node clears it up."""
 
@@ -124,7 +126,7 @@ class Observed:
     delay_noted: bool = False
     """Whether status and session tell of it."""
     last_contact: dt.datetime | None = None
-    """When the sidecar was last heard; the leader's own start where it never was."""
+    """When the sidecar was last heard; the leader's own first look where it never was."""
     connected: bool = False
     awaiting: bool = False
     stop_asked: dt.datetime | None = None
@@ -217,7 +219,9 @@ def _work(seen: Observed) -> NextActions:
     if left <= dt.timedelta():
         obstacle = seen.pod_delay.obstacle.message if seen.pod_delay is not None else ""
         return _stop(seen, messages.timed_out(seen.timeout, seen.report, obstacle))
-    if seen.pod is not None and seen.pod.attempt != seen.attempt:
+    older = seen.pod is not None and seen.pod.attempt != seen.attempt
+    # One that no node clears up keeps nobody from beginning again: its successor has another name.
+    if seen.pod is not None and older and not seen.pod.overdue:
         return _replace(seen.pod, left)
     # Before any report counts: a run that was never seen to work cannot succeed.
     if seen.phase is Phase.CLAIMED or seen.status_attempt != seen.attempt:
@@ -272,10 +276,19 @@ def _problem(seen: Observed) -> Problem | None:
         return seen.pod.problem
     if seen.pod.over:
         return messages.POD_ENDED
-    silent = seen.now - (seen.last_contact or seen.now)
-    if seen.connected and silent > LOST_AFTER:
-        return messages.lost(silent)
-    return None
+    if seen.pod.overdue:
+        return messages.NODE_LOST
+    silent = _silence(seen, seen.pod)
+    return messages.lost(silent) if silent > LOST_AFTER else None
+
+
+def _silence(seen: Observed, pod: PodSeen) -> dt.timedelta:
+    """Return for how long nothing was heard of a sidecar that should be heard."""
+    if not seen.connected and pod.serving_since is None:
+        # Images are pulled and clones made: the pod's own status tells what goes wrong there.
+        return dt.timedelta()
+    last = seen.last_contact or seen.now
+    return seen.now - max(last, pod.serving_since or last)
 
 
 def _reported(seen: Observed, report: Finished) -> NextActions:
