@@ -82,9 +82,9 @@ class DyingActor(Actor):
     world: Surroundings
 
     @override
-    async def act(self, run: AgentRun, state: RunState, action: Action, now: dt.datetime) -> None:
+    async def act(self, run: AgentRun, state: RunState, action: Action, now: dt.datetime) -> bool:
         self.world.about_to_act(action)
-        await super().act(run, state, action, now)
+        return await super().act(run, state, action, now)
 
 
 class Leader:
@@ -153,14 +153,21 @@ class Leader:
                 apply_event(watched, "MODIFIED", body)
 
     async def rest(self) -> None:
-        """Let what goes on in the background come to its end."""
-        while background := self.notifier._background:
-            await asyncio.wait(background)
+        """Let what goes on in the background come to its end; raise the `Crash` that it is."""
+        while background := self._background():
+            done, _ = await asyncio.wait(background)
+            for task in done:
+                if not task.cancelled() and isinstance(task.exception(), Crash):
+                    task.result()
 
     def die(self) -> None:
         """Leave undone what goes on in the background."""
-        for task in self.notifier._background:
+        for task in self._background():
             task.cancel()
+
+    def _background(self) -> set[asyncio.Task[None]]:
+        jobs = (state.jobs.tasks for state in self.states._by_uid.values())
+        return self.notifier._background.union(*jobs)
 
     def _run_changed(self, run: AgentRun) -> None:
         self.states.refresh(run)

@@ -1,7 +1,9 @@
 """Carry out what was decided, one action at a time; every one may be carried out again."""
 
+import asyncio
 import contextlib
 import datetime as dt
+import functools
 from collections.abc import Callable
 from typing import Any, assert_never
 
@@ -56,6 +58,10 @@ from deputy.workspace.pod import WorkspaceSettings
 _LOG = structlog.stdlib.get_logger(__name__)
 
 
+#: Runs whose logs are fetched at once: what a lost node never answers holds connections.
+_LOG_READS = 8
+
+
 class DecisionOutdated(DeputyError):
     """What was decided no longer fits; look again."""
 
@@ -83,14 +89,20 @@ class Actor:
         self._workspace = workspace
         self._slots = slots
         self._enqueue = enqueue
+        self._log_reads = asyncio.Semaphore(_LOG_READS)
 
-    async def act(self, run: AgentRun, state: RunState, action: Action, now: dt.datetime) -> None:
-        """Carry out `action`; raise `KubeError` or `DecisionOutdated` for it to be repeated."""
+    async def act(self, run: AgentRun, state: RunState, action: Action, now: dt.datetime) -> bool:
+        """Carry out `action`; raise `KubeError` or `DecisionOutdated` for it to be repeated.
+
+        Returns False where it goes on in the background: whatever comes after it has to wait, and
+        the run is enqueued when it is done.
+        """
         match action:
             case Acknowledge():
                 state.acknowledged = self._notifier.acknowledge(run, state.acknowledged)
-            case ReadIssue():
-                await self._read_issue(run, state)
+            case ReadIssue() | OpenPullRequest() | SaveLog():
+                self._begin(run, state, action)
+                return False
             case Wait():
                 await self._wait(run, state, action, now)
             case Admit():
@@ -105,15 +117,11 @@ class Actor:
                 state.conversation.shown_at = now
                 self._notifier.keep_alive(run, int(now.timestamp()))
             case AskToStop():
+                state.jobs.cancel(OpenPullRequest)
                 state.conversation.ask_to_stop(now)
                 self._notifier.stopping(run)
-            case OpenPullRequest():
-                await self._open_pull_request(run, state)
             case Conclude(outcome):
                 await self._conclude(run, state, outcome, now)
-            case SaveLog():
-                await save_log(self._kube, run)
-                state.log_saved = True
             case DeletePod(grace):
                 await delete_pod(self._kube, self._cache, run, grace)
                 self._pass_slot_on(run)
@@ -125,6 +133,32 @@ class Actor:
                 await self._delete_run(run)
             case _:
                 assert_never(action)
+        return True
+
+    def _begin(
+        self, run: AgentRun, state: RunState, action: ReadIssue | OpenPullRequest | SaveLog
+    ) -> None:
+        """Begin what may take long, unless it goes on already."""
+        match action:
+            case ReadIssue():
+                work = self._read_issue
+            case OpenPullRequest():
+                work = self._open_pull_request
+            case SaveLog():
+                work = self._save_log
+            case _:
+                assert_never(action)
+        key = (run.metadata.namespace, run.metadata.name)
+        wake = functools.partial(self._enqueue, key)
+        state.jobs.start(type(action), functools.partial(work, run, state), wake)
+
+    async def _save_log(self, run: AgentRun, state: RunState) -> None:
+        conversation = state.conversation
+        async with self._log_reads:
+            await save_log(self._kube, run)
+        # It may be another attempt's turn by now.
+        if state.conversation is conversation:
+            state.log_saved = True
 
     async def _read_issue(self, run: AgentRun, state: RunState) -> None:
         if run.spec.linear is not None:
@@ -217,12 +251,16 @@ class Actor:
             raise DecisionOutdated("the report is gone")
         self._notifier.delivers(run, state.conversation.plan)
         opened = await self._pull_requests.open(run, spec, report)
+        if state.conversation.report != report:
+            # People have said more meanwhile, or the run began again.
+            return
         state.pull_request = opened.pull_request
         state.refused_report = (report, opened.problem) if opened.problem else None
 
     async def _conclude(
         self, run: AgentRun, state: RunState, outcome: RunOutcome, now: dt.datetime
     ) -> None:
+        state.jobs.cancel(OpenPullRequest)
         wanted = status.concluded(run, outcome, now)
         wanted["sessions"] = list(sessions_of(run))
         wanted["inbox"] = {"deliveredThrough": state.conversation.delivered_through}

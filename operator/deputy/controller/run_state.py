@@ -8,6 +8,7 @@ from collections.abc import Callable
 from deputy.api.agentrun import AgentRun
 from deputy.api.facts import attempt_of, is_concluded, prompts_in
 from deputy.clock import utc_now
+from deputy.controller.jobs import RunJobs
 from deputy.core.action import Wait
 from deputy.core.conversation import RelayConversation
 from deputy.core.outcome import Problem
@@ -41,6 +42,8 @@ class RunState:
     pull_request: PullRequestSeen | None = None
     refused_report: tuple[Finished, Problem] | None = None
     """The report that no pull request came of, and why."""
+    jobs: RunJobs = dataclasses.field(default_factory=RunJobs)
+    """The slow work that is under way for it."""
     notifying: bool = False
     notified: bool = False
     log_saved: bool = False
@@ -82,6 +85,7 @@ class RunStates:
         """Drop the state of a run that is gone, and let its sidecar's polls end."""
         state = self._by_uid.pop(uid, None)
         if state is not None:
+            state.jobs.cancel_all()
             state.conversation.finish()
 
     def wake_all(self) -> None:

@@ -222,7 +222,7 @@ def _work(seen: Observed) -> NextActions:
     older = seen.pod is not None and seen.pod.attempt != seen.attempt
     # One that no node clears up keeps nobody from beginning again: its successor has another name.
     if seen.pod is not None and older and not seen.pod.overdue:
-        return _replace(seen.pod, left)
+        return _replace(seen, seen.pod, left)
     # Before any report counts: a run that was never seen to work cannot succeed.
     if seen.phase is Phase.CLAIMED or seen.status_attempt != seen.attempt:
         return _launch(seen, left)
@@ -249,11 +249,12 @@ def _launch(seen: Observed, left: dt.timedelta) -> NextActions:
     return NextActions((CreatePod(),))
 
 
-def _replace(old: PodSeen, left: dt.timedelta) -> NextActions:
+def _replace(seen: Observed, old: PodSeen, left: dt.timedelta) -> NextActions:
     """A newer attempt is wanted: the pod of the older one goes first."""
     if old.deleting:
         return NextActions(requeue_after=min(left, POD_GRACE))
-    return NextActions((SaveLog(), DeletePod(POD_GRACE)))
+    keep_log = () if seen.log_saved else (SaveLog(),)
+    return NextActions((*keep_log, DeletePod(POD_GRACE)))
 
 
 def _follow(seen: Observed, left: dt.timedelta) -> NextActions:

@@ -136,8 +136,14 @@ async def _lead(
         renewing = tasks.create_task(leadership.renew())
         await mark_leader(kube, settings.namespace, settings.pod_name)
         ca = await relay_ca(kube, settings.namespace, dt.datetime.now(dt.UTC))
-        async with httpx.AsyncClient(timeout=10.0) as http:
-            leader = Leader(settings, kube=kube, http=http, ca=ca, health=health, stop=stop)
+        # Forges that do not answer must not use up the connections to the tracker.
+        async with (
+            httpx.AsyncClient(timeout=10.0) as http,
+            httpx.AsyncClient(timeout=10.0) as forges,
+        ):
+            leader = Leader(
+                settings, kube=kube, http=http, forges=forges, ca=ca, health=health, stop=stop
+            )
             await leader.work()
         renewing.cancel()
 
@@ -160,6 +166,7 @@ class Leader:
         *,
         kube: Kube,
         http: httpx.AsyncClient,
+        forges: httpx.AsyncClient,
         ca: KeyPair,
         health: Health,
         stop: asyncio.Event,
@@ -186,7 +193,7 @@ class Leader:
             cache=self._cache,
             tracker=tracker,
             notifier=notifier,
-            pull_requests=PullRequests(kube, http),
+            pull_requests=PullRequests(kube, forges),
             workspace=WorkspaceSettings(
                 settings.sidecar_image, settings.relay_url, ca.certificate.decode()
             ),
@@ -268,7 +275,7 @@ class Leader:
 
     def _run_changed(self, run: AgentRun) -> None:
         self._states.refresh(run)
-        self._enqueue_run((run.metadata.namespace, run.metadata.name))
+        self._enqueue_run((run.metadata.namespace, run.metadata.name), changed=True)
         if run.metadata.deletion_timestamp is not None:
             # It goes no further, whatever keeps it there: the next one may.
             self._pass_on_slot_of(run)
@@ -295,8 +302,8 @@ class Leader:
         for key in self._slots.freed_by(pod):
             self._enqueue_run(key)
 
-    def _enqueue_run(self, key: Key) -> None:
-        self._runs.add(key)
+    def _enqueue_run(self, key: Key, *, changed: bool = False) -> None:
+        self._runs.add(key, changed=changed)
         run = self._cache.runs.get(*key)
         if run is not None:
             self._blueprints.add_later((key[0], run.spec.blueprint_ref.name), _COUNT_SECONDS)
