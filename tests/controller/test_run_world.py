@@ -12,7 +12,8 @@ from deputy.core.action import Action
 from deputy.core.outcome import RunOutcome
 from deputy.core.phase import TERMINAL, Phase
 from deputy.core.reason import RunReason
-from tests.controller.run_world import EVENTS, FIRST, Event, World
+from deputy.core.run import STOP_GRACE
+from tests.controller.run_world import EVENTS, FIRST, NAME, NAMESPACE, Event, World
 
 STORIES: dict[str, tuple[Event, ...]] = {
     "a pull request": (*FIRST, World.agent_finishes),
@@ -88,6 +89,34 @@ def test_a_crash_behind_any_write_whose_answer_is_lost_changes_nothing_about_the
     ends = [played(story, crash_at_write=n).end() for n in range(1, calm.writes + 1)]
 
     assert ends == [calm.end()] * calm.writes
+
+
+async def saved_late() -> tuple[bool, World]:
+    """Return a world whose sidecar saved after its pod was deleted, and if the end waited."""
+    world = await World.begun()
+    for event in FIRST:
+        await event(world)
+        await world.settle()
+    world.server.bind(NAMESPACE, f"{NAME}-1", "node")
+    await world.person_stops()
+    await world.settle()
+    world.now += STOP_GRACE
+    await world.settle()
+    waited = world.outcome is None and world.pod is not None
+    await world.sidecar_obeys_the_stop()
+    await world.settle()
+    return waited, world
+
+
+def test_a_stop_whose_save_outlasts_the_grace_ends_with_the_branch_that_was_pushed() -> None:
+    waited, world = asyncio.run(saved_late())
+
+    assert waited
+    assert world.outcome is not None
+    branch = world.run.status.branch
+    assert f"The work so far is on branch `{branch}` (`head-1`)." in world.outcome.text
+    assert world.pod is not None
+    assert world.pod["metadata"]["deletionGracePeriodSeconds"] == 1
 
 
 async def grown_old() -> World:

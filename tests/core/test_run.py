@@ -34,6 +34,7 @@ from deputy.core.run import (
     KEEP_AT_LEAST,
     LOST_AFTER,
     POD_GRACE,
+    SAVED_GRACE,
     STOP_GRACE,
     BlueprintState,
     Observed,
@@ -528,6 +529,24 @@ def test_a_decided_end_is_told_whatever_keeps_the_clearing_up() -> None:
     facts = seen(outcome=ENDING)
 
     assert decide(facts) == NextActions((NotifyEnd(ENDING), SaveLog(), DeletePod(POD_GRACE)))
+
+
+def test_once_the_work_is_saved_the_pod_has_a_second_left() -> None:
+    facts = seen(outcome=ENDING, notified=True, log_saved=True, report=report())
+
+    assert decide(facts) == NextActions((DeletePod(SAVED_GRACE),))
+
+
+@pytest.mark.parametrize("grace", [20, 30])
+def test_a_pod_that_was_given_longer_is_hurried_once_its_work_is_saved(grace: int) -> None:
+    pod = PodSeen(1, deleting=True, grace=grace * SECOND)
+    facts = seen(outcome=ENDING, notified=True, log_saved=True, pod=pod)
+
+    assert decide(facts) == NextActions((Finish(ENDING),))
+    saved = dataclasses.replace(facts, report=report())
+    assert decide(saved) == NextActions((DeletePod(SAVED_GRACE),))
+    hurried = dataclasses.replace(pod, grace=SAVED_GRACE)
+    assert decide(dataclasses.replace(saved, pod=hurried)) == NextActions((Finish(ENDING),))
 
 
 def test_a_log_is_saved_once() -> None:

@@ -19,6 +19,7 @@ from deputy.core.pod_delay import PodDelay, PodObstacle
 from deputy.core.reason import RunReason
 from deputy.core.run import (
     POD_GRACE,
+    SAVED_GRACE,
     BlueprintState,
     Observed,
     PodSeen,
@@ -35,6 +36,7 @@ pods = st.none() | st.builds(
     deleting=st.booleans(),
     over=st.booleans(),
     overdue=st.booleans(),
+    grace=st.none() | st.sampled_from([SAVED_GRACE, POD_GRACE]),
     serving_since=st.none() | st.integers(0, 7200).map(lambda ago: NOW - dt.timedelta(seconds=ago)),
     problem=problems,
 )

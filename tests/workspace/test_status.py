@@ -124,7 +124,7 @@ def test_a_deleted_pod_is_overdue_where_a_quota_stops_to_count_it(
     }
     looked = seen(pod("Running", metadata=deleted), dt.timedelta(seconds=seconds))
 
-    assert (looked.deleting, looked.overdue) == (True, overdue)
+    assert (looked.deleting, looked.overdue, looked.grace) == (True, overdue, 20 * SECOND)
 
 
 def test_an_image_has_its_time_from_when_it_was_first_seen_not_to_come() -> None:

@@ -42,6 +42,8 @@ from deputy.wire import Finished, Outcome
 STOP_GRACE = dt.timedelta(seconds=12)
 #: How long a deleted pod may take to save what is left.
 POD_GRACE = dt.timedelta(seconds=20)
+#: How long it may take once the work is saved: an agent that does not end by itself is killed then.
+SAVED_GRACE = dt.timedelta(seconds=1)
 #: Silence of a sidecar that means that its workspace is lost.
 LOST_AFTER = dt.timedelta(minutes=5)
 #: Silence after which a session is told that its run lives: Linear calls it stale after thirty.
@@ -67,6 +69,8 @@ class PodSeen:
 
     attempt: int
     deleting: bool = False
+    grace: dt.timedelta | None = None
+    """The time that whoever deleted it has given its containers."""
     over: bool = False
     problem: Problem | None = None
     killed: Problem | None = None
@@ -339,9 +343,17 @@ def _close(seen: Observed, outcome: RunOutcome) -> NextActions:
     actions: list[Action] = [] if seen.notified else [NotifyEnd(outcome)]
     if seen.pod is not None and not seen.log_saved:
         actions.append(SaveLog())
-    if seen.pod is not None and not seen.pod.deleting:
-        actions.append(DeletePod(POD_GRACE))
+    if seen.pod is not None:
+        actions.extend(_deletion(seen.pod, saved=seen.report is not None))
     return NextActions(tuple(actions) or (Finish(outcome),))
+
+
+def _deletion(pod: PodSeen, *, saved: bool) -> tuple[DeletePod, ...]:
+    """Take the pod away; once its work is saved, whoever ignores that is killed."""
+    if not pod.deleting:
+        return (DeletePod(SAVED_GRACE if saved else POD_GRACE),)
+    hurried = pod.grace is None or pod.grace <= SAVED_GRACE
+    return (DeletePod(SAVED_GRACE),) if saved and not hurried else ()
 
 
 def _after_the_end(seen: Observed) -> NextActions:

@@ -31,9 +31,11 @@ def pod_seen(
     """Return what is seen of `pod` at `now`; `stuck_since` is what `stuck_containers` told."""
     status = pod.get("status") or {}
     annotations = pod["metadata"].get("annotations") or {}
+    grace = pod["metadata"].get("deletionGracePeriodSeconds")
     return PodSeen(
         attempt=int(annotations.get(ATTEMPT_ANNOTATION, "1")),
         deleting="deletionTimestamp" in pod["metadata"],
+        grace=dt.timedelta(seconds=grace) if grace is not None else None,
         over=status.get("phase") in ("Succeeded", "Failed"),
         problem=_problem(pod, status, now, stuck_since),
         killed=_killed(pod, status),
