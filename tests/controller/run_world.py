@@ -184,7 +184,8 @@ class Leader:
 
     def _pod_deleted(self, pod: Mapping[str, Any]) -> None:
         self._pod_changed(pod)
-        self.looks.extend(self.slots.freed_by(pod))
+        run = self.slots.run_of(pod)
+        self.looks.extend(self.slots.next_in_line(run) if run is not None else ())
 
     def _changed(self, _: object) -> None:
         self.looks.append(KEY)

@@ -94,6 +94,6 @@ class RunJobs:
 
 def pause_after(error: Exception, failures: int) -> float:
     """Return the seconds to wait after so many failures, never less than `error` asks for."""
-    backoff = min(_FIRST_BACKOFF * 2 ** min(failures - 1, 12), _MAX_BACKOFF)
+    backoff: float = min(_FIRST_BACKOFF * 2 ** min(failures - 1, 12), _MAX_BACKOFF)
     wanted: float = getattr(error, "retry_after", None) or 0.0
     return max(backoff, min(wanted, _MAX_RETRY_AFTER))

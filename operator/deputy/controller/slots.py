@@ -56,15 +56,14 @@ class Slots:
         # Not the whole queue: the others are looked at once a minute, for their place in it.
         return [(namespace, one.name) for one in waiting[: blueprint.spec.max_concurrent_runs]]
 
-    def freed_by(self, pod: Mapping[str, Any]) -> list[Key]:
-        """Return the runs that may get the slot of a pod that is gone."""
+    def run_of(self, pod: Mapping[str, Any]) -> AgentRun | None:
+        """Return the run whose slot a pod takes, be the run itself gone."""
+        namespace = pod["metadata"]["namespace"]
         for owner in pod["metadata"].get("ownerReferences") or ():
-            run = self._deleted.get(owner["uid"]) or self._cache.runs.get(
-                pod["metadata"]["namespace"], owner["name"]
-            )
+            run = self._deleted.get(owner["uid"]) or self._cache.runs.get(namespace, owner["name"])
             if run is not None:
-                return self.next_in_line(run)
-        return []
+                return run
+        return None
 
     def forget(self, run: AgentRun) -> None:
         """Note that `run` is gone; its slot is free with its pod."""

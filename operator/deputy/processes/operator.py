@@ -286,6 +286,8 @@ class Leader:
         self._pass_on_slot_of(run)
 
     def _pass_on_slot_of(self, run: AgentRun) -> None:
+        blueprint = (run.metadata.namespace, run.spec.blueprint_ref.name)
+        self._blueprints.add_later(blueprint, _COUNT_SECONDS)
         for key in self._slots.next_in_line(run):
             self._enqueue_run(key)
 
@@ -299,8 +301,9 @@ class Leader:
 
     def _pod_deleted(self, pod: Mapping[str, Any]) -> None:
         self._pod_changed(pod)
-        for key in self._slots.freed_by(pod):
-            self._enqueue_run(key)
+        run = self._slots.run_of(pod)
+        if run is not None:
+            self._pass_on_slot_of(run)
 
     def _enqueue_run(self, key: Key, *, changed: bool = False) -> None:
         self._runs.add(key, changed=changed)
