@@ -15,7 +15,7 @@ from deputy.kube.errors import (
     KubeError,
     KubeRefused,
     NotFound,
-    Unavailable,
+    TooLarge,
 )
 from tests.kube.promises import ENTRY, Api, config_map, run, version_of
 
@@ -437,7 +437,7 @@ async def test_what_is_no_patch_is_refused(api: Api) -> None:
 async def test_an_object_that_is_too_large_is_refused_as_a_fault(api: Api) -> None:
     full = [{"id": str(number), "kind": "Prompt", "text": "x" * 16384} for number in range(100)]
 
-    with pytest.raises(Unavailable, match="request is too large") as refusal:
+    with pytest.raises(TooLarge, match="request is too large") as refusal:
         await api.new_run(inbox=full)
 
     assert refusal.value.status == 500

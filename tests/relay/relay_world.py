@@ -87,6 +87,7 @@ class World:
         self.kube = FakeKube()
         self.tracker = FakeTracker()
         self.looked_at: list[Key] = []
+        self.deleted: dict[str, Any] = {}
         self.version = 0
         self.service = self.new_leader()
         self.put_run()
@@ -100,6 +101,7 @@ class World:
             conversations=self.states,
             tracker=cast("Tracker", self.tracker),
             enqueue=self.looked_at.append,
+            deleted_run=self.deleted.get,
         )
         return self.service
 

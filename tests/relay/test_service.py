@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deputy.controller.run_state import messages_of
-from deputy.core.conversation import RelayConversation
+from deputy.core.conversation import FINISH, RelayConversation
 from deputy.core.phase import TERMINAL
 from deputy.forges.errors import TokenMissing
 from deputy.kube.errors import Unavailable
@@ -17,6 +17,7 @@ from deputy.wire import (
     GitToken,
     Message,
     MessageKind,
+    NumberedEvent,
     Thought,
 )
 from tests.relay.relay_world import CALLER, DECIDED, MORE, NAME, World, done
@@ -223,3 +224,30 @@ async def test_a_token_that_is_not_there_is_named_with_what_to_do(
 
     with pytest.raises(TokenMissing, match=message):
         await world.service.git_token(world.conversation)
+
+
+async def test_the_workspace_of_a_deleted_run_may_still_save_its_work_and_hears_that_it_is_over(
+    world: World,
+) -> None:
+    world.put_blueprint(REPOSITORY)
+    token = base64.b64encode(b"secret").decode()
+    world.kube.objects[SECRET] = {"data": {"token": token}}
+    world.deleted["uid-1"] = world.run
+    world.cache.runs.remove(world.run_body())
+    world.states.forget("uid-1")
+
+    conversation = await world.service.conversation(CALLER)
+    await world.service.note_contact(conversation)
+    answer = await world.service.take(conversation, [NumberedEvent(1, done())])
+
+    assert conversation.messages_after("task-1") == (FINISH,)
+    assert (answer.acked, answer.refused) == (1, {1: "the run is over"})
+    assert (await world.service.git_token(conversation)).password == "secret"
+    assert world.tracker.updates == []
+
+
+async def test_a_deleted_run_without_its_pod_is_unknown(world: World) -> None:
+    world.cache.runs.remove(world.run_body())
+
+    with pytest.raises(UnknownCaller):
+        await world.service.conversation(CALLER)

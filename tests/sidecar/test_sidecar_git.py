@@ -106,6 +106,9 @@ async def test_a_finish_in_the_middle_of_a_push_waits_for_it_and_then_ends_the_a
             await asyncio.sleep(0.02)
 
     relay.say("finish", MessageKind.FINISH)
+    async with asyncio.timeout(20):
+        while "finish" not in pod.log.read_text():  # noqa: ASYNC110  the sidecar's own process
+            await asyncio.sleep(0.02)
     go_on.touch()
 
     finished = await relay.finished()

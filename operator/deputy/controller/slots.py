@@ -72,6 +72,10 @@ class Slots:
         if self._cache.pod_of(run) is not None:
             self._deleted[run.metadata.uid] = run
 
+    def deleted_run(self, uid: str) -> AgentRun | None:
+        """Return a run that is gone and whose pod may not be."""
+        return self._deleted.get(uid)
+
     def _leaving(self, namespace: str, blueprint: str) -> Iterator[AgentRun]:
         for uid, run in list(self._deleted.items()):
             if self._cache.pod_of(run) is None:

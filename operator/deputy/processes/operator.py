@@ -220,6 +220,7 @@ class Leader:
             conversations=self._states,
             tracker=tracker,
             enqueue=self._enqueue_run,
+            deleted_run=self._slots.deleted_run,
         )
         self._relay = RelayServer(service, Authenticator(kube)).app()
         self._relay_tls = server_context(ca, settings.relay_url, dt.datetime.now(dt.UTC))
@@ -294,8 +295,11 @@ class Leader:
     def _pod_deleted(self, pod: Mapping[str, Any]) -> None:
         self._pod_changed(pod)
         run = self._slots.run_of(pod)
-        if run is not None:
-            self._pass_on_slot_of(run)
+        if run is None:
+            return
+        if self._slots.deleted_run(run.metadata.uid) is not None:
+            self._states.forget(run.metadata.uid)
+        self._pass_on_slot_of(run)
 
     def _enqueue_run(self, key: Key, *, changed: bool = False) -> None:
         self._runs.add(key, changed=changed)

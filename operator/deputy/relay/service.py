@@ -64,6 +64,7 @@ class RelayService:
         conversations: Conversations,
         tracker: Tracker,
         enqueue: Callable[[Key], None],
+        deleted_run: Callable[[str], AgentRun | None] = lambda _uid: None,
         clock: Callable[[], dt.datetime] = utc_now,
     ) -> None:
         self._clock = clock
@@ -72,10 +73,15 @@ class RelayService:
         self._conversations = conversations
         self._tracker = tracker
         self._enqueue = enqueue
+        self._deleted_run = deleted_run
 
     async def conversation(self, caller: Caller) -> RelayConversation:
         """Return the conversation with the run whose pod calls; raise `UnknownCaller`."""
-        return self._conversations.conversation(await self._run_of(caller))
+        run = await self._run_of(caller)
+        conversation = self._conversations.conversation(run)
+        if self._is_deleted(run):
+            conversation.finish()
+        return conversation
 
     async def note_contact(self, conversation: RelayConversation) -> None:
         """Note that the sidecar is alive: whatever it asks for shows that."""
@@ -91,7 +97,7 @@ class RelayService:
     ) -> EventsAnswer:
         """Show a batch in the tracker, in order; a report counts once all before it is shown."""
         run = self._by_uid(conversation.run_uid)
-        if is_concluded(run) or run.status.phase in TERMINAL:
+        if is_concluded(run) or run.status.phase in TERMINAL or self._is_deleted(run):
             return self._refuse(conversation, batch)
         fresh = [numbered for numbered in batch if numbered.seq > conversation.acked]
         shown = [(numbered, self._show(run, conversation, numbered)) for numbered in fresh]
@@ -143,9 +149,14 @@ class RelayService:
 
     def _by_uid(self, uid: str) -> AgentRun:
         run = next((one for one in self._cache.runs if one.metadata.uid == uid), None)
+        # A workspace outlives its deleted run by the time that it takes to save the work.
+        run = run or self._deleted_run(uid)
         if run is None:
             raise UnknownCaller("the pod belongs to no AgentRun that is known")
         return run
+
+    def _is_deleted(self, run: AgentRun) -> bool:
+        return self._deleted_run(run.metadata.uid) is not None
 
     def _refuse(self, conversation: RelayConversation, batch: list[NumberedEvent]) -> EventsAnswer:
         """Tell the sidecar of a run that is over that nobody will see its events."""
