@@ -26,6 +26,7 @@ DeputyError
 │   ├── Forbidden                   401, 403: a right is missing, its message names it
 │   ├── Expired                     410: the resource version is too old, list again
 │   └── KubeRefused                 any other refusal
+│       └── TooLarge                413: bigger than what may be stored
 ├── LinearError                     Linear did not do what was asked
 │   ├── CredentialsMissing          the mounted Secret lacks a key; the message names it
 │   ├── Unauthenticated             Linear does not let us in with the credentials that we have

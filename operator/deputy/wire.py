@@ -69,7 +69,7 @@ class MessageKind(enum.StrEnum):
     STOP = "Stop"
     """Cancel the agent, save what is uncommitted, report `Finished`."""
     FINISH = "Finish"
-    """The run is over and told to everybody: let the agent's container end."""
+    """How the run ends is decided: save what is not saved, then let the agent's container end."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

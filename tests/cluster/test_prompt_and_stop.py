@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from deputy.core.acknowledgements import AGAIN, FIRST
-from tests.cluster.blueprints import scripted
+from tests.cluster.blueprints import scripted, shell
 from tests.cluster.conftest import Place
 from tests.cluster.linear import Linear, Session
 
@@ -91,6 +91,21 @@ async def test_a_stop_of_an_agent_that_ignores_everything_takes_less_than_fiftee
     assert ended - asked < dt.timedelta(seconds=15)
     over = await place.objects.run_until_over(run["metadata"]["name"])
     assert over["status"]["phase"] == "Stopped"
+
+
+async def test_a_stop_takes_the_pod_in_fifteen_seconds_though_the_agent_kills_its_killer(
+    place: Place,
+) -> None:
+    hostile = "trap '' TERM INT; kill -9 -1; echo working; while :; do sleep 1; done"
+    await place.blueprint(shell(hostile))
+    issue = await place.issue("Go.")
+    session = await place.linear.delegate(issue)
+    await place.linear.until_said(session, "working")
+    run = await place.objects.run_of(await place.linear.issue(issue))
+
+    await place.linear.do("stop", session=session)
+
+    await place.objects.until_no_pod(run, within=15)
 
 
 async def test_a_stop_before_the_pod_is_remembered(place: Place) -> None:

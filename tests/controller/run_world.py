@@ -8,7 +8,7 @@ only when the world says so.
 import asyncio
 import datetime as dt
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel
 from typing_extensions import override
@@ -21,6 +21,7 @@ from deputy.controller.notifier import Notifier
 from deputy.controller.observer import Observer
 from deputy.controller.reconciler import Reconciler
 from deputy.controller.run_state import RunState, RunStates
+from deputy.controller.slots import Slots
 from deputy.core.action import Action
 from deputy.core.outcome import RunOutcome
 from deputy.core.phase import TERMINAL, Phase
@@ -55,21 +56,41 @@ class Crash(BaseException):
     """The leader dies here; nothing of ours may catch it."""
 
 
+class Surroundings(Protocol):
+    """What is around a leader."""
+
+    tracker: TrackerLog
+    forge: ForgeLog
+
+    @property
+    def server(self) -> ApiServer:
+        """The API server that outlives the leader."""
+
+    def clock(self) -> dt.datetime:
+        """Return what time it is."""
+
+    def count_write(self, _resource: str) -> None:
+        """Take note of a write."""
+
+    def about_to_act(self, action: Action) -> None:
+        """Take note of an action, or raise `Crash`."""
+
+
 class DyingActor(Actor):
     """The real actor, whose process dies when it shall."""
 
-    world: "World"
+    world: Surroundings
 
     @override
-    async def act(self, run: AgentRun, state: RunState, action: Action, now: dt.datetime) -> None:
+    async def act(self, run: AgentRun, state: RunState, action: Action, now: dt.datetime) -> bool:
         self.world.about_to_act(action)
-        await super().act(run, state, action, now)
+        return await super().act(run, state, action, now)
 
 
 class Leader:
     """One life of the operator, as far as a run concerns it."""
 
-    def __init__(self, world: "World") -> None:
+    def __init__(self, world: Surroundings) -> None:
         self.kube = world.server.client(on_write=world.count_write)
         self.server, self.heard = world.server, 0
         self.cache = Cache()
@@ -77,7 +98,7 @@ class Leader:
         clock = world.clock
         self.states = RunStates(clock)
         tracker = world.tracker.as_tracker()
-        assumed: set[str] = set()
+        self.slots = Slots(self.cache, clock)
         self.notifier = Notifier(self.cache, tracker)
         actor = DyingActor(
             kube=self.kube,
@@ -86,7 +107,7 @@ class Leader:
             notifier=self.notifier,
             pull_requests=world.forge.as_pull_requests(),
             workspace=SETTINGS,
-            assumed=assumed,
+            slots=self.slots,
             enqueue=self.looks.append,
         )
         actor.world = world
@@ -94,7 +115,7 @@ class Leader:
             kube=self.kube,
             cache=self.cache,
             states=self.states,
-            observer=Observer(self.cache, self.kube, assumed),
+            observer=Observer(self.cache, self.kube, self.slots),
             actor=actor,
             clock=clock,
         )
@@ -108,8 +129,8 @@ class Leader:
         )
         self.watched: tuple[Watched, ...] = (
             watched_blueprints(self.cache.blueprints, self._changed),
-            watched_pods(self.cache.pods, self._changed),
-            watched_runs(self.cache.runs, self._run_changed, self._changed),
+            watched_pods(self.cache.pods, self._pod_changed, self._pod_deleted),
+            watched_runs(self.cache.runs, self._run_changed, self._run_deleted),
         )
 
     async def begin(self) -> None:
@@ -132,18 +153,39 @@ class Leader:
                 apply_event(watched, "MODIFIED", body)
 
     async def rest(self) -> None:
-        """Let what goes on in the background come to its end."""
-        while background := self.notifier._background:
-            await asyncio.wait(background)
+        """Let what goes on in the background come to its end; raise the `Crash` that it is."""
+        while background := self._background():
+            done, _ = await asyncio.wait(background)
+            for task in done:
+                if not task.cancelled() and isinstance(task.exception(), Crash):
+                    task.result()
 
     def die(self) -> None:
         """Leave undone what goes on in the background."""
-        for task in self.notifier._background:
+        for task in self._background():
             task.cancel()
+
+    def _background(self) -> set[asyncio.Task[None]]:
+        jobs = (state.jobs.tasks for state in self.states._by_uid.values())
+        return self.notifier._background.union(*jobs)
 
     def _run_changed(self, run: AgentRun) -> None:
         self.states.refresh(run)
         self.looks.append((run.metadata.namespace, run.metadata.name))
+        if run.metadata.deletion_timestamp is not None:
+            self.looks.extend(self.slots.next_in_line(run))
+
+    def _run_deleted(self, run: AgentRun) -> None:
+        self.slots.forget(run)
+        self.looks.extend(self.slots.next_in_line(run))
+
+    def _pod_changed(self, pod: Mapping[str, Any]) -> None:
+        self.looks.append((NAMESPACE, pod["metadata"]["ownerReferences"][0]["name"]))
+
+    def _pod_deleted(self, pod: Mapping[str, Any]) -> None:
+        self._pod_changed(pod)
+        run = self.slots.run_of(pod)
+        self.looks.extend(self.slots.next_in_line(run) if run is not None else ())
 
     def _changed(self, _: object) -> None:
         self.looks.append(KEY)
@@ -369,6 +411,9 @@ class World:
         status = {"status": {"phase": "Succeeded"}}
         await self.server.client().patch(f"{RIVAL}/status", status)
 
+    async def quota_is_full(self) -> None:
+        self.server.faults.fail("create", "pods", 403, "exceeded quota: agents", times=2)
+
     async def issue_is_refused(self) -> None:
         self.tracker.state = TRIAGE
 
@@ -471,6 +516,7 @@ EVENTS: tuple[Event, ...] = (
     World.person_stops,
     World.person_restarts,
     World.slot_is_free,
+    World.quota_is_full,
     World.issue_is_refused,
     World.blueprint_is_broken,
     World.blueprint_goes,

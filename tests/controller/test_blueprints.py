@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from deputy.controller.blueprints import BlueprintReconciler
+from deputy.controller.slots import Slots
 from deputy.kube.cache import Cache
 from deputy.trackers.linear.errors import (
     LinearError,
@@ -67,6 +68,7 @@ async def test_a_tracker_that_refuses_is_left_alone_as_long_as_it_wants(
     reconciler = BlueprintReconciler(
         kube=cast("Kube", Taking()),
         cache=cache,
+        slots=Slots(cache),
         tracker=cast("Tracker", Refusing(error)),
         enqueue_run=lambda _: None,
     )

@@ -10,6 +10,7 @@ import pytest
 from deputy.api.blueprint import BlueprintSpec
 from deputy.controller.observer import Observer
 from deputy.controller.run_state import RunState
+from deputy.controller.slots import Slots
 from deputy.core.admission import Slot
 from deputy.core.conversation import RelayConversation
 from deputy.core.observed import BlueprintState, Observed, PodSeen
@@ -55,8 +56,8 @@ class World:
     def __init__(self) -> None:
         self.cache = Cache()
         self.kube = FakeKube()
-        self.assumed: set[str] = set()
-        self.observer = Observer(self.cache, cast("Kube", self.kube), self.assumed)
+        self.slots = Slots(self.cache, lambda: NOW)
+        self.observer = Observer(self.cache, cast("Kube", self.kube), self.slots)
         self.state = RunState(RelayConversation("uid-1", 1))
         self.version = 0
         self.put_run()
@@ -171,7 +172,7 @@ async def test_rivals_of_the_same_blueprint_count(world: World) -> None:
 async def test_a_rival_that_was_granted_a_slot_counts_before_it_shows_it(world: World) -> None:
     world.put_blueprint(maxConcurrentRuns=1)
     world.put_run(name="rival", uid="uid-2")
-    world.assumed.add("uid-2")
+    world.slots.assumed.add("uid-2")
 
     assert (await world.observe()).slot == Slot(granted=False, position=1)
 
@@ -233,6 +234,17 @@ async def test_a_pod_of_somebody_else_is_not_the_runs(world: World) -> None:
     world.kube.objects[POD] = foreign
 
     assert (await world.observe()).pod is None
+
+
+@pytest.mark.parametrize("status", [{}, {"startTime": "2026-11-21T10:00:00Z"}])
+async def test_a_run_that_ends_before_its_pod_is_known_has_it_asked_for(
+    world: World, status: dict[str, str]
+) -> None:
+    stop = {} if status else {"desiredState": "Stopped"}
+    world.put_run({"phase": "Claimed", **status}, **stop)
+    world.kube.objects[POD] = world.pod()
+
+    assert (await world.observe()).pod == PodSeen(attempt=1)
 
 
 @pytest.mark.parametrize("phase", ["Queued", "Claimed", "Succeeded"])

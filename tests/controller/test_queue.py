@@ -231,3 +231,42 @@ async def test_a_key_that_is_added_now_is_not_worked_on_later_as_well(work: Work
         await work.until(lambda: "b" in work.done)
 
     assert work.done == ["a", "b"]
+
+
+async def test_nothing_shortens_a_back_off_but_a_change_of_the_object_itself(work: Work) -> None:
+    async with running(work, workers=1) as queue:
+        queue._failures["a"] = 10
+        work.answers["a"] = [RuntimeError("no")]
+        queue.add("a")
+        await work.until(lambda: work.done == ["a"])
+        await asyncio.sleep(0)
+        for _ in range(10):
+            queue.add("a")
+            queue.add_later("a", 0.0)
+        queue.add("z")
+        await work.until(lambda: "z" in work.done)
+        before = list(work.done)
+        queue.add("a", changed=True)
+        await work.until(lambda: work.done.count("a") == 2)
+
+    assert before == ["a", "z"]
+
+
+@pytest.mark.parametrize(("changed", "times"), [(False, 1), (True, 2)])
+async def test_what_is_added_while_its_work_fails_waits_unless_it_has_changed(
+    work: Work, *, changed: bool, times: int
+) -> None:
+    work.gate.clear()
+    async with running(work, workers=1) as queue:
+        queue._failures["a"] = 10
+        work.answers["a"] = [RuntimeError("no")]
+        queue.add("a")
+        await work.until(lambda: work.running == {"a"})
+        queue.add("a", changed=changed)
+        queue.add("a")
+        work.gate.set()
+        await work.until(lambda: work.done.count("a") == times)
+        queue.add("z")
+        await work.until(lambda: "z" in work.done)
+
+    assert work.done.count("a") == times

@@ -12,7 +12,8 @@ from deputy.core.action import Action
 from deputy.core.outcome import RunOutcome
 from deputy.core.phase import TERMINAL, Phase
 from deputy.core.reason import RunReason
-from tests.controller.run_world import EVENTS, FIRST, Event, World
+from deputy.core.run import STOP_GRACE
+from tests.controller.run_world import EVENTS, FIRST, NAME, NAMESPACE, Event, World
 
 STORIES: dict[str, tuple[Event, ...]] = {
     "a pull request": (*FIRST, World.agent_finishes),
@@ -26,6 +27,14 @@ STORIES: dict[str, tuple[Event, ...]] = {
     "no commits": (*FIRST, World.agent_finishes_without_commits),
     "a failure": (*FIRST, World.agent_fails),
     "a wait, then a slot": (World.minute_passes, *FIRST, World.agent_finishes),
+    "a quota without room": (
+        World.quota_is_full,
+        World.slot_is_free,
+        World.minute_passes,
+        World.minute_passes,
+        World.sidecar_connects,
+        World.agent_finishes,
+    ),
     "a refused issue": (World.issue_is_refused, World.leader_dies, World.slot_is_free),
     "a broken Blueprint": (World.blueprint_is_broken,),
     "a stop in the queue": (World.person_stops,),
@@ -82,6 +91,34 @@ def test_a_crash_behind_any_write_whose_answer_is_lost_changes_nothing_about_the
     assert ends == [calm.end()] * calm.writes
 
 
+async def saved_late() -> tuple[bool, World]:
+    """Return a world whose sidecar saved after its pod was deleted, and if the end waited."""
+    world = await World.begun()
+    for event in FIRST:
+        await event(world)
+        await world.settle()
+    world.server.bind(NAMESPACE, f"{NAME}-1", "node")
+    await world.person_stops()
+    await world.settle()
+    world.now += STOP_GRACE
+    await world.settle()
+    waited = world.outcome is None and world.pod is not None
+    await world.sidecar_obeys_the_stop()
+    await world.settle()
+    return waited, world
+
+
+def test_a_stop_whose_save_outlasts_the_grace_ends_with_the_branch_that_was_pushed() -> None:
+    waited, world = asyncio.run(saved_late())
+
+    assert waited
+    assert world.outcome is not None
+    branch = world.run.status.branch
+    assert f"The work so far is on branch `{branch}` (`head-1`)." in world.outcome.text
+    assert world.pod is not None
+    assert world.pod["metadata"]["deletionGracePeriodSeconds"] == 1
+
+
 async def grown_old() -> World:
     """Return a world whose run was over a week ago."""
     world = await play((*FIRST, World.agent_finishes))
@@ -106,6 +143,7 @@ def test_the_stories_have_every_action_carried_out() -> None:
         ("no commits", Phase.SUCCEEDED, RunReason.NO_CHANGES),
         ("a failure", Phase.FAILED, RunReason.AGENT_FAILED),
         ("a wait, then a slot", Phase.SUCCEEDED, RunReason.PULL_REQUEST_OPENED),
+        ("a quota without room", Phase.SUCCEEDED, RunReason.PULL_REQUEST_OPENED),
         ("a refused issue", Phase.STOPPED, RunReason.STATE_NOT_ALLOWED),
         ("a broken Blueprint", Phase.STOPPED, RunReason.BLUEPRINT_NOT_READY),
         ("a stop in the queue", Phase.STOPPED, RunReason.STOPPED_BY_USER),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from deputy.controller.actor import Actor
 from deputy.controller.notifier import Notifier
 from deputy.controller.run_state import RunState
+from deputy.controller.slots import Slots
 from deputy.core import acknowledgements
 from deputy.core.action import (
     Acknowledge,
@@ -84,7 +85,7 @@ class NewLeader:
             notifier=Notifier(cache, cast("Tracker", self.tracker)),
             pull_requests=cast("PullRequests", None),
             workspace=WorkspaceSettings("", "", ""),
-            assumed=set(),
+            slots=Slots(cache),
             enqueue=lambda _: None,
         )
 

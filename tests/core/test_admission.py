@@ -40,6 +40,19 @@ def test_an_active_run_holds_a_slot_until_its_end_is_decided(phase: Phase) -> No
     assert not holds_slot(run("a", phase, ended=True))
 
 
+@pytest.mark.parametrize("phase", sorted(ACTIVE | TERMINAL))
+def test_a_slot_is_taken_until_the_pod_is_gone_whatever_is_decided(phase: Phase) -> None:
+    assert holds_slot(run("a", phase, ended=True, has_pod=True))
+
+
+def test_a_run_that_is_deleted_holds_a_slot_with_its_pod_alone_and_nobody_waits_behind_it() -> None:
+    going = [run("a", deleting=True), run("b", Phase.RUNNING, deleting=True), run("c")]
+    with_pod = [run("a", Phase.RUNNING, deleting=True, has_pod=True), run("c")]
+
+    assert slot_of("uid-c", going, (), cap=1) == Slot(granted=True)
+    assert slot_of("uid-c", with_pod, (), cap=1) == Slot(granted=False, position=1)
+
+
 def test_the_first_in_line_starts_where_a_slot_is_free() -> None:
     runs = [run("a"), run("b", created=NOW + dt.timedelta(seconds=1))]
 
@@ -166,6 +179,17 @@ class Admission(RuleBasedStateMachine):
             self.change(uid, phase=phase)
 
     @rule(uid=runs)
+    def create_the_pod(self, uid: str) -> None:
+        if self.truth[uid].phase in ACTIVE and not self.truth[uid].ended:
+            self.change(uid, has_pod=True)
+            # The controller that creates it has it in its view.
+            self.view[uid] = dataclasses.replace(self.view[uid], has_pod=True)
+
+    @rule(uid=runs)
+    def let_the_pod_go(self, uid: str) -> None:
+        self.change(uid, has_pod=False)
+
+    @rule(uid=runs)
     def decide_the_end(self, uid: str) -> None:
         """Also of a run that waits: it is stopped or refused."""
         if self.truth[uid].phase not in TERMINAL:
@@ -195,7 +219,7 @@ class Admission(RuleBasedStateMachine):
         if self.truth[gone].phase in TERMINAL:
             del self.truth[gone], self.view[gone]
         else:
-            self.change(gone, ended=True, phase=Phase.STOPPED)
+            self.change(gone, ended=True, phase=Phase.STOPPED, has_pod=False)
             self.view[gone] = self.truth[gone]
 
     @rule(target=runs)

@@ -27,6 +27,7 @@ from deputy.core.claim import (
     decide_withdrawal,
     newest_of,
     next_number,
+    stored_bytes,
 )
 from deputy.core.phase import TERMINAL, Phase
 
@@ -215,3 +216,11 @@ def test_a_withdrawn_issue_stops_what_is_live_and_ours(
     runs: list[RunFacts], former: str | None, decision: object
 ) -> None:
     assert decide_withdrawal(runs, former) == decision
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("plain", 5), ("ü", 2), ("\x07<", 12), ('"\\\n\r\t', 10), ("\u2028&>", 18), ("", 0)],
+)
+def test_a_text_is_as_long_as_its_json_is_in_etcd(text: str, size: int) -> None:
+    assert stored_bytes(text) == size

@@ -74,6 +74,22 @@ def test_a_failure_without_words_says_so() -> None:
     assert outcome.message == "the agent failed and gave no reason"
 
 
+def test_a_stop_names_the_branch_that_was_pushed_or_says_why_none_was() -> None:
+    pushed = report(Outcome.STOPPED, branch="eng-42", head_sha="0123456789abcdef")
+    words = "Stopped, as asked.\n\nThe forge rejects the push to branch `eng-42`: no."
+    rejected = report(Outcome.STOPPED, text=words, branch="", head_sha="", commits=0)
+    nothing = report(Outcome.STOPPED, text="Stopped, as asked.", branch="", head_sha="", commits=0)
+
+    retry = "To try again, reply here or delegate the issue anew."
+    assert messages.stopped(pushed).text == (
+        f"Stopped, as asked. The work so far is on branch `eng-42` (`0123456789`). {retry}"
+    )
+    assert messages.stopped(rejected).text == (
+        f"Stopped, as asked. The forge rejects the push to branch `eng-42`: no. {retry}"
+    )
+    assert messages.stopped(nothing).text == f"Stopped, as asked. {retry}"
+
+
 def test_an_agent_that_left_no_message_is_still_told_of() -> None:
     assert messages.completed(report(text="")).text == "Done. The agent left no message."
 

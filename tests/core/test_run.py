@@ -18,6 +18,7 @@ from deputy.core.action import (
     Finish,
     MoveTo,
     NextActions,
+    NoteDelay,
     NotifyEnd,
     OpenPullRequest,
     ReadIssue,
@@ -28,8 +29,16 @@ from deputy.core.admission import Slot
 from deputy.core.observed import BlueprintState, Observed, PodSeen, PullRequestSeen
 from deputy.core.outcome import Problem, RunOutcome
 from deputy.core.phase import ACTIVE, TERMINAL, Phase
+from deputy.core.pod_delay import NOTE_AFTER, PodDelay, PodObstacle, delayed
 from deputy.core.reason import RunReason
-from deputy.core.run import KEEP_AT_LEAST, LOST_AFTER, POD_GRACE, STOP_GRACE, decide
+from deputy.core.run import (
+    KEEP_AT_LEAST,
+    LOST_AFTER,
+    POD_GRACE,
+    SAVED_GRACE,
+    STOP_GRACE,
+    decide,
+)
 from deputy.wire import Finished, Outcome
 
 NOW = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)
@@ -188,6 +197,56 @@ def test_a_run_is_looked_at_when_its_time_is_up() -> None:
     assert decide(seen(Phase.RUNNING, timeout=MINUTE + SECOND)) == NextActions(requeue_after=SECOND)
 
 
+# A pod that cannot be created yet
+
+
+QUOTA = PodObstacle(RunReason.QUOTA_EXCEEDED, "no room")
+
+
+def delay(since: dt.timedelta, retry_in: dt.timedelta) -> PodDelay:
+    return PodDelay(QUOTA, NOW - since, NOW + retry_in)
+
+
+def test_a_pod_that_is_not_taken_is_tried_again_later_in_the_same_phase() -> None:
+    facts = seen(Phase.CLAIMED, pod_delay=delay(SECOND, 2 * SECOND))
+
+    assert decide(facts) == NextActions(requeue_after=2 * SECOND)
+    due = seen(Phase.CLAIMED, pod_delay=delay(3 * SECOND, 0 * SECOND))
+    assert decide(due) == NextActions((CreatePod(),))
+
+
+def test_a_delay_that_lasts_is_said_once() -> None:
+    lasting = delay(NOTE_AFTER, 2 * SECOND)
+
+    assert decide(seen(Phase.CLAIMED, pod_delay=lasting)) == NextActions((NoteDelay(QUOTA),))
+    noted = seen(Phase.CLAIMED, pod_delay=lasting, delay_noted=True)
+    assert decide(noted) == NextActions(requeue_after=2 * SECOND)
+
+
+def test_a_run_that_waited_for_its_pod_until_its_time_was_up_tells_for_what() -> None:
+    facts = seen(Phase.CLAIMED, started=NOW - HOUR, timeout=HOUR, pod_delay=delay(HOUR, SECOND))
+
+    assert decide(facts) == NextActions((Conclude(messages.timed_out(HOUR, None, "no room")),))
+    assert "It never began: no room." in messages.timed_out(HOUR, None, "no room").text
+
+
+def test_a_stop_wins_over_the_wait_for_a_pod() -> None:
+    facts = seen(Phase.CLAIMED, stop_wanted=True, pod_delay=delay(SECOND, SECOND))
+
+    assert decide(facts) == NextActions((Conclude(messages.stopped(None)),))
+
+
+def test_the_pauses_grow_to_a_minute_and_the_time_counts_from_the_first_try() -> None:
+    pauses, before = [], None
+    for _ in range(9):
+        before = delayed(before, QUOTA, NOW)
+        pauses.append((before.retry_at - NOW) // SECOND)
+
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert before is not None
+    assert delayed(before, QUOTA, NOW + HOUR).since == NOW
+
+
 # What goes wrong
 
 
@@ -218,6 +277,45 @@ def test_a_silent_workspace_is_given_up_after_five_minutes() -> None:
     assert decide(longer) == NextActions(
         (Conclude(messages.failed(messages.lost(LOST_AFTER + SECOND))),)
     )
+
+
+BEGUN_LONG_AGO = PodSeen(attempt=1, serving_since=NOW - HOUR)
+
+
+def test_a_workspace_that_never_answered_though_it_runs_is_given_up_too() -> None:
+    lost = seen(Phase.LAUNCHING, pod=BEGUN_LONG_AGO, last_contact=NOW - LOST_AFTER - SECOND)
+    just_begun = PodSeen(attempt=1, serving_since=NOW - MINUTE)
+
+    assert decide(lost) == NextActions(
+        (Conclude(messages.failed(messages.lost(LOST_AFTER + SECOND))),)
+    )
+    fresh = dataclasses.replace(lost, pod=just_begun)
+    assert decide(fresh) == NextActions(requeue_after=30 * SECOND)
+
+
+def test_a_new_leader_counts_the_silence_from_its_own_first_look() -> None:
+    facts = seen(Phase.LAUNCHING, pod=BEGUN_LONG_AGO, last_contact=NOW - SECOND)
+
+    assert decide(facts) == NextActions(requeue_after=30 * SECOND)
+
+
+def test_a_workspace_that_is_still_being_prepared_may_take_its_time() -> None:
+    facts = seen(Phase.LAUNCHING, last_contact=NOW - 2 * LOST_AFTER, started=NOW - MINUTE)
+
+    assert decide(facts) == NextActions(requeue_after=30 * SECOND)
+
+
+@pytest.mark.parametrize("phase", [Phase.LAUNCHING, Phase.RUNNING, Phase.AWAITING_INPUT])
+def test_a_pod_that_its_node_does_not_end_is_lost(phase: Phase) -> None:
+    facts = seen(phase, pod=PodSeen(attempt=1, deleting=True, overdue=True))
+
+    assert decide(facts) == NextActions((Conclude(messages.failed(messages.NODE_LOST)),))
+
+
+def test_a_restart_does_not_wait_for_a_pod_that_its_node_does_not_end() -> None:
+    old = PodSeen(attempt=1, deleting=True, overdue=True)
+
+    assert decide(seen(attempt=2, pod=old)) == NextActions((CreatePod(),))
 
 
 def test_a_pod_that_is_being_deleted_is_waited_for() -> None:
@@ -339,10 +437,32 @@ def test_a_stop_waits_for_the_workspace_but_not_for_ever() -> None:
     assert decide(facts) == NextActions(requeue_after=STOP_GRACE - 5 * SECOND)
 
 
-def test_a_stop_that_is_not_answered_takes_the_pod_before_the_end_is_recorded() -> None:
+def test_a_stop_that_is_not_answered_takes_the_pod_and_waits_for_what_it_saves() -> None:
     facts = seen(stop_wanted=True, stop_asked=NOW - STOP_GRACE)
 
-    assert decide(facts) == NextActions((DeletePod(POD_GRACE), Conclude(messages.stopped(None))))
+    assert decide(facts) == NextActions((DeletePod(POD_GRACE),), requeue_after=POD_GRACE)
+
+
+@pytest.mark.parametrize("asked", [STOP_GRACE, MINUTE])
+def test_a_stop_is_not_over_while_the_deleted_pod_may_still_save(asked: dt.timedelta) -> None:
+    pod = PodSeen(1, deleting=True)
+    facts = seen(stop_wanted=True, stop_asked=NOW - asked, pod=pod)
+
+    assert decide(facts) == NextActions(requeue_after=POD_GRACE)
+
+
+def test_a_stop_while_a_node_is_drained_waits_for_what_is_saved() -> None:
+    facts = seen(stop_wanted=True, pod=PodSeen(1, deleting=True))
+
+    assert decide(facts) == NextActions((AskToStop(),), requeue_after=STOP_GRACE)
+
+
+def test_a_save_that_took_longer_than_the_grace_is_named_in_the_end() -> None:
+    saved = report(Outcome.STOPPED)
+    pod = PodSeen(1, deleting=True)
+    facts = seen(stop_wanted=True, stop_asked=NOW - MINUTE, pod=pod, report=saved)
+
+    assert decide(facts) == NextActions((Conclude(messages.stopped(saved)),))
 
 
 def test_a_stop_that_is_answered_names_the_saved_work() -> None:
@@ -353,9 +473,11 @@ def test_a_stop_that_is_answered_names_the_saved_work() -> None:
 
 
 @pytest.mark.parametrize(
-    "pod", [None, PodSeen(1, deleting=True), PodSeen(1, over=True)], ids=["no", "deleting", "over"]
+    "pod",
+    [None, PodSeen(1, deleting=True, overdue=True), PodSeen(1, over=True)],
+    ids=["no", "overdue", "over"],
 )
-def test_a_stop_ends_a_run_at_once_whose_pod_needs_no_asking(pod: PodSeen | None) -> None:
+def test_a_stop_ends_a_run_at_once_whose_pod_can_say_nothing_more(pod: PodSeen | None) -> None:
     facts = seen(stop_wanted=True, pod=pod)
 
     assert decide(facts) == NextActions((Conclude(messages.stopped(None)),))
@@ -372,7 +494,10 @@ def test_a_run_past_its_deadline_is_asked_to_save_before_it_ends() -> None:
 
     assert decide(seen(**late)) == NextActions((AskToStop(),), requeue_after=STOP_GRACE)
     assert decide(seen(**late, stop_asked=NOW - STOP_GRACE)) == NextActions(
-        (DeletePod(POD_GRACE), Conclude(messages.timed_out(HOUR, None)))
+        (DeletePod(POD_GRACE),), requeue_after=POD_GRACE
+    )
+    assert decide(seen(**late, stop_asked=NOW - STOP_GRACE, pod=None)) == NextActions(
+        (Conclude(messages.timed_out(HOUR, None)),)
     )
 
 
@@ -401,6 +526,24 @@ def test_a_decided_end_is_told_whatever_keeps_the_clearing_up() -> None:
     facts = seen(outcome=ENDING)
 
     assert decide(facts) == NextActions((NotifyEnd(ENDING), SaveLog(), DeletePod(POD_GRACE)))
+
+
+def test_once_the_work_is_saved_the_pod_has_a_second_left() -> None:
+    facts = seen(outcome=ENDING, notified=True, log_saved=True, report=report())
+
+    assert decide(facts) == NextActions((DeletePod(SAVED_GRACE),))
+
+
+@pytest.mark.parametrize("grace", [20, 30])
+def test_a_pod_that_was_given_longer_is_hurried_once_its_work_is_saved(grace: int) -> None:
+    pod = PodSeen(1, deleting=True, grace=grace * SECOND)
+    facts = seen(outcome=ENDING, notified=True, log_saved=True, pod=pod)
+
+    assert decide(facts) == NextActions((Finish(ENDING),))
+    saved = dataclasses.replace(facts, report=report())
+    assert decide(saved) == NextActions((DeletePod(SAVED_GRACE),))
+    hurried = dataclasses.replace(pod, grace=SAVED_GRACE)
+    assert decide(dataclasses.replace(saved, pod=hurried)) == NextActions((Finish(ENDING),))
 
 
 def test_a_log_is_saved_once() -> None:

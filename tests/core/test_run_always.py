@@ -16,7 +16,9 @@ from deputy.core.action import (
 from deputy.core.admission import NO_SLOT, Slot
 from deputy.core.observed import BlueprintState, Observed, PodSeen, PullRequestSeen
 from deputy.core.phase import ACTIVE, TERMINAL, TRANSITIONS, Phase
-from deputy.core.run import POD_GRACE, decide
+from deputy.core.pod_delay import PodDelay, PodObstacle
+from deputy.core.reason import RunReason
+from deputy.core.run import POD_GRACE, SAVED_GRACE, decide
 from deputy.wire import Outcome
 from tests.core.test_run import ENDING, GRANTED, HOUR, NOW, PROBLEM, report
 
@@ -26,6 +28,9 @@ pods = st.none() | st.builds(
     attempt=st.integers(1, 2),
     deleting=st.booleans(),
     over=st.booleans(),
+    overdue=st.booleans(),
+    grace=st.none() | st.sampled_from([SAVED_GRACE, POD_GRACE]),
+    serving_since=st.none() | st.integers(0, 7200).map(lambda ago: NOW - dt.timedelta(seconds=ago)),
     problem=problems,
 )
 moments = st.none() | st.integers(0, 7200).map(lambda ago: NOW - dt.timedelta(seconds=ago))
@@ -50,6 +55,14 @@ anything = st.builds(
     refusal=problems,
     slot=st.sampled_from([NO_SLOT, GRANTED, Slot(granted=False, position=1)]),
     pod=pods,
+    pod_delay=st.none()
+    | st.builds(
+        PodDelay,
+        st.just(PodObstacle(RunReason.QUOTA_EXCEEDED, "no room")),
+        since=st.just(NOW - HOUR),
+        retry_at=st.integers(-60, 60).map(lambda left: NOW + dt.timedelta(seconds=left)),
+    ),
+    delay_noted=st.booleans(),
     last_contact=moments,
     connected=st.booleans(),
     awaiting=st.booleans(),
@@ -97,6 +110,14 @@ def test_a_run_that_is_over_only_loses_its_pod_and_in_time_itself(facts: Observe
 def test_no_pull_request_is_opened_once_a_stop_is_wanted(facts: Observed) -> None:
     if facts.stop_wanted:
         assert OpenPullRequest() not in decide(facts).actions
+
+
+@given(anything)
+def test_no_stop_is_concluded_while_a_sidecar_may_still_save(facts: Observed) -> None:
+    cut_short = facts.stop_wanted or (facts.started or NOW) + facts.timeout <= NOW
+    may_save = facts.pod is not None and not facts.pod.is_silenced and facts.report is None
+    if cut_short and may_save and facts.phase in ACTIVE:
+        assert not any(isinstance(action, Conclude) for action in decide(facts).actions)
 
 
 @given(anything)

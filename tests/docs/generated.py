@@ -15,6 +15,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from deputy.controller import metrics as operator_metrics
 from deputy.controller.gauges import RunGauges
+from deputy.controller.slots import Slots
 from deputy.core import phase as phases
 from deputy.core.phase import ACTIVE, TERMINAL, TRANSITIONS, Phase
 from deputy.kube import metrics as kube_metrics
@@ -162,7 +163,7 @@ def _docstrings_of_members(module: Any) -> dict[str, str]:
 
 
 def _gauges() -> Iterator[str]:
-    for one in RunGauges(Cache()).collect():
+    for one in RunGauges(Cache(), Slots(Cache())).collect():
         # Only the class for gauges knows its labels before there is a sample.
         yield _row(one, getattr(one, "_labelnames", ()), "operator")
 

@@ -200,6 +200,15 @@ def _run(name: str = "run") -> dict[str, Any]:
     return run(name) | {"metadata": {"name": name, "namespace": "team-a"}}
 
 
+async def test_a_watch_that_has_ended_tells_nothing_of_what_comes_after(server: ApiServer) -> None:
+    task = await started(server)
+
+    server.end_watches()
+    server.seed(_run())
+
+    assert await task == []
+
+
 async def test_a_watch_that_is_cut_is_no_end(server: ApiServer) -> None:
     task = await started(server)
 

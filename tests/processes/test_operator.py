@@ -74,6 +74,7 @@ async def test_a_signal_that_kopf_took_ends_the_leader_in_order(
         settings(tmp_path),
         kube=cast("Kube", None),
         http=cast("httpx.AsyncClient", None),
+        forges=cast("httpx.AsyncClient", None),
         ca=make_ca(dt.datetime.now(dt.UTC)),
         health=Health(),
         stop=stop,

@@ -168,6 +168,7 @@ async def test_a_new_attempt_begins_a_new_conversation(world: World) -> None:
         2,
         prompts=(Message("task-2", MessageKind.PROMPT, "Fix it."),),
         arrived=world.conversation.arrived,
+        last_contact=world.conversation.last_contact,
     )
 
 

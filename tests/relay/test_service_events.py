@@ -306,3 +306,28 @@ async def test_a_question_that_is_open_stays_open_for_the_next_leader(world: Wor
     await world.take(Thought("still here", ephemeral=True))
 
     assert world.conversation.awaiting
+
+
+async def test_whoever_polls_is_alive_though_an_earlier_leader_took_its_greeting(
+    world: World,
+) -> None:
+    world.put_run({"phase": "Launching"})
+    world.new_leader()
+
+    await world.service.note_contact(world.conversation)
+    await world.service.note_contact(world.conversation)
+
+    assert world.conversation.connected
+    assert world.looked_at == [KEY]
+
+
+async def test_a_workspace_that_was_never_heard_is_expected_from_the_leaders_first_look_on(
+    world: World,
+) -> None:
+    world.put_run({"phase": "Launching"})
+    world.new_leader()
+
+    first = world.conversation.last_contact
+
+    assert first is not None
+    assert world.conversation.last_contact == first

@@ -122,6 +122,23 @@ async def test_stop_cancels_the_agent_and_ends_it(
     assert (pod.link / "exit.1").exists()
 
 
+async def test_stop_is_reported_in_time_though_the_agent_ignores_it_and_kills_its_killer(
+    relay: FakeRelay, make_pod: MakePod
+) -> None:
+    pod = make_pod(protocol="Exec")
+    # Of its own container a process may kill everything but itself and the first one.
+    hostile = "trap '' TERM INT; kill -9 -1; echo working; while :; do sleep 1; done"
+    relay.prompt("task-1", "Go.")
+    await pod.start_sidecar()
+    await pod.start_agent("sh", "-c", hostile)
+    await relay.until(lambda: Thought("working") in relay.events)
+
+    relay.say("stop", MessageKind.STOP)
+
+    finished = await relay.finished(deadline=13)
+    assert finished.outcome is Outcome.STOPPED
+
+
 async def test_stop_ends_an_agent_that_is_deaf_to_everything_but_sigkill(
     relay: FakeRelay, make_pod: MakePod
 ) -> None:

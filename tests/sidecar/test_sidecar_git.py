@@ -89,6 +89,33 @@ async def test_a_stop_saves_what_is_uncommitted(
     assert log(forge) == ["Save uncommitted work"]
 
 
+async def test_a_finish_in_the_middle_of_a_push_waits_for_it_and_then_ends_the_agent(
+    forge: Forge, relay: FakeRelay, make_pod: MakePod
+) -> None:
+    pushing, go_on = forge.bare / "pushing", forge.bare / "go-on"
+    hook = forge.bare / "hooks" / "pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\n: >{pushing}\nwhile [ ! -e {go_on} ]; do sleep 0.05; done\n")
+    hook.chmod(0o755)
+    task = "file hello.txt hi\nsay half\nrun true\nsleep 600"
+    pod = await begin(forge, relay, make_pod, task)
+    await relay.until(lambda: Thought("half") in relay.events)
+    relay.say("stop", MessageKind.STOP)
+    async with asyncio.timeout(20):
+        while not pushing.exists():  # noqa: ASYNC110  the forge's own process makes it
+            await asyncio.sleep(0.02)
+
+    relay.say("finish", MessageKind.FINISH)
+    go_on.touch()
+
+    finished = await relay.finished()
+    assert (finished.outcome, finished.commits) == (Outcome.STOPPED, 1)
+    assert log(forge) == ["Save uncommitted work"]
+    assert pod.agent is not None
+    async with asyncio.timeout(20):
+        await pod.agent.wait()
+
+
 async def test_the_end_of_the_pod_saves_what_is_uncommitted(
     forge: Forge, relay: FakeRelay, make_pod: MakePod
 ) -> None:

@@ -8,7 +8,13 @@ import pytest
 from deputy.core.observed import PodSeen
 from deputy.core.outcome import Problem
 from deputy.core.reason import RunReason
-from deputy.workspace.status import MAX_RESTARTS, PULL_TIMEOUT, SCHEDULE_TIMEOUT, pod_seen
+from deputy.workspace.status import (
+    MAX_RESTARTS,
+    PULL_TIMEOUT,
+    SCHEDULE_TIMEOUT,
+    pod_seen,
+    stuck_containers,
+)
 
 CREATED = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)
 SECOND = dt.timedelta(seconds=1)
@@ -53,7 +59,8 @@ def running(name: str) -> dict[str, Any]:
 
 
 def seen(manifest: Any, age: dt.timedelta = LONG) -> PodSeen:
-    return pod_seen(manifest, CREATED + age)
+    """What is seen of a pod that was as it is from its creation on."""
+    return pod_seen(manifest, CREATED + age, stuck_containers(manifest, {}, CREATED))
 
 
 def problem_of(manifest: Any, age: dt.timedelta = LONG) -> Problem:
@@ -72,7 +79,7 @@ def problem_of(manifest: Any, age: dt.timedelta = LONG) -> Problem:
                 initContainerStatuses=[ended("prepare", 0, "Completed"), running("status-sync")],
                 containerStatuses=[running("agent")],
             ),
-            GOOD,
+            PodSeen(attempt=1, serving_since=CREATED + 5 * SECOND),
         ),
         (
             pod(
@@ -84,7 +91,7 @@ def problem_of(manifest: Any, age: dt.timedelta = LONG) -> Problem:
         ),
         (
             pod(metadata={"deletionTimestamp": "2026-11-21T12:00:30Z"}),
-            PodSeen(attempt=1, deleting=True),
+            PodSeen(attempt=1, deleting=True, overdue=True),
         ),
         (pod("Succeeded"), PodSeen(attempt=1, over=True)),
         (pod(metadata={"annotations": {"deputy.dev/attempt": "3"}}), PodSeen(attempt=3)),
@@ -103,6 +110,43 @@ def problem_of(manifest: Any, age: dt.timedelta = LONG) -> Problem:
 )
 def test_a_pod_without_trouble_is_seen_as_it_is(manifest: Any, expected: PodSeen) -> None:
     assert seen(manifest) == expected
+
+
+@pytest.mark.parametrize(("seconds", "overdue"), [(30, False), (50, False), (51, True)])
+def test_a_deleted_pod_is_overdue_where_a_quota_stops_to_count_it(
+    seconds: int, *, overdue: bool
+) -> None:
+    deleted = {
+        "deletionTimestamp": "2026-11-21T12:00:30Z",
+        "deletionGracePeriodSeconds": 20,
+    }
+    looked = seen(pod("Running", metadata=deleted), dt.timedelta(seconds=seconds))
+
+    assert (looked.deleting, looked.overdue, looked.grace) == (True, overdue, 20 * SECOND)
+
+
+def test_an_image_has_its_time_from_when_it_was_first_seen_not_to_come() -> None:
+    pulling = pod("Pending", containerStatuses=[waiting("agent", "ContainerCreating")])
+    failing = pod("Pending", containerStatuses=[waiting("agent", "ErrImagePull")])
+    later = pod("Pending", containerStatuses=[waiting("agent", "ImagePullBackOff")])
+    moments = [CREATED + dt.timedelta(minutes=3) + PULL_TIMEOUT * n for n in (0, 1, 2)]
+
+    problems, since = [], stuck_containers(pulling, {}, CREATED)
+    for moment, body in zip(moments, (failing, later, failing), strict=True):
+        since = stuck_containers(body, since, moment)
+        problems.append(pod_seen(body, moment, since).problem)
+
+    assert problems[:2] == [None, None]
+    assert problems[2] is not None
+    assert stuck_containers(pulling, since, moments[2]) == {}
+
+
+def test_a_sidecar_should_be_heard_from_when_its_container_runs() -> None:
+    begun = [ended("prepare", 0, "Completed"), running("status-sync")]
+    waits = [ended("prepare", 0, "Completed"), waiting("status-sync", "CrashLoopBackOff")]
+
+    assert seen(pod(initContainerStatuses=begun)).serving_since == CREATED + 5 * SECOND
+    assert seen(pod(initContainerStatuses=waits)).serving_since is None
 
 
 PULLS = ["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "RegistryUnavailable"]

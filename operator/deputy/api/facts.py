@@ -11,7 +11,7 @@ from deputy.api.blueprint import Blueprint, BlueprintSpec, PickUpSpec
 from deputy.api.meta import API_VERSION, Condition
 from deputy.api.names import BLUEPRINT_SPEC_ANNOTATION, RECEIVED_ANNOTATION, run_number
 from deputy.core.admission import Contender
-from deputy.core.claim import RunFacts
+from deputy.core.claim import RunFacts, stored_bytes
 from deputy.core.conditions import ConditionType
 from deputy.core.outcome import RunOutcome
 from deputy.core.reason import RunReason
@@ -91,7 +91,7 @@ def delegator_of(run: AgentRun) -> Person | None:
     return Person(linear.delegator_id, email=linear.delegator_email)
 
 
-def contender(run: AgentRun, priority: int | None = None) -> Contender:
+def contender(run: AgentRun, priority: int | None = None, *, has_pod: bool = False) -> Contender:
     """Return what admission must know of `run`; `priority` is one that was read just now."""
     created = run.metadata.creation_timestamp
     if created is None:
@@ -104,6 +104,8 @@ def contender(run: AgentRun, priority: int | None = None) -> Contender:
         priority=priority if priority is not None else known,
         created=_received(run) or created,
         ended=is_concluded(run),
+        has_pod=has_pod,
+        deleting=run.metadata.deletion_timestamp is not None,
     )
 
 
@@ -136,7 +138,7 @@ def run_facts(run: AgentRun) -> RunFacts:
         messages=frozenset(filter(None, (begun_by, *(entry.id for entry in inbox)))),
         app_user_id=linear.app_user_id if linear else "",
         inbox_length=len(inbox),
-        inbox_bytes=sum(len(entry.text.encode()) for entry in inbox),
+        inbox_bytes=sum(map(stored_bytes, (run.spec.prompt, *(entry.text for entry in inbox)))),
         as_seen=("/status/phase", phase) if has_status else ("/status", None),
     )
 

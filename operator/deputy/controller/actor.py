@@ -1,7 +1,9 @@
 """Carry out what was decided, one action at a time; every one may be carried out again."""
 
+import asyncio
 import contextlib
 import datetime as dt
+import functools
 from collections.abc import Callable
 from typing import Any, assert_never
 
@@ -17,6 +19,8 @@ from deputy.controller.notifier import Notifier
 from deputy.controller.pods import create_pod, delete_pod
 from deputy.controller.pull_requests import PullRequests
 from deputy.controller.run_state import RunState
+from deputy.controller.slots import Slots
+from deputy.core import messages
 from deputy.core.action import (
     Acknowledge,
     Action,
@@ -29,28 +33,33 @@ from deputy.core.action import (
     Finish,
     KeepAlive,
     MoveTo,
+    NoteDelay,
     NotifyEnd,
     OpenPullRequest,
     ReadIssue,
     SaveLog,
     Wait,
 )
-from deputy.core.admission import queue
 from deputy.core.outcome import RunOutcome
 from deputy.core.phase import Phase
+from deputy.core.pod_delay import PodObstacle, delayed
 from deputy.core.pull_request import branch_name
 from deputy.core.reason import RunReason
 from deputy.errors import DeputyError
 from deputy.kube import resources
 from deputy.kube.cache import Cache
 from deputy.kube.client import Kube
-from deputy.kube.errors import NotFound, Unavailable
+from deputy.kube.errors import Invalid, KubeError, KubeRefused, NotFound, Unavailable
 from deputy.kube.store import Key
 from deputy.trackers.linear.tracker import Tracker
 from deputy.workspace.logs import save_log
 from deputy.workspace.pod import WorkspaceSettings
 
 _LOG = structlog.stdlib.get_logger(__name__)
+
+
+#: Runs whose logs are fetched at once: what a lost node never answers holds connections.
+_LOG_READS = 8
 
 
 class DecisionOutdated(DeputyError):
@@ -69,7 +78,7 @@ class Actor:
         notifier: Notifier,
         pull_requests: PullRequests,
         workspace: WorkspaceSettings,
-        assumed: set[str],
+        slots: Slots,
         enqueue: Callable[[Key], None],
     ) -> None:
         self._kube = kube
@@ -78,38 +87,44 @@ class Actor:
         self._notifier = notifier
         self._pull_requests = pull_requests
         self._workspace = workspace
-        self._assumed = assumed
+        self._slots = slots
         self._enqueue = enqueue
+        self._log_reads = asyncio.Semaphore(_LOG_READS)
 
-    async def act(self, run: AgentRun, state: RunState, action: Action, now: dt.datetime) -> None:
-        """Carry out `action`; raise `KubeError` or `DecisionOutdated` for it to be repeated."""
+    async def act(self, run: AgentRun, state: RunState, action: Action, now: dt.datetime) -> bool:
+        """Carry out `action`; raise `KubeError` or `DecisionOutdated` for it to be repeated.
+
+        Returns False where it goes on in the background: whatever comes after it has to wait, and
+        the run is enqueued when it is done.
+        """
         match action:
             case Acknowledge():
                 state.acknowledged = self._notifier.acknowledge(run, state.acknowledged)
-            case ReadIssue():
-                await self._read_issue(run, state)
+            case ReadIssue() | OpenPullRequest() | SaveLog():
+                self._begin(run, state, action)
+                return False
             case Wait():
                 await self._wait(run, state, action, now)
             case Admit():
                 await self._admit(run, state, now)
             case CreatePod():
                 await self._launch(run, state, now)
+            case NoteDelay(obstacle):
+                await self._note_delay(run, obstacle, now)
             case MoveTo():
                 await self._move(run, state, action, now)
             case KeepAlive():
                 state.conversation.shown_at = now
                 self._notifier.keep_alive(run, int(now.timestamp()))
             case AskToStop():
+                state.jobs.cancel(OpenPullRequest)
                 state.conversation.ask_to_stop(now)
-            case OpenPullRequest():
-                await self._open_pull_request(run, state)
+                self._notifier.stopping(run)
             case Conclude(outcome):
                 await self._conclude(run, state, outcome, now)
-            case SaveLog():
-                await save_log(self._kube, run)
-                state.log_saved = True
             case DeletePod(grace):
                 await delete_pod(self._kube, self._cache, run, grace)
+                self._pass_slot_on(run)
             case NotifyEnd(outcome):
                 self._notify_end(run, state, outcome)
             case Finish(outcome):
@@ -118,6 +133,32 @@ class Actor:
                 await self._delete_run(run)
             case _:
                 assert_never(action)
+        return True
+
+    def _begin(
+        self, run: AgentRun, state: RunState, action: ReadIssue | OpenPullRequest | SaveLog
+    ) -> None:
+        """Begin what may take long, unless it goes on already."""
+        match action:
+            case ReadIssue():
+                work = self._read_issue
+            case OpenPullRequest():
+                work = self._open_pull_request
+            case SaveLog():
+                work = self._save_log
+            case _:
+                assert_never(action)
+        key = (run.metadata.namespace, run.metadata.name)
+        wake = functools.partial(self._enqueue, key)
+        state.jobs.start(type(action), functools.partial(work, run, state), wake)
+
+    async def _save_log(self, run: AgentRun, state: RunState) -> None:
+        conversation = state.conversation
+        async with self._log_reads:
+            await save_log(self._kube, run)
+        # It may be another attempt's turn by now.
+        if state.conversation is conversation:
+            state.log_saved = True
 
     async def _read_issue(self, run: AgentRun, state: RunState) -> None:
         if run.spec.linear is not None:
@@ -137,16 +178,16 @@ class Actor:
     async def _admit(self, run: AgentRun, state: RunState, now: dt.datetime) -> None:
         blueprint = self._blueprint(run)
         # From here on the slot is counted as taken, until the store shows the run's new phase.
-        self._assumed.add(run.metadata.uid)
+        self._slots.assumed.add(run.metadata.uid)
         try:
             await self._write(run, self._admitted(run, blueprint, state, now))
         except Unavailable:
             # It may be written all the same: the slot stays taken until the store tells.
             raise
         except BaseException:
-            self._assumed.discard(run.metadata.uid)
+            self._slots.assumed.discard(run.metadata.uid)
             raise
-        self._assumed.discard(run.metadata.uid)
+        self._slots.assumed.discard(run.metadata.uid)
         metrics.QUEUE_WAIT.observe((now - contender(run).created).total_seconds())
 
     def _admitted(
@@ -168,9 +209,13 @@ class Actor:
     async def _launch(self, run: AgentRun, state: RunState, now: dt.datetime) -> None:
         spec = self._blueprint(run).spec
         refusal = await create_pod(self._kube, self._cache, run, spec, self._workspace)
+        if isinstance(refusal, PodObstacle):
+            state.pod_delay = delayed(state.pod_delay, refusal, now)
+            return
         if refusal is not None:
             await self._conclude(run, state, refusal, now)
             return
+        state.pod_delay = None
         metrics.CLAIM_TO_POD.observe((now - contender(run).created).total_seconds())
         state.start_notified = self._notifier.started(run) or state.start_notified
         name = pod_name(run.metadata.name, run.spec.attempt)
@@ -178,6 +223,13 @@ class Actor:
             run, Phase.LAUNCHING, RunReason.POD_CREATED, f"pod {name} starts", now
         )
         await self._write(run, wanted | {"attempt": run.spec.attempt, "podName": name})
+
+    async def _note_delay(self, run: AgentRun, obstacle: PodObstacle, now: dt.datetime) -> None:
+        claimed = run.status.phase is Phase.CLAIMED
+        # The workspace of an older attempt answers no more.
+        phase = Phase.CLAIMED if claimed else Phase.LAUNCHING
+        await self._write(run, status.moved(run, phase, obstacle.reason, obstacle.message, now))
+        self._notifier.delayed(run, obstacle.message)
 
     async def _move(self, run: AgentRun, state: RunState, to: MoveTo, now: dt.datetime) -> None:
         wanted = status.moved(run, to.phase, to.reason, to.message, now)
@@ -199,12 +251,16 @@ class Actor:
             raise DecisionOutdated("the report is gone")
         self._notifier.delivers(run, state.conversation.plan)
         opened = await self._pull_requests.open(run, spec, report)
+        if state.conversation.report != report:
+            # People have said more meanwhile, or the run began again.
+            return
         state.pull_request = opened.pull_request
         state.refused_report = (report, opened.problem) if opened.problem else None
 
     async def _conclude(
         self, run: AgentRun, state: RunState, outcome: RunOutcome, now: dt.datetime
     ) -> None:
+        state.jobs.cancel(OpenPullRequest)
         wanted = status.concluded(run, outcome, now)
         wanted["sessions"] = list(sessions_of(run))
         wanted["inbox"] = {"deliveredThrough": state.conversation.delivered_through}
@@ -220,17 +276,13 @@ class Actor:
             waited = (now - state.conversation.stop_asked).total_seconds()
             metrics.STOP_SECONDS.observe(waited)
         state.conversation.finish()
-        self._enqueue_next_queued(run)
+        self._pass_slot_on(run)
 
-    def _enqueue_next_queued(self, run: AgentRun) -> None:
-        """Enqueue the runs that may get the slot of `run`."""
-        blueprint = self._cache.blueprint_of(run)
-        if blueprint is None:
-            return
-        runs = self._cache.runs_of(run.metadata.namespace, blueprint.metadata.name)
-        # Not the whole queue: the others are looked at once a minute, for their place in it.
-        for other in queue(map(contender, runs))[: blueprint.spec.max_concurrent_runs]:
-            self._enqueue((run.metadata.namespace, other.name))
+    def _pass_slot_on(self, run: AgentRun) -> None:
+        """Enqueue the runs that may get the slot of `run`, unless its pod holds it."""
+        if self._cache.pod_of(run) is None:
+            for key in self._slots.next_in_line(run):
+                self._enqueue(key)
 
     def _notify_end(self, run: AgentRun, state: RunState, outcome: RunOutcome) -> None:
         if state.notifying:
@@ -271,7 +323,19 @@ class Actor:
         """Write the status of `run`, unless it has changed since it was looked at."""
         path = resources.agentruns(*run.metadata.key)
         body = {"metadata": {"resourceVersion": run.metadata.resource_version}, "status": wanted}
-        self._cache.runs.put(await self._kube.patch(f"{path}/status", body))
+        try:
+            self._cache.runs.put(await self._kube.patch(f"{path}/status", body))
+        except (Invalid, KubeRefused) as error:
+            self._let_others_pass(run, error)
+            raise
+        self._slots.unwritable.discard(run.metadata.uid)
+
+    def _let_others_pass(self, run: AgentRun, error: KubeError) -> None:
+        """Hold nobody up behind a run whose status is refused, and say what is wrong with it."""
+        if run.metadata.uid not in self._slots.unwritable:
+            self._slots.unwritable.add(run.metadata.uid)
+            self._notifier.delayed(run, messages.not_writable(run.metadata.name, error.message))
+            self._pass_slot_on(run)
 
 
 def _branch(run: AgentRun, state: RunState) -> str:

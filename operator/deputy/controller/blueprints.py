@@ -7,9 +7,10 @@ from typing import Any
 import structlog
 
 from deputy.api.blueprint import Blueprint
-from deputy.api.facts import contender, created_of
+from deputy.api.facts import created_of
 from deputy.api.meta import timestamp
 from deputy.controller import status
+from deputy.controller.slots import Slots
 from deputy.core.admission import holds_slot, is_queued
 from deputy.core.blueprint import READY_BY_HAND, Readiness, TrackerNames, judge, unreachable
 from deputy.core.conditions import Truth
@@ -44,10 +45,17 @@ class BlueprintReconciler:
     """Works on one Blueprint at a time."""
 
     def __init__(
-        self, *, kube: Kube, cache: Cache, tracker: Tracker, enqueue_run: Callable[[Key], None]
+        self,
+        *,
+        kube: Kube,
+        cache: Cache,
+        slots: Slots,
+        tracker: Tracker,
+        enqueue_run: Callable[[Key], None],
     ) -> None:
         self._kube = kube
         self._cache = cache
+        self._slots = slots
         self._tracker = tracker
         self._enqueue_run = enqueue_run
         self._known: dict[str, tuple[int, float, Readiness]] = {}
@@ -132,7 +140,7 @@ class BlueprintReconciler:
         ]
 
     def _status(self, blueprint: Blueprint, readiness: Readiness) -> dict[str, Any]:
-        runs = [contender(run) for run in self._cache.runs_of(*blueprint.metadata.key)]
+        runs = self._slots.contenders(*blueprint.metadata.key)
         ids = readiness.ids
         return {
             "observedGeneration": blueprint.metadata.generation,

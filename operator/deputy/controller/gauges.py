@@ -8,7 +8,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from typing_extensions import override
 
-from deputy.api.facts import contender
+from deputy.controller.slots import Slots
 from deputy.core.admission import holds_slot, is_queued
 from deputy.core.phase import Phase
 from deputy.kube.cache import Cache
@@ -19,8 +19,9 @@ _OF_BLUEPRINT = ("namespace", "blueprint")
 class RunGauges(Collector):
     """Counts what the stores hold."""
 
-    def __init__(self, cache: Cache) -> None:
+    def __init__(self, cache: Cache, slots: Slots) -> None:
         self._cache = cache
+        self._slots = slots
 
     @override
     def collect(self) -> Iterator[Metric]:
@@ -33,7 +34,7 @@ class RunGauges(Collector):
         )
         for blueprint in self._cache.blueprints:
             key = blueprint.metadata.key
-            runs = [contender(run) for run in self._cache.runs_of(*key)]
+            runs = self._slots.contenders(*key)
             active = sum(map(holds_slot, runs))
             taken.add_metric(key, active)
             waiting.add_metric(key, sum(map(is_queued, runs)))

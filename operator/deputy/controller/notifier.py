@@ -56,6 +56,11 @@ class Notifier:
         if recipients := self._recipients(run):
             self._submit(notifications.waiting(recipients, message))
 
+    def delayed(self, run: AgentRun, message: str) -> None:
+        """Tell every session what keeps the run's pod from being created."""
+        if recipients := self._recipients(run):
+            self._submit(notifications.delayed(recipients, message))
+
     def started(self, run: AgentRun) -> bool:
         """Tell that work begins; return whether there was anybody to tell."""
         recipients = self._recipients(run)
@@ -68,6 +73,11 @@ class Notifier:
         """Show for a moment that the run lives; `at` tells one such moment from the next."""
         if recipients := self._recipients(run):
             self._submit(notifications.keep_alive(recipients, run.status.phase, at))
+
+    def stopping(self, run: AgentRun) -> None:
+        """Show that the run is being stopped."""
+        if recipients := self._recipients(run):
+            self._submit(notifications.stopping(recipients))
 
     def first_contact(self, run: AgentRun, state: RunState, phase: Phase) -> None:
         """Tell that the workspace answers, now that the run is in `phase`."""

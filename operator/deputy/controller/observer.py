@@ -8,7 +8,6 @@ from deputy.api.agentrun import AgentRun, DesiredState
 from deputy.api.blueprint import Blueprint, BlueprintSpec
 from deputy.api.facts import (
     attempt_of,
-    contender,
     delegator_of,
     outcome_of,
     owned_by,
@@ -19,8 +18,9 @@ from deputy.api.facts import (
 )
 from deputy.api.names import pod_name
 from deputy.controller.run_state import RunState
+from deputy.controller.slots import Slots
 from deputy.core import messages, routing
-from deputy.core.admission import NO_SLOT, Slot, slot_of
+from deputy.core.admission import NO_SLOT, Slot
 from deputy.core.observed import BlueprintState, Observed, PodSeen
 from deputy.core.outcome import Problem
 from deputy.core.phase import ACTIVE, Phase
@@ -29,7 +29,7 @@ from deputy.kube.cache import Cache
 from deputy.kube.client import Kube
 from deputy.kube.errors import NotFound
 from deputy.wire import Outcome
-from deputy.workspace.status import pod_seen
+from deputy.workspace.status import pod_seen, stuck_containers
 
 #: What time limits are where the Blueprint is gone.
 _DEFAULTS = BlueprintSpec.model_fields
@@ -38,14 +38,14 @@ _DEFAULTS = BlueprintSpec.model_fields
 class Observer:
     """Turns stores and state into the facts that `core.run.decide` asks for."""
 
-    def __init__(self, cache: Cache, kube: Kube, assumed: set[str]) -> None:
+    def __init__(self, cache: Cache, kube: Kube, slots: Slots) -> None:
         self._cache = cache
         self._kube = kube
-        self._assumed = assumed
+        self._slots = slots
 
     async def observe(self, run: AgentRun, state: RunState, now: dt.datetime) -> Observed:
         """Return the facts about `run`; reads the API server only where a cache may be too old."""
-        pod = await self._pod(run, state)
+        pod = await self._pod(run, state, now)
         blueprint = self._cache.blueprint_of(run)
         spec = spec_in_force(pod, blueprint)
         ready, message = _readiness(run, blueprint)
@@ -70,7 +70,7 @@ class Observer:
             issue_read=run.spec.linear is None or state.issue_read,
             refusal=_refusal(run, spec, state),
             slot=slot,
-            pod=_seen(pod, now),
+            pod=_seen(pod, state, now),
             last_contact=conversation.last_contact,
             connected=conversation.connected,
             awaiting=conversation.awaiting,
@@ -83,17 +83,21 @@ class Observer:
             outcome=outcome_of(run),
             log_saved=state.log_saved,
             notified=state.notified,
+            pod_delay=state.pod_delay,
+            delay_noted=_is_delay_noted(run, state),
             queue_noted=_is_noted(state, ready, message, slot),
         )
 
-    async def _pod(self, run: AgentRun, state: RunState) -> Mapping[str, Any] | None:
+    async def _pod(
+        self, run: AgentRun, state: RunState, now: dt.datetime
+    ) -> Mapping[str, Any] | None:
         pod, report = self._cache.pod_of(run), state.conversation.report
-        expected = run.status.phase in ACTIVE - {Phase.CLAIMED} and outcome_of(run) is None
+        expected = self._is_expected(run, now) and outcome_of(run) is None
         ended = report is not None and report.outcome is Outcome.STOPPED
         if not expected or (pod is not None and not ended):
             return pod
-        # A cache may lag: that a run failed for want of its pod, and what ended a workspace that
-        # was not done, is decided on a direct read.
+        # A cache may lag: that a run fails for want of its pod, or ends without one, and what ended
+        # a workspace that was not done, is decided on a direct read.
         name = pod_name(run.metadata.name, attempt_of(run))
         try:
             fresh = await self._kube.get(resources.pods(run.metadata.namespace, name))
@@ -104,23 +108,26 @@ class Observer:
         self._cache.pods.put(fresh)
         return fresh
 
+    def _is_expected(self, run: AgentRun, now: dt.datetime) -> bool:
+        """Say whether `run` has a pod, as far as its status tells; or may have, where it ends."""
+        if run.status.phase is not Phase.CLAIMED:
+            return run.status.phase in ACTIVE
+        ends = (run.status.start_time or now) + _timeout(self._cache.spec_of(run))
+        return run.spec.desired_state is DesiredState.STOPPED or ends <= now
+
     def _slot(self, run: AgentRun, blueprint: Blueprint | None, state: RunState) -> Slot:
         if run.status.phase is not Phase.QUEUED or blueprint is None:
             return NO_SLOT
-        runs = self._cache.runs_of(run.metadata.namespace, blueprint.metadata.name)
         # The run's own priority was just read and is not in its status before its first wait.
         own = state.issue.priority if state.issue is not None else None
-        uid = run.metadata.uid
-        return slot_of(
-            uid,
-            [contender(other, own if other.metadata.uid == uid else None) for other in runs],
-            self._assumed & {other.metadata.uid for other in runs},
-            blueprint.spec.max_concurrent_runs,
-        )
+        return self._slots.slot_for(run, own, blueprint.spec.max_concurrent_runs)
 
 
-def _seen(pod: Mapping[str, Any] | None, now: dt.datetime) -> PodSeen | None:
-    return pod_seen(pod, now) if pod is not None else None
+def _seen(pod: Mapping[str, Any] | None, state: RunState, now: dt.datetime) -> PodSeen | None:
+    if pod is None:
+        return None
+    state.stuck_since = stuck_containers(pod, state.stuck_since, now)
+    return pod_seen(pod, now, state.stuck_since)
 
 
 def _timeout(spec: BlueprintSpec | None) -> dt.timedelta:
@@ -180,6 +187,11 @@ def _refusal(run: AgentRun, spec: BlueprintSpec | None, state: RunState) -> Prob
     pick_up = pick_up_of(spec.linear.pick_up)
     refusal = routing.may_pick_up(pick_up, state.issue, delegator_of(run))
     return Problem(refusal.reason, refusal.text) if refusal is not None else None
+
+
+def _is_delay_noted(run: AgentRun, state: RunState) -> bool:
+    delay = state.pod_delay
+    return delay is not None and run.status.reason == delay.obstacle.reason
 
 
 def _is_noted(state: RunState, ready: BlueprintState, message: str, slot: Slot) -> bool:

@@ -1,5 +1,7 @@
 """Turn a pushed branch into a pull request that was really seen on the forge."""
 
+import asyncio
+import collections
 import dataclasses
 
 import httpx
@@ -23,6 +25,9 @@ from deputy.forges.tokens import read_token
 from deputy.kube.client import Kube
 from deputy.wire import Finished
 
+#: Pull requests that are opened at one forge at the same time.
+_CALLS_PER_FORGE = 10
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class OpenResult:
@@ -38,6 +43,10 @@ class PullRequests:
     def __init__(self, kube: Kube, http: httpx.AsyncClient) -> None:
         self._kube = kube
         self._http = http
+        # A forge that does not answer holds its own runs up, and not those of others.
+        self._calls = collections.defaultdict[str, asyncio.Semaphore](
+            lambda: asyncio.Semaphore(_CALLS_PER_FORGE)
+        )
 
     async def open(self, run: AgentRun, spec: BlueprintSpec, report: Finished) -> OpenResult:
         """Open the pull request for what `report` says was pushed, and verify it.
@@ -49,7 +58,8 @@ class PullRequests:
             raise ValueError(f"Blueprint of {run.metadata.name} has no repository")
         try:
             forge = await self._forge(run, spec.repository)
-            return await _open(forge, run, spec, report)
+            async with self._calls[Repository.parse(spec.repository.url).api_url]:
+                return await _open(forge, run, spec, report)
         except TokenMissing as error:
             return _failed(RunReason.CREDENTIALS_MISSING, error)
         except ForgeRefused as error:

@@ -24,7 +24,8 @@ class WorkQueue(Generic[AnyKey]):
     """Calls `work` for every key that was added, never twice at once for the same key.
 
     A key that is added while it is worked on is worked on again afterwards; one that is added
-    several times before that is worked on once. A call that raises is repeated with back-off.
+    several times before that is worked on once. A call that raises is repeated with back-off, which
+    nothing shortens but a change of what the key stands for.
     """
 
     def __init__(
@@ -35,18 +36,25 @@ class WorkQueue(Generic[AnyKey]):
         self._ready: asyncio.Queue[AnyKey] = asyncio.Queue()
         self._queued: set[AnyKey] = set()
         self._processing: set[AnyKey] = set()
-        self._dirty: set[AnyKey] = set()
+        self._dirty: dict[AnyKey, bool] = {}
+        self._backing_off: set[AnyKey] = set()
         self._failures: dict[AnyKey, int] = {}
         self._delayed: list[tuple[float, int, AnyKey]] = []
         self._due: dict[AnyKey, float] = {}
         self._count = itertools.count()
         self._delayed_added = asyncio.Event()
 
-    def add(self, key: AnyKey) -> None:
-        """Have `key` worked on as soon as a worker is free."""
+    def add(self, key: AnyKey, *, changed: bool = False) -> None:
+        """Have `key` worked on as soon as a worker is free, if it has not failed just now.
+
+        With `changed` it is worked on though it has: somebody has changed what it stands for.
+        """
+        if key in self._backing_off and not changed:
+            return
+        self._backing_off.discard(key)
         self._due.pop(key, None)
         if key in self._processing:
-            self._dirty.add(key)
+            self._dirty[key] = changed or self._dirty.get(key, False)
         elif key not in self._queued:
             self._queued.add(key)
             self._ready.put_nowait(key)
@@ -54,6 +62,8 @@ class WorkQueue(Generic[AnyKey]):
 
     def add_later(self, key: AnyKey, seconds: float) -> None:
         """Have `key` worked on in `seconds`, unless it is added before; the earliest time wins."""
+        if key in self._backing_off:
+            return
         due = asyncio.get_running_loop().time() + seconds
         if key not in self._due or due < self._due[key]:
             self._due[key] = due
@@ -77,8 +87,7 @@ class WorkQueue(Generic[AnyKey]):
                 await self._try(key)
             self._processing.discard(key)
             if key in self._dirty:
-                self._dirty.discard(key)
-                self.add(key)
+                self.add(key, changed=self._dirty.pop(key))
 
     async def _try(self, key: AnyKey) -> None:
         try:
@@ -91,6 +100,7 @@ class WorkQueue(Generic[AnyKey]):
             metrics.WORK_FAILURES.inc()
             _LOG.warning("will try again", key=str(key), seconds=pause, error=described(error))
             self.add_later(key, pause)
+            self._backing_off.add(key)
             return
         self._failures.pop(key, None)
         if pause is not None:
@@ -104,6 +114,7 @@ class WorkQueue(Generic[AnyKey]):
             while self._delayed and self._delayed[0][0] <= now:
                 due, _, key = heapq.heappop(self._delayed)
                 if self._due.get(key) == due:
+                    self._backing_off.discard(key)
                     self.add(key)
             left = self._delayed[0][0] - now if self._delayed else None
             try:

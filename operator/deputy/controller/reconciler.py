@@ -21,6 +21,8 @@ _LOG = structlog.stdlib.get_logger(__name__)
 
 #: More rounds than any run needs in one go; a bound against a decision that never settles.
 _MAX_ROUNDS = 12
+#: Seconds to the next look, at the latest, at a run for which a job goes on: its time may be up.
+_WHILE_BUSY = 60.0
 
 
 class Reconciler:
@@ -70,9 +72,10 @@ class Reconciler:
         # A new leader does not know when the one before it spoke: it counts from its first look.
         state.conversation.shown_at = state.conversation.shown_at or now
         plan = decide(await self._observer.observe(run, state, now))
-        for action in plan.actions:
-            await self._actor.act(run, state, action, now)
         pause = plan.requeue_after.total_seconds() if plan.requeue_after is not None else None
+        for action in plan.actions:
+            if not await self._actor.act(run, state, action, now):
+                return True, pause or _WHILE_BUSY
         waits = state.notifying and not state.notified
         return not plan.actions or plan.requeue_after is not None or waits, pause
 

@@ -8,11 +8,13 @@ from collections.abc import Callable
 from deputy.api.agentrun import AgentRun
 from deputy.api.facts import attempt_of, is_concluded, prompts_in
 from deputy.clock import utc_now
+from deputy.controller.jobs import RunJobs
 from deputy.core.action import Wait
 from deputy.core.conversation import RelayConversation
 from deputy.core.observed import PullRequestSeen
 from deputy.core.outcome import Problem
 from deputy.core.phase import TERMINAL
+from deputy.core.pod_delay import PodDelay
 from deputy.core.prompt import with_branch
 from deputy.trackers.models import Issue
 from deputy.wire import Finished, Message, MessageKind
@@ -31,11 +33,17 @@ class RunState:
     """Sessions whose first word was handed to the tracker."""
     start_notified: bool = False
     """Whether this leader has told the tracker that work begins."""
+    stuck_since: dict[str, dt.datetime] = dataclasses.field(default_factory=dict)
+    """Since when containers of the pod were seen to wait for what may never come."""
+    pod_delay: PodDelay | None = None
+    """Why the run has no pod yet though it may have one."""
     noted_wait: Wait | None = None
     """The wait that status and sessions tell."""
     pull_request: PullRequestSeen | None = None
     refused_report: tuple[Finished, Problem] | None = None
     """The report that no pull request came of, and why."""
+    jobs: RunJobs = dataclasses.field(default_factory=RunJobs)
+    """The slow work that is under way for it."""
     notifying: bool = False
     notified: bool = False
     log_saved: bool = False
@@ -77,6 +85,7 @@ class RunStates:
         """Drop the state of a run that is gone, and let its sidecar's polls end."""
         state = self._by_uid.pop(uid, None)
         if state is not None:
+            state.jobs.cancel_all()
             state.conversation.finish()
 
     def wake_all(self) -> None:
@@ -90,8 +99,9 @@ class RunStates:
             state = self._by_uid[uid] = RunState(RelayConversation(uid, attempt))
         elif state.conversation.attempt != attempt:
             state.conversation = RelayConversation(uid, attempt)
-            state.pull_request = state.refused_report = None
+            state.pull_request = state.refused_report = state.pod_delay = None
             state.log_saved = False
+            state.stuck_since = {}
         return state
 
 

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from deputy.core.outcome import RunOutcome
 from deputy.core.phase import Phase
+from deputy.core.pod_delay import PodObstacle
 from deputy.core.reason import RunReason
 
 
@@ -39,6 +40,13 @@ class CreatePod:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class NoteDelay:
+    """Note in the status, and tell, what keeps the run's pod from being created."""
+
+    obstacle: PodObstacle
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class MoveTo:
     """Note a new phase in the status."""
 
@@ -64,7 +72,7 @@ class OpenPullRequest:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Conclude:
-    """Record how the run ends; from here on it holds no slot."""
+    """Record how the run ends; from here on it holds no slot but that of its pod."""
 
     outcome: RunOutcome
 
@@ -106,6 +114,7 @@ Action: TypeAlias = (
     | Wait
     | Admit
     | CreatePod
+    | NoteDelay
     | MoveTo
     | KeepAlive
     | AskToStop

@@ -20,7 +20,11 @@ class Contender:
     priority: int
     created: dt.datetime
     ended: bool
-    """Whether the outcome is decided; such a run holds no slot, though people may wait for word."""
+    """Whether the outcome is decided; such a run needs no slot, though people may wait for word."""
+    has_pod: bool = False
+    """Whether a pod of it is there, which takes its room until it is gone."""
+    deleting: bool = False
+    """Whether its object is being deleted: it never goes on, whatever keeps it there."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -36,12 +40,16 @@ NO_SLOT = Slot(granted=False)
 
 def holds_slot(run: Contender) -> bool:
     """Whether `run` is counted against the cap."""
-    return run.phase in ACTIVE and not run.ended
+    return run.has_pod or (run.phase in ACTIVE and not _is_leaving(run))
 
 
 def is_queued(run: Contender) -> bool:
     """Whether `run` waits for a slot."""
-    return run.phase is Phase.QUEUED and not run.ended
+    return run.phase is Phase.QUEUED and not _is_leaving(run)
+
+
+def _is_leaving(run: Contender) -> bool:
+    return run.ended or run.deleting
 
 
 def queue_key(run: Contender) -> tuple[int, dt.datetime, str]:

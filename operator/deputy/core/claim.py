@@ -12,8 +12,20 @@ from deputy.core.phase import TERMINAL, Phase
 
 #: Prompts that one run's inbox takes; the schema allows a few more, so that a stop always fits.
 MAX_MESSAGES = 95
-#: Bytes of text that one inbox takes: well below what etcd stores in one object.
+#: Bytes of stored text that one inbox takes: well below what etcd stores in one object.
 MAX_BYTES = 600_000
+
+
+#: What Go writes into JSON for characters that it escapes: it is JSON that etcd stores.
+_ESCAPES = {chr(code): f"\\u{code:04x}" for code in (*range(32), *b"<>&", 0x2028, 0x2029)}
+_AS_STORED = str.maketrans(
+    _ESCAPES | {"\n": r"\n", "\r": r"\r", "\t": r"\t", '"': r"\"", "\\": r"\\"}
+)
+
+
+def stored_bytes(text: str) -> int:
+    """Return how many bytes `text` takes where objects are stored."""
+    return len(text.translate(_AS_STORED).encode())
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -39,6 +51,7 @@ class RunFacts:
     """The tracker's user that we are for this run."""
     inbox_length: int = 0
     inbox_bytes: int = 0
+    """What inbox and task take where the run is stored."""
     as_seen: tuple[str, str | None] = ("/status", None)
     """What a write has to find unchanged: a place in the object, and what is there, if anything."""
 

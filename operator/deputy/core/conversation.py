@@ -8,7 +8,7 @@ import dataclasses
 import datetime as dt
 from collections.abc import Callable, Sequence
 
-from deputy.core.phase import Phase
+from deputy.core.phase import ACTIVE, Phase
 from deputy.wire import (
     Answered,
     Asked,
@@ -70,8 +70,9 @@ class RelayConversation:
 
     def take_over(self, phase: Phase, delivered_through: str, now: dt.datetime) -> None:
         """Begin where an earlier leader left off, as far as the run's status tells."""
-        if self.last_contact is None and phase in _CONNECTED:
+        if self.last_contact is None and phase in ACTIVE - {Phase.CLAIMED}:
             self.last_contact = now
+        if not self.connected and phase in _CONNECTED:
             self.connected = True
             self.awaiting = phase is Phase.AWAITING_INPUT
             self.delivered_through = delivered_through

@@ -7,8 +7,9 @@ import datetime as dt
 
 from deputy.core.outcome import Problem, RunOutcome, phase_of_reason
 from deputy.core.phase import Phase
+from deputy.core.pod_delay import PodObstacle
 from deputy.core.reason import RunReason
-from deputy.wire import Finished
+from deputy.wire import Finished, Outcome
 
 #: Longest text of a closing activity, and of `status.message`, in characters.
 MAX_TEXT = 15_000
@@ -46,9 +47,18 @@ def queued(message: str) -> str:
 
 
 def _saved(report: Finished | None) -> str:
-    if report is None or not report.head_sha:
+    """Say what was really pushed, or why it was not; nothing where there was nothing to save."""
+    if report is None:
         return ""
-    return f" The work so far is on branch `{report.branch}` (`{report.head_sha[:10]}`)."
+    if report.head_sha:
+        return f" The work so far is on branch `{report.branch}` (`{report.head_sha[:10]}`)."
+    # Of a work that was cut short the sidecar tells in what follows the first paragraph.
+    unsaved = report.text.partition("\n\n")[2] if report.outcome is Outcome.STOPPED else ""
+    return f" {_ended(unsaved)}" if unsaved else ""
+
+
+#: What a session shows while a sidecar ends its agent.
+STOPPING = "Stopping: the agent is being ended and its work saved."
 
 
 def stopped(report: Finished | None) -> RunOutcome:
@@ -57,12 +67,13 @@ def stopped(report: Finished | None) -> RunOutcome:
     return _outcome(RunReason.STOPPED_BY_USER, "stopped, as asked", text)
 
 
-def timed_out(limit: dt.timedelta, report: Finished | None) -> RunOutcome:
-    """Tell that the time is up."""
+def timed_out(limit: dt.timedelta, report: Finished | None, obstacle: str = "") -> RunOutcome:
+    """Tell that the time is up; `obstacle` is what kept the agent from ever beginning."""
     seconds = int(limit.total_seconds())
     fact = f"the run took longer than the {seconds} seconds that its Blueprint allows"
+    never = f" It never began: {_ended(obstacle)}" if obstacle else ""
     text = (
-        f"Stopped: {fact}.{_saved(report)} Ask for less at once, or raise "
+        f"Stopped: {fact}.{never}{_saved(report)} Ask for less at once, or raise "
         f"`spec.timeoutSeconds` of the Blueprint. {_RETRY}"
     )
     return _outcome(RunReason.TIMED_OUT, fact + "; raise spec.timeoutSeconds or ask for less", text)
@@ -136,6 +147,12 @@ POD_ENDED = Problem(
 )
 
 
+NODE_LOST = Problem(
+    RunReason.AGENT_LOST,
+    "the workspace's pod was deleted, and its node does not end it; look whether the node is up.",
+)
+
+
 def lost(silent: dt.timedelta) -> Problem:
     """Say that the workspace has been silent for too long."""
     return Problem(
@@ -150,10 +167,33 @@ def pod_refused(name: str, said: str) -> RunOutcome:
     return failed(
         Problem(
             RunReason.POD_REFUSED,
-            f"Kubernetes refuses pod `{name}`: {said} Correct the Blueprint's `spec.workspace` "
-            "and `spec.agent`, or the namespace's quota.",
+            f"Kubernetes refuses pod `{name}`: {_ended(said)} Correct the Blueprint's "
+            "`spec.workspace` and `spec.agent`.",
         )
     )
+
+
+def not_writable(name: str, said: str) -> str:
+    """Tell that the API server does not take the status of a run."""
+    return sentence(f"the status of its AgentRun `{name}` is refused ({said})")
+
+
+def quota_exceeded(said: str) -> PodObstacle:
+    """Tell that a quota has no room for the pod."""
+    fact = f"the namespace's ResourceQuota has no room for the workspace ({said})"
+    return PodObstacle(RunReason.QUOTA_EXCEEDED, sentence(fact))
+
+
+def pod_forbidden(name: str, said: str) -> PodObstacle:
+    """Tell that the operator may not create the pod."""
+    fact = f"Kubernetes does not let pod `{name}` be created ({said}); a right or a policy has to "
+    return PodObstacle(RunReason.POD_FORBIDDEN, sentence(fact + "be changed"))
+
+
+def pod_not_created(name: str, said: str) -> PodObstacle:
+    """Tell that the API server does not manage to create the pod."""
+    fact = f"the API server cannot create pod `{name}` at the moment ({said})"
+    return PodObstacle(RunReason.POD_NOT_CREATED, sentence(fact))
 
 
 def with_undelivered(outcome: RunOutcome, messages: int) -> RunOutcome:

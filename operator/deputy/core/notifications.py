@@ -59,10 +59,19 @@ def start(recipients: Recipients) -> tuple[Update, ...]:
 
 def waiting(recipients: Recipients, message: str) -> tuple[Update, ...]:
     """Tell every session why its run waits."""
+    return _not_started(recipients, "queued", message)
+
+
+def delayed(recipients: Recipients, message: str) -> tuple[Update, ...]:
+    """Tell every session, once, why its run has no pod though it has a slot."""
+    return _not_started(recipients, "delayed", message)
+
+
+def _not_started(recipients: Recipients, what: str, message: str) -> tuple[Update, ...]:
     return tuple(
         PostActivity(
             session,
-            stable_id(recipients.run_uid, f"queued/{session}"),
+            stable_id(recipients.run_uid, f"{what}/{session}"),
             Thought(messages.queued(message), ephemeral=False),
             Priority.NORMAL,
         )
@@ -76,6 +85,13 @@ def keep_alive(recipients: Recipients, phase: Phase, at: int) -> tuple[Update, .
     activity = stable_id(recipients.run_uid, f"alive/{at}")
     thought = Thought(body, ephemeral=True)
     return (PostActivity(recipients.session, activity, thought, Priority.EPHEMERAL),)
+
+
+def stopping(recipients: Recipients) -> tuple[Update, ...]:
+    """Show, until the closing words, that the run is being stopped."""
+    thought = Thought(messages.STOPPING, ephemeral=True)
+    activity = stable_id(recipients.run_uid, "stopping")
+    return (PostActivity(recipients.session, activity, thought, Priority.NORMAL),)
 
 
 def progress(

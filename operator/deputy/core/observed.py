@@ -7,6 +7,7 @@ import enum
 from deputy.core.admission import NO_SLOT, Slot
 from deputy.core.outcome import Problem, RunOutcome
 from deputy.core.phase import Phase
+from deputy.core.pod_delay import PodDelay
 from deputy.wire import Finished
 
 
@@ -27,10 +28,21 @@ class PodSeen:
 
     attempt: int
     deleting: bool = False
+    grace: dt.timedelta | None = None
+    """The time that whoever deleted it has given its containers."""
     over: bool = False
     problem: Problem | None = None
     killed: Problem | None = None
     """Why the agent's container is gone though nobody took the pod away."""
+    serving_since: dt.datetime | None = None
+    """Since when the sidecar's container runs; from then on it should be heard."""
+    overdue: bool = False
+    """Whether it was deleted, and should be gone by now: no node clears it up."""
+
+    @property
+    def is_silenced(self) -> bool:
+        """Whether no sidecar of it can say anything any more."""
+        return self.over or self.overdue
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -72,8 +84,12 @@ class Observed:
     """Why the issue may not be worked on, judged from what was read."""
     slot: Slot = NO_SLOT
     pod: PodSeen | None = None
+    pod_delay: PodDelay | None = None
+    """What kept the pod from being created when that was tried last."""
+    delay_noted: bool = False
+    """Whether status and session tell of it."""
     last_contact: dt.datetime | None = None
-    """When the sidecar was last heard; the leader's own start where it never was."""
+    """When the sidecar was last heard; the leader's own first look where it never was."""
     connected: bool = False
     awaiting: bool = False
     stop_asked: dt.datetime | None = None

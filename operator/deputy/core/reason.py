@@ -12,6 +12,9 @@ class RunReason(enum.StrEnum):
     BLUEPRINT_NOT_FOUND = "BlueprintNotFound"
     # Going
     ADMITTED = "Admitted"
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    POD_FORBIDDEN = "PodForbidden"
+    POD_NOT_CREATED = "PodNotCreated"
     POD_CREATED = "PodCreated"
     WORKSPACE_READY = "WorkspaceReady"
     WORKING = "Working"

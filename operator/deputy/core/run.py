@@ -22,6 +22,7 @@ from deputy.core.action import (
     KeepAlive,
     MoveTo,
     NextActions,
+    NoteDelay,
     NotifyEnd,
     OpenPullRequest,
     ReadIssue,
@@ -31,13 +32,17 @@ from deputy.core.action import (
 from deputy.core.observed import BlueprintState, Observed, PodSeen
 from deputy.core.outcome import Problem, RunOutcome
 from deputy.core.phase import TERMINAL, Phase
+from deputy.core.pod_delay import NOTE_AFTER
 from deputy.core.reason import RunReason
 from deputy.wire import Finished, Outcome
 
-#: How long a sidecar may take to stop its agent and save the work before its pod is deleted.
+#: How long a sidecar may take to stop its agent and save the work before its pod is deleted, and
+#: is given `POD_GRACE` to save what is left.
 STOP_GRACE = dt.timedelta(seconds=12)
 #: How long a deleted pod may take to save what is left.
 POD_GRACE = dt.timedelta(seconds=20)
+#: How long it may take once the work is saved: an agent that does not end by itself is killed then.
+SAVED_GRACE = dt.timedelta(seconds=1)
 #: Silence of a sidecar that means that its workspace is lost.
 LOST_AFTER = dt.timedelta(minutes=5)
 #: Silence after which a session is told that its run lives: Linear calls it stale after thirty.
@@ -117,12 +122,15 @@ def _work(seen: Observed) -> NextActions:
     """A run with a slot: start it, follow it, notice what went wrong."""
     left = (seen.started or seen.now) + seen.timeout - seen.now
     if left <= dt.timedelta():
-        return _stop(seen, messages.timed_out(seen.timeout, seen.report))
-    if seen.pod is not None and seen.pod.attempt != seen.attempt:
-        return _replace(seen.pod, left)
+        obstacle = seen.pod_delay.obstacle.message if seen.pod_delay is not None else ""
+        return _stop(seen, messages.timed_out(seen.timeout, seen.report, obstacle))
+    older = seen.pod is not None and seen.pod.attempt != seen.attempt
+    # One that no node clears up keeps nobody from beginning again: its successor has another name.
+    if seen.pod is not None and older and not seen.pod.overdue:
+        return _replace(seen, seen.pod, left)
     # Before any report counts: a run that was never seen to work cannot succeed.
     if seen.phase is Phase.CLAIMED or seen.status_attempt != seen.attempt:
-        return _launch(seen)
+        return _launch(seen, left)
     if seen.report is not None:
         return _reported(seen, seen.report)
     if problem := _problem(seen):
@@ -130,19 +138,28 @@ def _work(seen: Observed) -> NextActions:
     return _follow(seen, left)
 
 
-def _launch(seen: Observed) -> NextActions:
-    """A run with a slot and without a pod of its attempt: its Blueprint may be gone by now."""
+def _launch(seen: Observed, left: dt.timedelta) -> NextActions:
+    """A run with a slot and without a pod of its attempt: its Blueprint may be gone by now.
+
+    What Kubernetes does not take today it may take later: the run keeps its slot and waits.
+    """
     if seen.blueprint is BlueprintState.MISSING:
         problem = Problem(RunReason.BLUEPRINT_NOT_FOUND, f"{seen.blueprint_message}.")
         return NextActions((Conclude(messages.failed(problem)),))
+    delay = seen.pod_delay
+    if delay is not None and not seen.delay_noted and seen.now - delay.since >= NOTE_AFTER:
+        return NextActions((NoteDelay(delay.obstacle),))
+    if delay is not None and seen.now < delay.retry_at:
+        return NextActions(requeue_after=min(left, delay.retry_at - seen.now))
     return NextActions((CreatePod(),))
 
 
-def _replace(old: PodSeen, left: dt.timedelta) -> NextActions:
+def _replace(seen: Observed, old: PodSeen, left: dt.timedelta) -> NextActions:
     """A newer attempt is wanted: the pod of the older one goes first."""
     if old.deleting:
         return NextActions(requeue_after=min(left, POD_GRACE))
-    return NextActions((SaveLog(), DeletePod(POD_GRACE)))
+    keep_log = () if seen.log_saved else (SaveLog(),)
+    return NextActions((*keep_log, DeletePod(POD_GRACE)))
 
 
 def _follow(seen: Observed, left: dt.timedelta) -> NextActions:
@@ -165,10 +182,19 @@ def _problem(seen: Observed) -> Problem | None:
         return seen.pod.problem
     if seen.pod.over:
         return messages.POD_ENDED
-    silent = seen.now - (seen.last_contact or seen.now)
-    if seen.connected and silent > LOST_AFTER:
-        return messages.lost(silent)
-    return None
+    if seen.pod.overdue:
+        return messages.NODE_LOST
+    silent = _silence(seen, seen.pod)
+    return messages.lost(silent) if silent > LOST_AFTER else None
+
+
+def _silence(seen: Observed, pod: PodSeen) -> dt.timedelta:
+    """Return for how long nothing was heard of a sidecar that should be heard."""
+    if not seen.connected and pod.serving_since is None:
+        # Images are pulled and clones made: the pod's own status tells what goes wrong there.
+        return dt.timedelta()
+    last = seen.last_contact or seen.now
+    return seen.now - max(last, pod.serving_since or last)
 
 
 def _reported(seen: Observed, report: Finished) -> NextActions:
@@ -193,16 +219,21 @@ def _reported(seen: Observed, report: Finished) -> NextActions:
 
 
 def _stop(seen: Observed, outcome: RunOutcome) -> NextActions:
-    """The run has to end: let the sidecar stop the agent and save, but not for ever."""
-    if seen.pod is None or seen.pod.over or seen.pod.deleting or seen.report is not None:
+    """The run has to end: its sidecar stops the agent, saves the work, and reports.
+
+    Its report is waited for as long as it may come. A pod that takes too long is deleted, at which
+    its sidecar saves as well: the end is recorded with what was saved, or once the pod is gone.
+    """
+    if seen.pod is None or seen.pod.is_silenced or seen.report is not None:
         return NextActions((Conclude(outcome),))
     if seen.stop_asked is None:
         return NextActions((AskToStop(),), requeue_after=STOP_GRACE)
+    if seen.pod.deleting:
+        return NextActions(requeue_after=POD_GRACE)
     left = seen.stop_asked + STOP_GRACE - seen.now
     if left > dt.timedelta():
         return NextActions(requeue_after=left)
-    # The pod goes first: a crash in between must not leave it running unseen.
-    return NextActions((DeletePod(POD_GRACE), Conclude(outcome)))
+    return NextActions((DeletePod(POD_GRACE),), requeue_after=POD_GRACE)
 
 
 def _close(seen: Observed, outcome: RunOutcome) -> NextActions:
@@ -213,9 +244,17 @@ def _close(seen: Observed, outcome: RunOutcome) -> NextActions:
     actions: list[Action] = [] if seen.notified else [NotifyEnd(outcome)]
     if seen.pod is not None and not seen.log_saved:
         actions.append(SaveLog())
-    if seen.pod is not None and not seen.pod.deleting:
-        actions.append(DeletePod(POD_GRACE))
+    if seen.pod is not None:
+        actions.extend(_deletion(seen.pod, saved=seen.report is not None))
     return NextActions(tuple(actions) or (Finish(outcome),))
+
+
+def _deletion(pod: PodSeen, *, saved: bool) -> tuple[DeletePod, ...]:
+    """Take the pod away; once its work is saved, whoever ignores that is killed."""
+    if not pod.deleting:
+        return (DeletePod(SAVED_GRACE if saved else POD_GRACE),)
+    hurried = pod.grace is None or pod.grace <= SAVED_GRACE
+    return (DeletePod(SAVED_GRACE),) if saved and not hurried else ()
 
 
 def _after_the_end(seen: Observed) -> NextActions:

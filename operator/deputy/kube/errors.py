@@ -40,6 +40,10 @@ class KubeRefused(KubeError):
     """The request was refused for a reason that has no class of its own."""
 
 
+class TooLarge(KubeRefused):
+    """The object is bigger than the API server, or etcd, may store."""
+
+
 class Expired(KubeError):
     """The resource version is too old to watch from: list again."""
 
@@ -48,6 +52,9 @@ def error_of(status: int, reason: str, message: str) -> KubeError:
     """Return the error that an answer with `status` and `reason` stands for."""
     if reason == "AlreadyExists":
         return AlreadyExists(status, message)
+    # Of etcd's own limit some versions tell with a 500.
+    if status == 413 or "request is too large" in message:
+        return TooLarge(status, message)
     if status == 429 or status >= 500:
         return Unavailable(status, message)
     kinds = {401: Forbidden, 403: Forbidden, 404: NotFound, 409: Conflict, 410: Expired}

@@ -26,6 +26,7 @@ from deputy.controller.pull_requests import PullRequests
 from deputy.controller.queue import WorkQueue
 from deputy.controller.reconciler import Reconciler
 from deputy.controller.run_state import RunStates
+from deputy.controller.slots import Slots
 from deputy.health import Health
 from deputy.kube.cache import Cache
 from deputy.kube.client import Kube
@@ -135,8 +136,14 @@ async def _lead(
         renewing = tasks.create_task(leadership.renew())
         await mark_leader(kube, settings.namespace, settings.pod_name)
         ca = await relay_ca(kube, settings.namespace, dt.datetime.now(dt.UTC))
-        async with httpx.AsyncClient(timeout=10.0) as http:
-            leader = Leader(settings, kube=kube, http=http, ca=ca, health=health, stop=stop)
+        # Forges that do not answer must not use up the connections to the tracker.
+        async with (
+            httpx.AsyncClient(timeout=10.0) as http,
+            httpx.AsyncClient(timeout=10.0) as forges,
+        ):
+            leader = Leader(
+                settings, kube=kube, http=http, forges=forges, ca=ca, health=health, stop=stop
+            )
             await leader.work()
         renewing.cancel()
 
@@ -150,6 +157,7 @@ class Leader:
         *,
         kube: Kube,
         http: httpx.AsyncClient,
+        forges: httpx.AsyncClient,
         ca: KeyPair,
         health: Health,
         stop: asyncio.Event,
@@ -161,7 +169,7 @@ class Leader:
         # What is known.
         self._cache = Cache()
         self._states = RunStates()
-        assumed: set[str] = set()
+        self._slots = Slots(self._cache)
 
         # Who is told.
         credentials = Credentials(settings.linear_credentials, http, settings.linear_api_url)
@@ -176,22 +184,26 @@ class Leader:
             cache=self._cache,
             tracker=tracker,
             notifier=notifier,
-            pull_requests=PullRequests(kube, http),
+            pull_requests=PullRequests(kube, forges),
             workspace=WorkspaceSettings(
                 settings.sidecar_image, settings.relay_url, ca.certificate.decode()
             ),
-            assumed=assumed,
+            slots=self._slots,
             enqueue=self._enqueue_run,
         )
         reconciler = Reconciler(
             kube=kube,
             cache=self._cache,
             states=self._states,
-            observer=Observer(self._cache, kube, assumed),
+            observer=Observer(self._cache, kube, self._slots),
             actor=actor,
         )
         blueprints = BlueprintReconciler(
-            kube=kube, cache=self._cache, tracker=tracker, enqueue_run=self._enqueue_run
+            kube=kube,
+            cache=self._cache,
+            slots=self._slots,
+            tracker=tracker,
+            enqueue_run=self._enqueue_run,
         )
         self._runs: WorkQueue[Key] = WorkQueue(reconciler.reconcile)
         self._blueprints: WorkQueue[Key] = WorkQueue(blueprints.reconcile, workers=2)
@@ -214,7 +226,7 @@ class Leader:
 
     async def work(self) -> None:
         """Watch, work and serve until asked to end."""
-        REGISTRY.register(RunGauges(self._cache))
+        REGISTRY.register(RunGauges(self._cache, self._slots))
         # The lease is renewed meanwhile, or lost.
         await seed(self._resync, Unavailable)
         relay = await start_server(self._relay, self._settings.relay_port, self._relay_tls)
@@ -249,13 +261,27 @@ class Leader:
     def _what_is_watched(self) -> tuple[Watched, ...]:
         return (
             watched_blueprints(self._cache.blueprints, self._blueprint_changed),
-            watched_pods(self._cache.pods, self._pod_changed),
-            watched_runs(self._cache.runs, self._run_changed, self._deletion.handle),
+            watched_pods(self._cache.pods, self._pod_changed, self._pod_deleted),
+            watched_runs(self._cache.runs, self._run_changed, self._run_deleted),
         )
 
     def _run_changed(self, run: AgentRun) -> None:
         self._states.refresh(run)
-        self._enqueue_run(run.metadata.key)
+        self._enqueue_run(run.metadata.key, changed=True)
+        if run.metadata.deletion_timestamp is not None:
+            # It goes no further, whatever keeps it there: the next one may.
+            self._pass_on_slot_of(run)
+
+    def _run_deleted(self, run: AgentRun) -> None:
+        self._slots.forget(run)
+        self._deletion.handle(run)
+        self._pass_on_slot_of(run)
+
+    def _pass_on_slot_of(self, run: AgentRun) -> None:
+        blueprint = (run.metadata.namespace, run.spec.blueprint_ref.name)
+        self._blueprints.add_later(blueprint, _COUNT_SECONDS)
+        for key in self._slots.next_in_line(run):
+            self._enqueue_run(key)
 
     def _blueprint_changed(self, blueprint: Blueprint) -> None:
         self._blueprints.add(blueprint.metadata.key)
@@ -265,8 +291,14 @@ class Leader:
             if owner["kind"] == "AgentRun":
                 self._enqueue_run((pod["metadata"]["namespace"], owner["name"]))
 
-    def _enqueue_run(self, key: Key) -> None:
-        self._runs.add(key)
+    def _pod_deleted(self, pod: Mapping[str, Any]) -> None:
+        self._pod_changed(pod)
+        run = self._slots.run_of(pod)
+        if run is not None:
+            self._pass_on_slot_of(run)
+
+    def _enqueue_run(self, key: Key, *, changed: bool = False) -> None:
+        self._runs.add(key, changed=changed)
         run = self._cache.runs.get(*key)
         if run is not None:
             self._blueprints.add_later((key[0], run.spec.blueprint_ref.name), _COUNT_SECONDS)

@@ -29,8 +29,10 @@ def watched_blueprints(store: Store[Blueprint], changed: Callable[[Blueprint], N
 
 
 def watched_pods(
-    store: Store[Mapping[str, Any]], changed: Callable[[Mapping[str, Any]], None]
+    store: Store[Mapping[str, Any]],
+    changed: Callable[[Mapping[str, Any]], None],
+    deleted: Callable[[Mapping[str, Any]], None],
 ) -> Watched:
-    """Return what follows the pods of runs; that one is gone is a change like another."""
+    """Return what follows the pods of runs."""
     selector = f"{COMPONENT_LABEL}={WORKSPACE},{RUN_LABEL}"
-    return Watched("", "v1", "pods", resources.pods, store, changed, changed, selector)
+    return Watched("", "v1", "pods", resources.pods, store, changed, deleted, selector)

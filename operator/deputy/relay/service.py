@@ -78,8 +78,13 @@ class RelayService:
         return self._conversations.conversation(await self._run_of(caller))
 
     async def note_contact(self, conversation: RelayConversation) -> None:
-        """Note that the sidecar is alive."""
+        """Note that the sidecar is alive: whatever it asks for shows that."""
         conversation.last_contact = self._clock()
+        if not conversation.connected:
+            # An earlier leader may have taken its greeting, which it does not repeat.
+            conversation.connected = True
+            run = self._by_uid(conversation.run_uid)
+            self._enqueue((run.metadata.namespace, run.metadata.name))
 
     async def take(
         self, conversation: RelayConversation, batch: list[NumberedEvent]

@@ -23,17 +23,56 @@ _HOPELESS = {"InvalidImageName"}
 _CONFIG = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 
 
-def pod_seen(pod: Mapping[str, Any], now: dt.datetime) -> PodSeen:
-    """Return what is seen of `pod` at `now`."""
+def pod_seen(
+    pod: Mapping[str, Any], now: dt.datetime, stuck_since: Mapping[str, dt.datetime]
+) -> PodSeen:
+    """Return what is seen of `pod` at `now`; `stuck_since` is what `stuck_containers` told."""
     status = pod.get("status") or {}
     annotations = pod["metadata"].get("annotations") or {}
+    grace = pod["metadata"].get("deletionGracePeriodSeconds")
     return PodSeen(
         attempt=int(annotations.get(ATTEMPT_ANNOTATION, "1")),
         deleting="deletionTimestamp" in pod["metadata"],
+        grace=dt.timedelta(seconds=grace) if grace is not None else None,
         over=status.get("phase") in ("Succeeded", "Failed"),
-        problem=_problem(pod, status, now),
+        problem=_problem(pod, status, now, stuck_since),
         killed=_killed(pod, status),
+        serving_since=_serving_since(status),
+        overdue=is_overdue(pod, now),
     )
+
+
+def is_overdue(pod: Mapping[str, Any], now: dt.datetime) -> bool:
+    """Say whether a pod should be gone by now: quotas stop to count it at the same moment."""
+    metadata = pod["metadata"]
+    if "deletionTimestamp" not in metadata:
+        return False
+    ends = dt.datetime.fromisoformat(metadata["deletionTimestamp"])
+    return now > ends + dt.timedelta(seconds=metadata.get("deletionGracePeriodSeconds") or 0)
+
+
+def stuck_containers(
+    pod: Mapping[str, Any], before: Mapping[str, dt.datetime], now: dt.datetime
+) -> dict[str, dt.datetime]:
+    """Return since when each container was seen to wait for what may never come.
+
+    Kubernetes does not tell, and a pod may have been pulling for long before something went wrong:
+    `before` is what this returned when the pod was looked at last.
+    """
+    names = [
+        container["name"]
+        for container in _containers(pod.get("status") or {})
+        if _waiting(container).get("reason") in _PULL | _CONFIG
+    ]
+    return {name: before.get(name, now) for name in names}
+
+
+def _serving_since(status: Mapping[str, Any]) -> dt.datetime | None:
+    for container in status.get("initContainerStatuses") or ():
+        running = (container.get("state") or {}).get("running")
+        if container["name"] == "status-sync" and running:
+            return dt.datetime.fromisoformat(running["startedAt"])
+    return None
 
 
 def _killed(pod: Mapping[str, Any], status: Mapping[str, Any]) -> Problem | None:
@@ -51,12 +90,18 @@ def _killed(pod: Mapping[str, Any], status: Mapping[str, Any]) -> Problem | None
     return None
 
 
-def _problem(pod: Mapping[str, Any], status: Mapping[str, Any], now: dt.datetime) -> Problem | None:
+def _problem(
+    pod: Mapping[str, Any],
+    status: Mapping[str, Any],
+    now: dt.datetime,
+    stuck_since: Mapping[str, dt.datetime],
+) -> Problem | None:
     if status.get("phase") == "Failed":
         return _failure(status)
     age = now - dt.datetime.fromisoformat(pod["metadata"]["creationTimestamp"])
     for container in _containers(status):
-        if problem := _stuck(container, age):
+        stuck = now - stuck_since.get(container["name"], now)
+        if problem := _stuck(container, stuck):
             return problem
     return _unschedulable(status, age)
 
@@ -66,18 +111,23 @@ def _containers(status: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     yield from status.get("containerStatuses") or ()
 
 
-def _stuck(container: Mapping[str, Any], age: dt.timedelta) -> Problem | None:
+def _waiting(container: Mapping[str, Any]) -> Mapping[str, Any]:
+    waiting: Mapping[str, Any] = (container.get("state") or {}).get("waiting") or {}
+    return waiting
+
+
+def _stuck(container: Mapping[str, Any], stuck: dt.timedelta) -> Problem | None:
     """Return why a container that waits will never start."""
-    waiting = (container.get("state") or {}).get("waiting") or {}
+    waiting = _waiting(container)
     reason, image = waiting.get("reason", ""), container.get("image", "")
     said = waiting.get("message", reason)
-    if reason in _HOPELESS or (reason in _PULL and age > PULL_TIMEOUT):
+    if reason in _HOPELESS or (reason in _PULL and stuck > PULL_TIMEOUT):
         return Problem(
             RunReason.IMAGE_PULL_FAILED,
             f"image `{image}` cannot be pulled ({said}); correct `spec.agent.image` of the "
             "Blueprint, or give the namespace the pull secret that it needs.",
         )
-    if reason in _CONFIG and age > PULL_TIMEOUT:
+    if reason in _CONFIG and stuck > PULL_TIMEOUT:
         return Problem(
             RunReason.POD_REFUSED,
             f"container `{container['name']}` cannot be created ({said}); correct "

@@ -109,6 +109,7 @@ class Conversation:
         self._ended: TurnEnded | None = None
         self._step: TerminationStep | None = None
         self._is_reported = False
+        self._is_finished = False
         self._pod_is_ending = False
 
     @property
@@ -174,13 +175,25 @@ class Conversation:
             case MessageKind.STOP:
                 self._stop(STOPPED, FIRST_STEP)
             case MessageKind.FINISH:
-                self.phase, self.job = ConversationPhase.OVER, None
-                self.timers.clear()
+                self._finish()
             case _:
                 assert_never(message.kind)
 
+    def _finish(self) -> None:
+        """Want nothing more of the agent; what it has done is saved first, whoever says so."""
+        self._is_finished = True
+        self._queue.clear()
+        if self.phase is ConversationPhase.WORKING:
+            self._stop(STOPPED, FIRST_STEP)
+        self._end_if_settled()
+
+    def _end_if_settled(self) -> None:
+        if self._is_finished and self.is_settled:
+            self.phase = ConversationPhase.OVER
+            self.timers.clear()
+
     def _prompted(self, message: Received) -> None:
-        if not message.text.strip():
+        if not message.text.strip() or self._is_finished:
             return
         if self.phase is ConversationPhase.IDLE:
             self._begin([message])
@@ -282,6 +295,7 @@ class Conversation:
         was_stopped = self.phase is ConversationPhase.ENDING
         self.phase = ConversationPhase.STOPPED if was_stopped else ConversationPhase.IDLE
         self._report(self._ended, saved)
+        self._end_if_settled()
 
     def _report(self, ended: TurnEnded, saved: Saved) -> None:
         event = finished_event(ended, saved, self._delivered_through, self._workspace.branch)

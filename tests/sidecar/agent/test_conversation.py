@@ -275,14 +275,60 @@ def test_a_run_that_was_stopped_before_it_began_is_killed_if_it_begins_all_the_s
     assert story.process.signal.name == "KILL"
 
 
-def test_finish_ends_it_from_everywhere() -> None:
-    story = a_turn().take(Received("finish", FINISH))
+def test_finish_ends_at_once_what_has_nothing_to_save() -> None:
+    for story in (Story(), a_turn().text("Done.").end().save()):
+        story.take(Received("finish", FINISH))
 
-    story.prompt("late").take(Received("stop", STOP)).take(Terminating(gone=True))
+        story.prompt("late").take(Received("stop", STOP)).take(Terminating(gone=True))
+
+        assert story.conversation.is_over
+        assert story.conversation.job is None
+        assert story.conversation.timers == {}
+
+
+def test_finish_lets_a_save_that_goes_on_come_to_its_end() -> None:
+    story = a_turn().text("Done.").end()
+    job = story.conversation.job
+
+    story.take(Received("finish", FINISH)).prompt("late")
+
+    assert (story.is_in(ConversationPhase.SAVING), story.conversation.job) == (True, job)
+    story.save(commits=1)
+    assert story.conversation.is_over
+
+
+@pytest.mark.parametrize("before", ["the agent is gone", "the agent goes"])
+def test_finish_after_a_stop_waits_until_the_work_is_saved(before: str) -> None:
+    story = a_turn().take(Received("stop", STOP))
+    if before == "the agent is gone":
+        story.take(ProcessExited(1, 143))
+
+    story.take(Received("finish", FINISH))
+
+    assert story.is_in(ConversationPhase.ENDING)
+    if before == "the agent goes":
+        story.take(ProcessExited(1, 143))
+    story.save(commits=1)
+    assert story.conversation.is_over
+    assert story.conversation.timers == {}
+
+
+def test_finish_in_the_middle_of_a_turn_ends_the_agent_and_saves_what_it_did() -> None:
+    story = a_turn().take(Received("finish", FINISH))
+    assert story.is_in(ConversationPhase.ENDING)
+
+    story.prompt("late").take(ProcessExited(1, 143)).save(commits=1)
 
     assert story.conversation.is_over
-    assert story.conversation.job is None
-    assert story.conversation.timers == {}
+
+
+def test_a_save_that_outlives_the_pods_time_ends_after_finish_too() -> None:
+    story = a_turn().text("Done.").end().take(Received("finish", FINISH))
+
+    story.take(Terminating(gone=True)).save(reason="PushRejected", message="no time")
+
+    assert story.conversation.is_over
+    assert story.conversation.is_settled
 
 
 @pytest.mark.parametrize(("outcome", "code"), [("end_turn", 0), ("refusal", 1)])

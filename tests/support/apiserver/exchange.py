@@ -31,7 +31,7 @@ class Request:
         """Return Kubernetes' word: get, list, watch, create, update, patch or delete."""
         if self.method != "GET":
             return _VERBS.get(self.method, self.method.lower())
-        if self.query.get("watch", "") in ("true", "1"):
+        if self.asks("watch"):
             return "watch"
         return "get" if self.location is not None and self.location.name else "list"
 
@@ -39,6 +39,10 @@ class Request:
     def resource(self) -> str:
         """Return the resource with its subresource: `pods`, `agentruns/status`."""
         return self.location.resource if self.location is not None else ""
+
+    def asks(self, name: str) -> bool:
+        """Say whether a switch is on, in any of the ways that Go reads as true."""
+        return self.query.get(name, "") in ("1", "t", "T", "true", "True", "TRUE")
 
     def json(self) -> Any:
         """Return the body; raise 400 where it is no JSON."""

@@ -89,7 +89,7 @@ class Reader:
             location.kind,
             location.namespace,
             selector_of(location.kind, query),
-            bookmarks=query.get("allowWatchBookmarks", "") in ("true", "1"),
+            bookmarks=request.asks("allowWatchBookmarks"),
             lasts=float(lasts) if lasts else None,
         )
         start = _number(query, "resourceVersion") or None

@@ -109,8 +109,6 @@ class Watch:
     def _arrived(self) -> list[bytes]:
         if self._line is _Line.CUT:
             raise aiohttp.ClientPayloadError("Response payload is not completed")
-        if self._line is _Line.SILENT:
-            return []
         text, self._ready = b"".join(self._ready), []
         return [text[start : start + _CHUNK] for start in range(0, len(text), _CHUNK)]
 
@@ -133,8 +131,9 @@ class Watch:
                 self._tell(event)
 
     def _tell(self, event: bytes) -> None:
-        self._ready.append(event)
-        self._awake.set()
+        if self._line is _Line.OPEN:
+            self._ready.append(event)
+            self._awake.set()
 
     def _present(self) -> list[Stored]:
         return [one for one in self._storage.items(self.watched.kind) if self.watched.selects(one)]
