@@ -34,7 +34,8 @@ check: venv ## format, lint, types, dead code, import contracts, generated files
 format: venv ## format the code
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
 
-test: check cluster images ## everything: static, unit, schema, chart, cluster
+test: check ## everything: static, unit, schema, chart, cluster
+	@$(PYTHON) -m dev.prepare
 	@$(BIN)/python -m dev.testtools
 	@$(BIN)/pytest
 
@@ -62,12 +63,12 @@ lock: ## refresh requirements.lock
 
 demo: ## delegate an issue to a real agent and watch it, without any account
 	@$(PYTHON) dev/check.py
-	@$(PYTHON) -m dev.cluster up
-	@$(PYTHON) -m dev.images load demo
+	@$(PYTHON) -m dev.prepare demo
 	@$(PYTHON) -m dev.demo up
 
 demo-down: ## remove what `make demo` left running
 	@$(PYTHON) -m dev.demo down
 
-bench: venv cluster images ## measure, beside a bare client on the same API server
+bench: venv ## measure, beside a bare client on the same API server
+	@$(PYTHON) -m dev.prepare
 	@$(BIN)/python -m dev.bench

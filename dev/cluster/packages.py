@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dev.cluster import paths
 from dev.cluster.commands import run_long, step
 from dev.cluster.errors import CommandError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 #: The program that is needed, and the Debian package it comes from.
 FOR_CLUSTER: Mapping[str, str] = {
@@ -65,10 +68,20 @@ def ensure(wanted: Mapping[str, str]) -> None:
     packages = sorted({wanted[name] for name in missing})
     if reason := not_installable(missing, packages, root=os.geteuid() == 0, debian=_is_debian()):
         raise CommandError(reason)
-    with step(f"Install {' '.join(packages)}"):
+    with step(f"Install {' '.join(packages)}"), _alone():
         quiet = {"DEBIAN_FRONTEND": "noninteractive"}
         run_long(["apt-get", "update", "-q"], environment=quiet)
         run_long(_install(packages), environment=quiet)
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Wait until nobody else of ours has apt install something."""
+    file = paths.cache() / "apt.lock"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def lacking(wanted: Mapping[str, str]) -> list[str]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dev.images.images import Image
 
 #: How many archives of one image stay in the cache.
-_KEPT = 3
+_KEPT = 2
 
 
 def main() -> int:

@@ -1,6 +1,6 @@
 """The two builders: Docker where its daemon answers, else buildah over a base made by mmdebstrap.
 
-Both give an archive that containerd, and therefore kind, imports.
+Both give an archive in Docker's format, which containerd, and therefore kind, imports.
 """
 
 from __future__ import annotations
@@ -149,9 +149,10 @@ class Buildah:
         target = ["--target", image.target] if image.target else []
         bases = _base_arguments(image, self.base)
         run_long(self._bud(image.reference, *bases, *target, image.context), within=building)
-        # Compressing costs more than writing: these archives travel to this machine only.
-        push: Argv = self._buildah("push", "--quiet", *self._policy(), "--disable-compression")
-        target_archive = f"oci-archive:{archive}:{image.reference}"
+        # Of all formats this one is not compressed, which costs more than writing does: these
+        # archives travel to this machine only.
+        push: Argv = self._buildah("push", "--quiet", *self._policy())
+        target_archive = f"docker-archive:{archive}:{image.reference}"
         export: Argv = [*push, image.reference, target_archive]
         run_long(export, within=building, progress=_writing)
 
@@ -159,7 +160,7 @@ class Buildah:
         """Push an image, called `reference` in its archive, to a registry as `target`."""
         del reference
         words: Argv = [*self._policy(), "--quiet"]
-        image = run(self._buildah("pull", *words, f"oci-archive:{archive}")).split()[-1]
+        image = run(self._buildah("pull", *words, f"docker-archive:{archive}")).split()[-1]
         verify = ["--tls-verify=false"] if target.startswith(_PLAIN) else []
         push = self._buildah("push", *words, *verify, image, f"docker://{target}")
         run_long(push)

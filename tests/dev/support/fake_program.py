@@ -61,6 +61,9 @@ def docker(words: list[str]) -> int:
             for name in names:
                 (STATE / f"node-{name}").unlink()
         case ["build", *rest]:
+            if message := told("build-says"):
+                print(message, file=sys.stderr)
+                return 1
             (STATE / f"built-{hashlib.sha256(rest[1].encode()).hexdigest()[:8]}").touch()
         case ["save", *rest]:
             if "--output" in rest or "-o" in rest:
