@@ -13,6 +13,7 @@ from deputy.kube import resources
 from deputy.kube.cache import Cache
 from deputy.kube.client import Kube
 from deputy.kube.errors import AlreadyExists, Forbidden, Invalid, KubeRefused, NotFound
+from deputy.workspace.identity import OURS, Identity, identity_in
 from deputy.workspace.pod import WorkspaceSettings, build_pod
 from deputy.workspace.template import TemplateRefused
 
@@ -27,7 +28,8 @@ async def create_pod(
     """Create the pod of `run`, or find that it is there; return why it can never be."""
     namespace, name = run.metadata.namespace, pod_name(run.metadata.name, run.spec.attempt)
     try:
-        pod = build_pod(run, spec, run.status.branch, settings)
+        identity = await _identity_in(kube, namespace)
+        pod = build_pod(run, spec, run.status.branch, settings, identity)
     except TemplateRefused as error:
         return messages.failed(Problem(RunReason.POD_REFUSED, f"{error}."))
     pod["metadata"]["annotations"][BLUEPRINT_SPEC_ANNOTATION] = spec_as_text(spec)
@@ -41,6 +43,14 @@ async def create_pod(
         return messages.pod_refused(name, "a pod of that name belongs to something else")
     cache.pods.put(created)
     return None
+
+
+async def _identity_in(kube: Kube, namespace: str) -> Identity:
+    """Return who works in `namespace`; a role of an older chart does not let us look."""
+    try:
+        return identity_in(await kube.get(resources.namespaces(namespace)))
+    except (Forbidden, NotFound):
+        return OURS
 
 
 async def delete_pod(kube: Kube, cache: Cache, run: AgentRun, grace: dt.timedelta) -> None:
