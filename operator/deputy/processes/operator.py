@@ -36,6 +36,7 @@ from deputy.kube.signals import stop_on_signals
 from deputy.kube.store import Key
 from deputy.kube.watch import Watched, watch
 from deputy.processes.connection import connection_of
+from deputy.processes.outbound import http_client
 from deputy.processes.startup import seed
 from deputy.processes.watched import watched_blueprints, watched_pods, watched_runs
 from deputy.relay.authentication import Authenticator
@@ -135,7 +136,7 @@ async def _lead(
         renewing = tasks.create_task(leadership.renew())
         await mark_leader(kube, settings.namespace, settings.pod_name)
         ca = await relay_ca(kube, settings.namespace, dt.datetime.now(dt.UTC))
-        async with httpx.AsyncClient(timeout=10.0) as http:
+        async with http_client(settings, 10.0) as http:
             leader = Leader(settings, kube=kube, http=http, ca=ca, health=health, stop=stop)
             await leader.work()
         renewing.cancel()
