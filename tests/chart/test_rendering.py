@@ -15,8 +15,11 @@ from deputy.settings import OperatorSettings, WebhookSettings
 from deputy.workspace.pod import WorkspaceSettings, build_pod, labels_of
 from tests.chart.generated import COMMAND, GOLDEN
 from tests.chart.rendering import (
+    CHART,
+    KUBERNETES,
     NAMESPACE,
     Object,
+    helm,
     name_of,
     of_kind,
     render,
@@ -200,6 +203,20 @@ def test_pods_are_as_restricted_as_pods_can_be(default: dict[str, Object]) -> No
             "secret",
         }
         assert not {"hostNetwork", "hostPID", "hostIPC", "hostUsers"} & set(spec)
+
+
+def test_openshift_gives_the_pods_their_ids() -> None:
+    done = helm(
+        *("template", "deputy", str(CHART), f"--kube-version={KUBERNETES}"),
+        "--api-versions=security.openshift.io/v1",
+    )
+    deployments = [
+        made for made in yaml.safe_load_all(done.stdout) if made and made["kind"] == "Deployment"
+    ]
+
+    assert [made["spec"]["template"]["spec"]["securityContext"] for made in deployments] == [
+        {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    ] * 2
 
 
 def test_pods_start_without_the_credentials(default: dict[str, Object]) -> None:

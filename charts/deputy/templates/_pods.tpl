@@ -10,9 +10,12 @@ enableServiceLinks: false
 terminationGracePeriodSeconds: 30
 securityContext:
   runAsNonRoot: true
+  {{- /* OpenShift gives each namespace ids of its own, and refuses pods that ask for others. */}}
+  {{- if not ($root.Capabilities.APIVersions.Has "security.openshift.io/v1") }}
   runAsUser: 1001
   runAsGroup: 1001
   fsGroup: 1001
+  {{- end }}
   seccompProfile:
     type: RuntimeDefault
 topologySpreadConstraints:
