@@ -9,7 +9,7 @@ from deputy.controller.pull_requests import OpenResult
 from deputy.core.run import PullRequestSeen
 from deputy.relay.authentication import Caller
 from deputy.relay.service import RelayService, UnknownCaller
-from deputy.trackers.models import Issue, Organization, Team, WorkflowState
+from deputy.trackers.models import Issue, Organization, Team, TeamDirectory, WorkflowState
 from deputy.trackers.updates import PostActivity, Priority, Update
 from deputy.wire import Event, Finished, Message, MessageKind, NumberedEvent
 
@@ -62,8 +62,8 @@ class TrackerLog:
     async def issue(self, issue_id: str) -> Issue:
         return Issue(issue_id, "ENG-42", "Fix it", "", TEAM, state=self.state)
 
-    async def team(self, _name: str) -> tuple[Organization, Team]:
-        return Organization("org-1", "Acme", "acme"), TEAM
+    async def teams(self, _max_age: float) -> TeamDirectory:
+        return TeamDirectory(Organization("org-1", "Acme", "acme"), (TEAM,))
 
 
 class ForgeLog:

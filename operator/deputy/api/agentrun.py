@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from deputy.api.blueprint import BlueprintLinearStatus
 from deputy.api.meta import (
     Address,
     Column,
@@ -178,6 +179,8 @@ class BlueprintUsed(LenientModel):
     """Its generation."""
     hash: MaybeReference = ""
     """Hash of its spec."""
+    linear: BlueprintLinearStatus | None = None
+    """What its names stood for in Linear; a later change of the Blueprint, or of Linear, changes nothing for this run."""
 
 
 class AgentRunStatus(LenientModel):

@@ -161,7 +161,11 @@ class Actor:
             "podName": pod_name(run.metadata.name, run.spec.attempt),
             "branch": _branch(run, state) if spec.repository else "",
             "sessions": list(sessions_of(run)),
-            "blueprint": {"generation": blueprint.metadata.generation, "hash": hash_of(spec)},
+            "blueprint": {
+                "generation": blueprint.metadata.generation,
+                "hash": hash_of(spec),
+                "linear": blueprint.status.linear.model_dump(by_alias=True),
+            },
             "startTime": micro_timestamp(now),
         }
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Sequence
 import structlog
 
 from deputy.api.agentrun import AgentRun, InboxKind
+from deputy.api.blueprint import BlueprintLinearStatus
 from deputy.api.facts import sessions_of
 from deputy.controller.run_state import RunState
 from deputy.core import notifications
@@ -118,8 +119,7 @@ class Notifier:
         linear = run.spec.linear
         if linear is None:
             return None
-        blueprint = self._cache.blueprint_of(run)
-        ids = blueprint.status.linear if blueprint is not None else None
+        ids = self._ids_for(run)
         spec = self._cache.spec_of(run)
         return Recipients(
             run_uid=run.metadata.uid,
@@ -133,6 +133,13 @@ class Notifier:
             needs_human=ids.needs_human_state_id if ids else "",
             has_repository=spec is not None and spec.repository is not None,
         )
+
+    def _ids_for(self, run: AgentRun) -> BlueprintLinearStatus | None:
+        """Return what the Blueprint's names stood for when `run` was admitted, else stand for."""
+        if run.status.blueprint.linear is not None:
+            return run.status.blueprint.linear
+        blueprint = self._cache.blueprint_of(run)
+        return blueprint.status.linear if blueprint is not None else None
 
     def _submit(self, updates: Sequence[Update]) -> None:
         if updates:

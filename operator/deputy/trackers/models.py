@@ -58,6 +58,27 @@ class Team:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class TeamDirectory:
+    """Our organisation and its teams, as the tracker showed them at one moment."""
+
+    organization: Organization
+    teams: tuple[Team, ...]
+    _by_name: dict[str, Team] = dataclasses.field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Index the teams: every Blueprint is compared with every other."""
+        by_name: dict[str, Team] = {}
+        for field in ("id", "key", "name"):
+            for team in self.teams:
+                by_name.setdefault(str(getattr(team, field)).casefold(), team)
+        object.__setattr__(self, "_by_name", by_name)
+
+    def team(self, name_or_key_or_id: str) -> Team | None:
+        """Return the team that is meant: an id goes before a key, a key before a name."""
+        return self._by_name.get(name_or_key_or_id.casefold())
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Issue:
     """An issue. `identifier` changes when it moves to another team, `id` never does.
 

@@ -1,21 +1,29 @@
 """Read the data of Linear's answers into models; what was asked for in `documents` is there."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 from deputy.trackers.models import Issue, Organization, Team, Viewer, WorkflowState
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class TeamsPage:
+    """Some of the teams, and where the next page begins, None behind the last."""
+
+    organization: Organization
+    teams: tuple[Team, ...]
+    next: str | None
+
+
 def viewer_of(data: Mapping[str, Any]) -> Viewer:
     """Return who we are."""
-    viewer, home = data["viewer"], data["organization"]
-    organization = Organization(home["id"], home["name"], home["urlKey"])
-    return Viewer(viewer["id"], viewer["name"], organization)
+    viewer = data["viewer"]
+    return Viewer(viewer["id"], viewer["name"], _organization(data["organization"]))
 
 
-def issue_of(data: Mapping[str, Any]) -> Issue:
-    """Return the issue."""
-    issue = data["issue"]
+def issue_of(issue: Mapping[str, Any]) -> Issue:
+    """Return an issue."""
     team = issue["team"]
     return Issue(
         id=issue["id"],
@@ -30,15 +38,18 @@ def issue_of(data: Mapping[str, Any]) -> Issue:
     )
 
 
-def team_of(data: Mapping[str, Any], wanted: str) -> Team | None:
-    """Return the team that is meant by `wanted`: an id before a key, a key before a name."""
-    teams = [_team(node) for node in data["teams"]["nodes"]]
-    name = wanted.casefold()
-    for field in ("id", "key", "name"):
-        for team in teams:
-            if str(getattr(team, field)).casefold() == name:
-                return team
-    return None
+def teams_page_of(data: Mapping[str, Any]) -> TeamsPage:
+    """Return a page of teams."""
+    page = data["teams"]["pageInfo"]
+    return TeamsPage(
+        _organization(data["organization"]),
+        tuple(map(_team, data["teams"]["nodes"])),
+        page["endCursor"] if page["hasNextPage"] else None,
+    )
+
+
+def _organization(node: Mapping[str, Any]) -> Organization:
+    return Organization(node["id"], node["name"], node["urlKey"])
 
 
 def _team(node: Mapping[str, Any]) -> Team:

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 import structlog
 
 from deputy.trackers.linear.client import LinearClient
-from deputy.trackers.linear.errors import EntityNotFound, LinearError
+from deputy.trackers.linear.errors import LinearError
+from deputy.trackers.linear.issues import IssueReader
+from deputy.trackers.linear.teams import TeamReader
 from deputy.trackers.linear.writer import Writer
-from deputy.trackers.models import Issue, Organization, Team
+from deputy.trackers.models import Issue, TeamDirectory
 from deputy.trackers.updates import Dropped, Refused, Update, UpdateResult
 
 _LOG = structlog.stdlib.get_logger(__name__)
@@ -21,7 +23,8 @@ class Tracker:
     """What the operator asks of Linear and tells it."""
 
     def __init__(self, client: LinearClient, writer: Writer) -> None:
-        self._client = client
+        self._teams = TeamReader(client)
+        self._issues = IssueReader(client)
         self._writer = writer
 
     def submit(self, update: Update) -> asyncio.Future[str]:
@@ -47,7 +50,7 @@ class Tracker:
         """Return what Linear tells of an issue; None where it cannot be read."""
         try:
             async with asyncio.timeout(_ISSUE_TIMEOUT):
-                return await self._client.issue(issue_id)
+                return await self._issues.read(issue_id)
         except (LinearError, TimeoutError) as error:
             _LOG.warning(
                 "the issue cannot be read; it is picked up whatever its state",
@@ -56,16 +59,13 @@ class Tracker:
             )
             return None
 
-    async def team(self, name: str) -> tuple[Organization, Team | None]:
-        """Return our organisation, and its team that `name` (key, name or id) stands for.
+    async def teams(self, max_age: float) -> TeamDirectory:
+        """Return our organisation and its teams, as they were `max_age` seconds ago or later.
 
-        Raises `LinearError` where Linear cannot be asked.
+        They may be older where asking would cost too much. Raises `LinearError` where Linear
+        cannot be asked.
         """
-        organization = (await self._client.viewer()).organization
-        try:
-            return organization, await self._client.team(name)
-        except EntityNotFound:
-            return organization, None
+        return await self._teams.read(max_age)
 
 
 def _copy_result(outcome: asyncio.Future[str], done: asyncio.Future[UpdateResult]) -> None:
