@@ -13,6 +13,7 @@ from deputy.api.facts import contender, hash_of, sessions_of
 from deputy.api.meta import micro_timestamp
 from deputy.api.names import pod_name
 from deputy.controller import metrics, status
+from deputy.controller.branches import branch_of
 from deputy.controller.notifier import Notifier
 from deputy.controller.pods import create_pod, delete_pod
 from deputy.controller.pull_requests import PullRequests
@@ -38,7 +39,6 @@ from deputy.core.action import (
 from deputy.core.admission import queue
 from deputy.core.outcome import RunOutcome
 from deputy.core.phase import Phase
-from deputy.core.pull_request import branch_name
 from deputy.core.reason import RunReason
 from deputy.errors import DeputyError
 from deputy.kube import resources
@@ -159,7 +159,7 @@ class Actor:
             "priority": state.issue.priority if state.issue else 0,
             "attempt": run.spec.attempt,
             "podName": pod_name(run.metadata.name, run.spec.attempt),
-            "branch": _branch(run, state) if spec.repository else "",
+            "branch": branch_of(run, spec.repository, self._cache),
             "sessions": list(sessions_of(run)),
             "blueprint": {
                 "generation": blueprint.metadata.generation,
@@ -276,11 +276,3 @@ class Actor:
         path = resources.agentruns(run.metadata.namespace, run.metadata.name)
         body = {"metadata": {"resourceVersion": run.metadata.resource_version}, "status": wanted}
         self._cache.runs.put(await self._kube.patch(f"{path}/status", body))
-
-
-def _branch(run: AgentRun, state: RunState) -> str:
-    linear = run.spec.linear
-    if linear is None:
-        return branch_name("", run.metadata.name, "")
-    suggested = state.issue.branch_name if state.issue else ""
-    return branch_name(suggested, linear.issue_identifier, linear.issue_title)

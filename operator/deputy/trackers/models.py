@@ -92,8 +92,6 @@ class Issue:
     url: str
     team: Team
     description: str = ""
-    branch_name: str = ""
-    """The branch that the tracker suggests."""
     priority: int = 0
     state: WorkflowState | None = None
     labels: tuple[str, ...] = ()

@@ -63,7 +63,6 @@ async def test_an_issue_is_read_by_id_and_by_identifier(linear: Linear, by_id: b
         identifier="ENG-1",
         title=issue.title,
         url=issue.url,
-        branch_name=issue.branch_name,
         priority=2,
         state=WorkflowState(state.id, "Todo", "unstarted", state.position),
         labels=("bug",),

@@ -21,7 +21,7 @@ query Viewer { viewer { id name } organization { id name urlKey } }
 """
 
 _ISSUE_FIELDS = """
-    id identifier title url branchName priority
+    id identifier title url priority
     state { id name type position }
     labels(first: 50) { nodes { name } }
     team { id key name }

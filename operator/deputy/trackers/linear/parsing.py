@@ -30,7 +30,6 @@ def issue_of(issue: Mapping[str, Any]) -> Issue:
         identifier=issue["identifier"],
         title=issue["title"],
         url=issue["url"],
-        branch_name=issue["branchName"],
         priority=int(issue["priority"]),
         state=_state(issue["state"]),
         labels=tuple(label["name"] for label in issue["labels"]["nodes"]),
