@@ -67,6 +67,10 @@ class LinearClient:
         """Return who we are."""
         return viewer_of(await self.execute(documents.VIEWER, {}))
 
+    async def probe(self) -> None:
+        """Ask for next to nothing; raise a `LinearError` where Linear does not work."""
+        await self.viewer()
+
     async def issue(self, issue_id: str) -> Issue:
         """Return an issue, by id or identifier; raise `EntityNotFound`."""
         data = await self.execute(documents.ISSUE, {"id": issue_id})
