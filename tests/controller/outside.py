@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from deputy.controller.pull_requests import OpenResult
@@ -30,6 +30,7 @@ class TrackerLog:
     def __init__(self) -> None:
         self.activities: dict[str, PostActivity] = {}
         self.state = TODO
+        self.refuses: Callable[[PostActivity], bool] = lambda _: False
 
     @property
     def ends(self) -> list[PostActivity]:
@@ -41,6 +42,10 @@ class TrackerLog:
         return cast("Tracker", self)
 
     def submit(self, update: Update) -> asyncio.Future[str]:
+        if isinstance(update, PostActivity) and self.refuses(update):
+            refused: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+            refused.set_result("not these words")
+            return refused
         if isinstance(update, PostActivity):
             known = self.activities.setdefault(update.activity_id, update)
             assert known == update, "one id was given to two activities"
@@ -48,10 +53,9 @@ class TrackerLog:
         sent.set_result("")
         return sent
 
-    async def submit_all(self, updates: Sequence[Update]) -> None:
+    async def submit_all(self, updates: Sequence[Update]) -> list[str]:
         await asyncio.sleep(0)
-        for update in updates:
-            await self.submit(update)
+        return [await self.submit(update) for update in updates]
 
     def open_session(self, _session: str) -> None:
         """Take everything, as ever."""

@@ -113,7 +113,7 @@ class Actor:
             case NotifyEnd(outcome):
                 self._notify_end(run, state, outcome)
             case Finish(outcome):
-                await self._finish(run, outcome, now)
+                await self._finish(run, state, outcome, now)
             case DeleteRun():
                 await self._delete_run(run)
             case _:
@@ -246,15 +246,18 @@ class Actor:
             self._enqueue(key)
             return
 
-        def on_result(sent: bool) -> None:  # noqa: FBT001  the only thing that it is given
-            state.notifying, state.notified = False, sent
+        def on_result(untold: str | None) -> None:
+            state.notifying, state.notified = False, untold is not None
+            state.untold = untold or ""
             self._enqueue(key)
 
         state.notifying = True
-        self._notifier.submit(updates, on_result)
+        self._notifier.submit_end(run, outcome, updates, on_result)
 
-    async def _finish(self, run: AgentRun, outcome: RunOutcome, now: dt.datetime) -> None:
-        await self._write(run, status.finished(run, outcome, now))
+    async def _finish(
+        self, run: AgentRun, state: RunState, outcome: RunOutcome, now: dt.datetime
+    ) -> None:
+        await self._write(run, status.finished(run, outcome, now, state.untold))
         metrics.RUNS_ENDED.labels(outcome.reason.value).inc()
         _LOG.info("run is over", run=run.metadata.name, reason=outcome.reason.value)
 

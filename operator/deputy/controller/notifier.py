@@ -9,7 +9,7 @@ from deputy.api.agentrun import AgentRun, InboxKind
 from deputy.api.blueprint import BlueprintLinearStatus
 from deputy.api.facts import sessions_of
 from deputy.controller.run_state import RunState
-from deputy.core import notifications
+from deputy.core import messages, notifications
 from deputy.core.acknowledgements import acknowledgements_of, as_activity
 from deputy.core.notifications import Recipients
 from deputy.core.outcome import RunOutcome
@@ -17,7 +17,7 @@ from deputy.core.phase import Phase
 from deputy.core.reason import RunReason
 from deputy.kube.cache import Cache
 from deputy.trackers.linear.tracker import Tracker
-from deputy.trackers.updates import Update
+from deputy.trackers.updates import PostActivity, Priority, Update
 from deputy.wire import Step
 
 _LOG = structlog.stdlib.get_logger(__name__)
@@ -95,9 +95,20 @@ class Notifier:
         pull_request = run.status.pull_request.url if run.status.pull_request else ""
         return list(notifications.end(recipients, outcome, run.status.phase, plan, pull_request))
 
-    def submit(self, updates: Sequence[Update], on_result: Callable[[bool], None]) -> None:
-        """Submit `updates`; call `on_result` once it is known whether the tracker has them all."""
-        self._begin(self._submit_and_report(updates, on_result))
+    def submit_end(
+        self,
+        run: AgentRun,
+        outcome: RunOutcome,
+        updates: Sequence[Update],
+        on_result: Callable[[str | None], None],
+    ) -> None:
+        """Submit `updates`, and call `on_result` once the tracker has them, or never will.
+
+        It gets None where that is not known, an empty text where every session has its closing
+        words, be they the plain ones, else why not.
+        """
+        if recipients := self._recipients(run):
+            self._begin(self._submit_and_report(recipients, outcome, updates, on_result))
 
     def deleted(self, run: AgentRun, outcome: RunOutcome) -> None:
         """Give every session of a run that is gone its closing words, and nothing else."""
@@ -113,7 +124,8 @@ class Notifier:
         )
         for session in recipients.sessions:
             self._tracker.close_session(session)
-        self._submit(notifications.closing(recipients, outcome))
+        closing = notifications.closing(recipients, outcome)
+        self._begin(self._submit_and_report(recipients, outcome, closing, _log_untold))
 
     def _recipients(self, run: AgentRun) -> Recipients | None:
         linear = run.spec.linear
@@ -143,17 +155,39 @@ class Notifier:
 
     def _submit(self, updates: Sequence[Update]) -> None:
         if updates:
-            self._begin(self._tracker.submit_all(updates))
+            self._begin(self._submit_all(updates))
+
+    async def _submit_all(self, updates: Sequence[Update]) -> None:
+        await self._tracker.submit_all(updates)
 
     async def _submit_and_report(
-        self, updates: Sequence[Update], on_result: Callable[[bool], None]
+        self,
+        recipients: Recipients,
+        outcome: RunOutcome,
+        updates: Sequence[Update],
+        on_result: Callable[[str | None], None],
     ) -> None:
-        sent = False
+        untold: str | None = None
         try:
-            await self._tracker.submit_all(updates)
-            sent = True
+            untold = await self._tell_end(recipients, outcome, updates)
         finally:
-            on_result(sent)
+            on_result(untold)
+
+    async def _tell_end(
+        self, recipients: Recipients, outcome: RunOutcome, updates: Sequence[Update]
+    ) -> str:
+        """Submit `updates`; what is refused of the closing words is said again plainly."""
+        refusals = await self._tracker.submit_all(updates)
+        again = [
+            notifications.closing_plainly(recipients, outcome, update.session_id)
+            for update, refusal in zip(updates, refusals, strict=True)
+            if refusal and isinstance(update, PostActivity) and update.priority is Priority.TERMINAL
+        ]
+        refused = [refusal for refusal in await self._tracker.submit_all(again) if refusal]
+        if not refused:
+            return ""
+        sessions = len(recipients.sessions)
+        return messages.untold(len(refused), sessions, refused[0])
 
     def _begin(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -165,3 +199,9 @@ class Notifier:
         self._background.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _LOG.info("not told yet", error=f"{type(error).__name__}: {error}")
+
+
+def _log_untold(untold: str | None) -> None:
+    """Log that a deleted run's closing words were refused: there is no status left to say it."""
+    if untold:
+        _LOG.warning("closing words were refused", reason=untold)

@@ -38,6 +38,8 @@ class RunState:
     """The report that no pull request came of, and why."""
     notifying: bool = False
     notified: bool = False
+    untold: str = ""
+    """Why the tracker has the end, but not every session its closing words."""
     log_saved: bool = False
 
     @property

@@ -47,13 +47,20 @@ _BEFORE_THE_END: dict[Phase, tuple[Truth, Truth]] = {
 
 
 def conditions_of(
-    phase: Phase, reason: RunReason, message: str, *, last: Phase, concluded: bool
+    phase: Phase,
+    reason: RunReason,
+    message: str,
+    *,
+    last: Phase,
+    concluded: bool,
+    untold: str = "",
 ) -> tuple[WantedCondition, ...]:
     """Return the conditions of a run in `phase`.
 
     `last` is the phase before the end, whose `Admitted` and `WorkspaceReady` stay as they were.
     With `concluded` the outcome is decided, in the words of `reason` and `message`, though people
-    may not have been told yet: `Finished` becomes true with the terminal phase only.
+    may not have been told yet: `Finished` becomes true with the terminal phase only. `untold`
+    says that the tracker refused the closing words, and why.
     """
     admitted, ready = _BEFORE_THE_END[last if phase in TERMINAL else phase]
     done = phase in TERMINAL
@@ -79,8 +86,8 @@ def conditions_of(
         WantedCondition(
             ConditionType.FINISHED,
             Truth.TRUE if done else Truth.FALSE,
-            reason,
-            "over, and everybody was told" if done else "not over",
+            RunReason.CLOSING_WORDS_REFUSED if untold else reason,
+            untold or ("over, and everybody was told" if done else "not over"),
         ),
     )
 

@@ -26,9 +26,7 @@ def overdue(queue: Sequence[QueuedUpdate], now: float, pacing: Pacing) -> Iterat
             end_since = entry.since
 
 
-def is_overdue(
-    entry: QueuedUpdate, end_since: float | None, now: float, pacing: Pacing
-) -> bool:
+def is_overdue(entry: QueuedUpdate, end_since: float | None, now: float, pacing: Pacing) -> bool:
     """Say whether an update has failed for too long; `end_since` is since when an end waits."""
     if entry.failing_since is None:
         return False
@@ -44,4 +42,6 @@ def is_at_fault(entry: QueuedUpdate, linear_worked_at: float) -> bool:
     began, last = entry.failing_since, entry.failed_at
     if began is None or last is None or not entry.alone:
         return False
-    return linear_worked_at <= last and (began < linear_worked_at or last - linear_worked_at < _JUST)
+    return linear_worked_at <= last and (
+        began < linear_worked_at or last - linear_worked_at < _JUST
+    )

@@ -34,9 +34,9 @@ class Tracker:
         sent.add_done_callback(lambda done: _copy_result(outcome, done))
         return outcome
 
-    async def submit_all(self, updates: Sequence[Update]) -> None:
-        """Submit `updates` in this order; return once Linear has, or never wants, them all."""
-        await asyncio.gather(*(self.submit(update) for update in updates))
+    async def submit_all(self, updates: Sequence[Update]) -> list[str]:
+        """Submit `updates` in this order, and return what `submit` tells of each."""
+        return list(await asyncio.gather(*(self.submit(update) for update in updates)))
 
     def close_session(self, session: str) -> None:
         """Drop what is queued for `session` and let nothing but the closing activity through."""
