@@ -169,7 +169,7 @@ def with_undelivered(outcome: RunOutcome, messages: int) -> RunOutcome:
 def plainly(name: str, outcome: RunOutcome) -> str:
     """Say how a run ended in one short line that no tracker can object to."""
     words = " ".join("".join(c if c.isprintable() else " " for c in outcome.message).split())
-    line = words.translate(str.maketrans(dict.fromkeys("`*_[]<>#|@\\~", "")))
+    line = words.translate(str.maketrans("", "", "`*_[]<>#|@\\~"))
     return f"Run {name} is over: {_truncated(line, MAX_PLAIN)} (The full text was refused.)"
 
 

@@ -42,6 +42,5 @@ def is_at_fault(entry: QueuedUpdate, linear_worked_at: float) -> bool:
     began, last = entry.failing_since, entry.failed_at
     if began is None or last is None or not entry.alone:
         return False
-    return linear_worked_at <= last and (
-        began < linear_worked_at or last - linear_worked_at < _JUST
-    )
+    worked_just_then = last - linear_worked_at < _JUST
+    return linear_worked_at <= last and (began < linear_worked_at or worked_just_then)

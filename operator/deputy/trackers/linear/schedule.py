@@ -212,7 +212,7 @@ class Schedule:
         return SendBatch(chosen)
 
     def remove(self, entry: QueuedUpdate) -> None:
-        """Take out an entry that is done with; what waited for it to be repeated waits no longer."""
+        """Take out an entry that is done with; what waited for its repetition waits no longer."""
         queue = self._queues[ordering_key(entry.update)]
         queue.remove(entry)
         queue.not_before = 0.0
