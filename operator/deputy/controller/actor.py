@@ -212,6 +212,9 @@ class Actor:
         wanted = status.concluded(run, outcome, now)
         wanted["sessions"] = list(sessions_of(run))
         wanted["inbox"] = {"deliveredThrough": state.conversation.delivered_through}
+        if run.status.report is not None:
+            # It is long, and what counts of it is in the outcome now.
+            wanted["report"] = None
         if state.pull_request is not None:
             wanted["pullRequest"] = {
                 "url": state.pull_request.url,

@@ -13,6 +13,7 @@ from deputy.api.facts import (
     outcome_of,
     owned_by,
     pick_up_of,
+    report_of,
     sessions_of,
     spec_in_force,
     undelivered,
@@ -50,6 +51,8 @@ class Observer:
         spec = spec_in_force(pod, blueprint)
         ready, message = _readiness(run, blueprint)
         conversation = state.conversation
+        seen = _seen(pod, now)
+        conversation.fall_back(report_of(run), silenced=_is_silenced(run, seen, spec, now), now=now)
         slot = self._slot(run, blueprint, state)
         return Observed(
             now=now,
@@ -70,7 +73,7 @@ class Observer:
             issue_read=run.spec.linear is None or state.issue_read,
             refusal=_refusal(run, spec, state),
             slot=slot,
-            pod=_seen(pod, now),
+            pod=seen,
             last_contact=conversation.last_contact,
             connected=conversation.connected,
             awaiting=conversation.awaiting,
@@ -121,6 +124,16 @@ class Observer:
 
 def _seen(pod: Mapping[str, Any] | None, now: dt.datetime) -> PodSeen | None:
     return pod_seen(pod, now) if pod is not None else None
+
+
+def _is_silenced(
+    run: AgentRun, pod: PodSeen | None, spec: BlueprintSpec | None, now: dt.datetime
+) -> bool:
+    """Say whether the sidecar of `run` will say nothing more in time."""
+    if pod is None or pod.over or pod.deleting or pod.problem is not None:
+        return True
+    started = run.status.start_time
+    return started is not None and now >= started + _timeout(spec)
 
 
 def _timeout(spec: BlueprintSpec | None) -> dt.timedelta:
