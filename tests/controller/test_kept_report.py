@@ -31,7 +31,7 @@ class AwayTracker:
     def come_back(self) -> None:
         self.away = False
         for update, future in self.waiting:
-            self._take(update)
+            _ = self._take(update)
             if not future.done():
                 future.set_result("")
 

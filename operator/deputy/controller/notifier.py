@@ -34,6 +34,8 @@ class Notifier:
         self._cache = cache
         self._tracker = tracker
         self._background: set[asyncio.Task[None]] = set()
+        #: The sessions of deleted runs, which were told the end.
+        self.told: set[str] = set()
 
     def acknowledge(self, run: AgentRun, acknowledged: frozenset[str]) -> frozenset[str]:
         """Give every session its first word, unless it is among `acknowledged`; return all."""
@@ -48,6 +50,7 @@ class Notifier:
         )
         for session in sessions_of(run):
             self._tracker.open_session(session)
+            self.told.discard(session)
         self._submit([as_activity(one) for one in owed if one.session_id not in acknowledged])
         return acknowledged | set(sessions_of(run))
 
@@ -124,6 +127,7 @@ class Notifier:
         )
         for session in recipients.sessions:
             self._tracker.close_session(session)
+            self.told.add(session)
         closing = notifications.closing(recipients, outcome)
         self._begin(self._submit_and_report(recipients, outcome, closing, _log_untold))
 

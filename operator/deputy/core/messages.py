@@ -178,6 +178,13 @@ def untold(sessions: int, of: int, why: str) -> str:
     return sentence(f"over, but the tracker refused the closing words in {sessions} of {of}: {why}")
 
 
+#: What is said in a session whose run is gone.
+ORPHANED = (
+    "Stopped: there is no AgentRun for this session any more; it was deleted while nobody "
+    f"watched, or never came to be. {_RETRY}"
+)
+
+
 def deleted(name: str) -> RunOutcome:
     """Tell that somebody deleted the run."""
     fact = f"its AgentRun `{name}` was deleted"

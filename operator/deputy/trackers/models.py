@@ -5,6 +5,7 @@ has the default.
 """
 
 import dataclasses
+import datetime as dt
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -76,6 +77,19 @@ class TeamDirectory:
     def team(self, name_or_key_or_id: str) -> Team | None:
         """Return the team that is meant: an id goes before a key, a key before a name."""
         return self._by_name.get(name_or_key_or_id.casefold())
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Session:
+    """A session in which we are, or were, the agent."""
+
+    id: str
+    is_open: bool
+    """Whether it waits for another word of ours, or of a person's."""
+    is_begun: bool
+    """Whether we have ever said anything in it."""
+    created: dt.datetime
+    updated: dt.datetime
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ def test_a_fixed_document_is_valid(name: str) -> None:
 
 
 def test_every_fixed_document_is_checked() -> None:
-    assert FIXED.keys() == {"VIEWER", "ISSUE", "ISSUES", "TEAMS"}
+    assert FIXED.keys() == {"VIEWER", "ISSUE", "ISSUES", "TEAMS", "SESSIONS"}
 
 
 @pytest.mark.parametrize("update", UPDATES, ids=lambda update: type(update).__name__)

@@ -18,7 +18,14 @@ from deputy.trackers.linear.errors import (
     Rejected,
     Unauthenticated,
 )
-from deputy.trackers.linear.parsing import TeamsPage, issue_of, teams_page_of, viewer_of
+from deputy.trackers.linear.parsing import (
+    SessionsPage,
+    TeamsPage,
+    issue_of,
+    sessions_page_of,
+    teams_page_of,
+    viewer_of,
+)
 from deputy.trackers.linear.responses import GraphQLResponse, read_response
 from deputy.trackers.models import Issue, Viewer
 from deputy.trackers.updates import Refused, Sent, Update
@@ -84,6 +91,10 @@ class LinearClient:
     async def teams_page(self, after: str | None = None) -> TeamsPage:
         """Return a page of the teams that Linear shows us."""
         return teams_page_of(await self.execute(documents.TEAMS, {"after": after}))
+
+    async def sessions_page(self, after: str | None = None) -> SessionsPage:
+        """Return a page of our sessions, those that changed last first."""
+        return sessions_page_of(await self.execute(documents.SESSIONS, {"after": after}))
 
     async def execute(self, document: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the data that a document asks for; raise the first error if there is one."""

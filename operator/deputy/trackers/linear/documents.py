@@ -51,6 +51,18 @@ query Teams($after: String) {
 """
 
 
+#: Who we are, and the sessions of all agents, those that changed last first, a page at a time.
+SESSIONS = """
+query Sessions($after: String) {
+  viewer { id }
+  agentSessions(first: 50, after: $after, orderBy: updatedAt) {
+    nodes { id status startedAt createdAt updatedAt appUser { id } }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+"""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Document:
     """A document and the variables that go with it."""

@@ -1,10 +1,11 @@
 """Read the data of Linear's answers into models; what was asked for in `documents` is there."""
 
 import dataclasses
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from deputy.trackers.models import Issue, Organization, Team, Viewer, WorkflowState
+from deputy.trackers.models import Issue, Organization, Session, Team, Viewer, WorkflowState
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -14,6 +15,40 @@ class TeamsPage:
     organization: Organization
     teams: tuple[Team, ...]
     next: str | None
+
+
+#: The states of a session in which nothing more is expected, in Linear's words.
+_OVER = frozenset({"complete", "error"})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SessionsPage:
+    """Some of our sessions, since when they may have changed, and where the next page begins."""
+
+    sessions: tuple[Session, ...]
+    oldest: dt.datetime | None
+    next: str | None
+
+
+def sessions_page_of(data: Mapping[str, Any]) -> SessionsPage:
+    """Return those of a page of sessions that are ours."""
+    nodes, page = data["agentSessions"]["nodes"], data["agentSessions"]["pageInfo"]
+    ours = (node for node in nodes if node["appUser"]["id"] == data["viewer"]["id"])
+    return SessionsPage(
+        tuple(map(_session, ours)),
+        min((dt.datetime.fromisoformat(node["updatedAt"]) for node in nodes), default=None),
+        page["endCursor"] if page["hasNextPage"] else None,
+    )
+
+
+def _session(node: Mapping[str, Any]) -> Session:
+    return Session(
+        node["id"],
+        is_open=node["status"] not in _OVER,
+        is_begun=node["startedAt"] is not None,
+        created=dt.datetime.fromisoformat(node["createdAt"]),
+        updated=dt.datetime.fromisoformat(node["updatedAt"]),
+    )
 
 
 def viewer_of(data: Mapping[str, Any]) -> Viewer:

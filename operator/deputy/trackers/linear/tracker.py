@@ -1,6 +1,7 @@
 """The operator's side of Linear: one client, one writer, for the one connected organisation."""
 
 import asyncio
+import datetime as dt
 from collections.abc import Sequence
 
 import structlog
@@ -10,19 +11,22 @@ from deputy.trackers.linear.errors import LinearError
 from deputy.trackers.linear.issues import IssueReader
 from deputy.trackers.linear.teams import TeamReader
 from deputy.trackers.linear.writer import Writer
-from deputy.trackers.models import Issue, TeamDirectory
+from deputy.trackers.models import Issue, Session, TeamDirectory
 from deputy.trackers.updates import Dropped, Refused, Update, UpdateResult
 
 _LOG = structlog.stdlib.get_logger(__name__)
 
 #: How long the start of a run may wait for the issue's facts before it fails open.
 _ISSUE_TIMEOUT = 4.0
+#: Most requests for one look at our sessions.
+_MOST_PAGES = 10
 
 
 class Tracker:
     """What the operator asks of Linear and tells it."""
 
     def __init__(self, client: LinearClient, writer: Writer) -> None:
+        self._client = client
         self._teams = TeamReader(client)
         self._issues = IssueReader(client)
         self._writer = writer
@@ -58,6 +62,21 @@ class Tracker:
                 error=f"{type(error).__name__}: {error}",
             )
             return None
+
+    async def sessions(self, since: dt.datetime) -> tuple[Session, ...]:
+        """Return our sessions that have changed `since` then, or the newest of them.
+
+        Raises `LinearError` where Linear cannot be asked.
+        """
+        sessions: list[Session] = []
+        after: str | None = None
+        for _ in range(_MOST_PAGES):
+            page = await self._client.sessions_page(after)
+            sessions += [session for session in page.sessions if session.updated >= since]
+            after = page.next
+            if after is None or page.oldest is None or page.oldest < since:
+                break
+        return tuple(sessions)
 
     async def teams(self, max_age: float) -> TeamDirectory:
         """Return our organisation and its teams, as they were `max_age` seconds ago or later.
