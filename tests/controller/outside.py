@@ -2,14 +2,14 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from deputy.controller.pull_requests import OpenResult
 from deputy.core.observed import PullRequestSeen
 from deputy.relay.authentication import Caller
 from deputy.relay.service import RelayService, UnknownCaller
-from deputy.trackers.models import Issue, Organization, Team, WorkflowState
+from deputy.trackers.models import Issue, Organization, Team, TeamDirectory, WorkflowState
 from deputy.trackers.updates import PostActivity, Priority, Update
 from deputy.wire import Event, Finished, Message, MessageKind, NumberedEvent
 
@@ -30,6 +30,7 @@ class TrackerLog:
     def __init__(self) -> None:
         self.activities: dict[str, PostActivity] = {}
         self.state = TODO
+        self.refuses: Callable[[PostActivity], bool] = lambda _: False
 
     @property
     def ends(self) -> list[PostActivity]:
@@ -41,6 +42,10 @@ class TrackerLog:
         return cast("Tracker", self)
 
     def submit(self, update: Update) -> asyncio.Future[str]:
+        if isinstance(update, PostActivity) and self.refuses(update):
+            refused: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+            refused.set_result("not these words")
+            return refused
         if isinstance(update, PostActivity):
             known = self.activities.setdefault(update.activity_id, update)
             assert known == update, "one id was given to two activities"
@@ -48,10 +53,9 @@ class TrackerLog:
         sent.set_result("")
         return sent
 
-    async def submit_all(self, updates: Sequence[Update]) -> None:
+    async def submit_all(self, updates: Sequence[Update]) -> list[str]:
         await asyncio.sleep(0)
-        for update in updates:
-            await self.submit(update)
+        return [await self.submit(update) for update in updates]
 
     def open_session(self, _session: str) -> None:
         """Take everything, as ever."""
@@ -62,8 +66,8 @@ class TrackerLog:
     async def issue(self, issue_id: str) -> Issue:
         return Issue(issue_id, "ENG-42", "Fix it", "", TEAM, state=self.state)
 
-    async def team(self, _name: str) -> tuple[Organization, Team]:
-        return Organization("org-1", "Acme", "acme"), TEAM
+    async def teams(self, _max_age: float) -> TeamDirectory:
+        return TeamDirectory(Organization("org-1", "Acme", "acme"), (TEAM,))
 
 
 class ForgeLog:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from deputy.api.blueprint import BlueprintSpec
 from deputy.controller.run_state import RunStates
 from deputy.core.conversation import RelayConversation
+from deputy.kube import resources
 from deputy.kube.cache import Cache
 from deputy.kube.errors import NotFound
 from deputy.relay.authentication import Caller
@@ -72,11 +73,22 @@ class FakeKube:
 
     def __init__(self) -> None:
         self.objects: dict[str, Any] = {}
+        self.patches: list[dict[str, Any]] = []
 
     async def get(self, path: str) -> Any:
         if path not in self.objects:
             raise NotFound(404, "no such thing")
         return copy.deepcopy(self.objects[path])
+
+    async def patch(self, path: str, body: dict[str, Any]) -> Any:
+        """Merge into a status; only runs have one here."""
+        self.patches.append(body["status"])
+        known = self.objects[path.removesuffix("/status")]
+        assert body["metadata"]["uid"] == known["metadata"]["uid"]
+        known["status"] |= body["status"]
+        version = int(known["metadata"]["resourceVersion"])
+        known["metadata"] |= {"resourceVersion": str(version + 1)}
+        return copy.deepcopy(known)
 
 
 class World:
@@ -123,7 +135,10 @@ class World:
         }
 
     def put_run(self, status: dict[str, Any] | None = None, **spec: Any) -> None:
-        self.cache.runs.put(self.run_body(status, **spec))
+        self.version += 10
+        body = self.run_body(status, **spec)
+        self.kube.objects[resources.agentruns(*KEY)] = copy.deepcopy(body)
+        self.cache.runs.put(body)
 
     @property
     def run(self) -> Any:
