@@ -44,7 +44,7 @@ async def test_a_run_made_by_hand_runs_its_agent_and_succeeds(
         "branch": "",
         "sessions": [],
         "inbox": {"deliveredThrough": "task-1"},
-        "blueprint": {"generation": 1, "hash": ANY},
+        "blueprint": {"generation": 1, "hash": ANY, "linear": ANY},
         "startTime": ANY,
         "completionTime": ANY,
     }

@@ -66,7 +66,7 @@ class TrackerLog:
     async def issue(self, issue_id: str) -> Issue:
         return Issue(issue_id, "ENG-42", "Fix it", "", TEAM, state=self.state)
 
-    async def teams(self, _max_age: float) -> TeamDirectory:
+    async def teams(self, _max_age: float, **_: bool) -> TeamDirectory:
         return TeamDirectory(Organization("org-1", "Acme", "acme"), (TEAM,))
 
 

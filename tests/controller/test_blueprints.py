@@ -52,7 +52,7 @@ class Refusing:
     def __init__(self, error: LinearError) -> None:
         self.error = error
 
-    async def teams(self, _max_age: float) -> None:
+    async def teams(self, _max_age: float, **_: bool) -> None:
         raise self.error
 
 
@@ -106,8 +106,8 @@ class Counting:
         acme = Organization("org-1", "Acme", "acme")
         return TeamsPage(acme, TEAMS[start : start + 50], following)
 
-    async def teams(self, max_age: float) -> Any:
-        return await self._reader.read(max_age)
+    async def teams(self, max_age: float, *, budgeted: bool = True) -> Any:
+        return await self._reader.read(max_age, budgeted=budgeted)
 
 
 @dataclasses.dataclass
@@ -250,3 +250,21 @@ async def test_a_team_that_was_made_after_the_blueprint_is_noticed(kept: Kept) -
 
     assert known == ("False", "TeamNotFound", "")
     assert kept.told("late") == ("True", "Ready", "team-new")
+
+
+async def test_a_team_that_was_made_before_the_blueprint_is_there_at_once(kept: Kept) -> None:
+    """Also when the budget of the looks that nobody waits for is spent."""
+    kept.add("api", "T7")
+    for number in range(30):
+        kept.add(f"misnamed-{number}", f"NOPE{number}")
+    await kept.pass_time(30)
+    known = TEAMS
+    with pytest.MonkeyPatch.context() as patched:
+        for number in range(30):
+            known = (*known, Team(f"new-{number}", f"NEW{number}", "new", TEAMS[0].states))
+            patched.setattr("tests.controller.test_blueprints.TEAMS", known)
+            kept.add(f"new-{number}", f"NEW{number}")
+            await kept.pass_time(2)
+
+    told = {kept.told(f"new-{number}") for number in range(30)}
+    assert told == {("True", "Ready", f"new-{number}") for number in range(30)}

@@ -17,6 +17,7 @@ from deputy.core.blueprint import (
     judge,
     recheck_seconds,
     still_known,
+    teams_age,
     unreachable,
 )
 from deputy.core.reason import BlueprintReason
@@ -101,10 +102,14 @@ class BlueprintJudge:
             return still_known(Readiness(ready=False, reason=reason, message=str(error)), before)
         if names is None:
             return READY_BY_HAND
-        return still_known(await self._ask(blueprint, names, same), before)
+        return still_known(await self._ask(blueprint, names, before, same), before)
 
     async def _ask(
-        self, blueprint: Blueprint, names: TrackerNames, same: Judgement | None
+        self,
+        blueprint: Blueprint,
+        names: TrackerNames,
+        before: Readiness | None,
+        same: Judgement | None,
     ) -> Readiness:
         """Judge a Blueprint against the teams that the tracker shows."""
         try:
@@ -112,8 +117,9 @@ class BlueprintJudge:
             if not is_misnamed(readiness):
                 return readiness
             # What is not there may have been made since: but for that Linear is asked seldom.
-            newer_than = recheck_seconds(readiness, same.misses if same else 0) / 2
-            return self._judge_by(await self._tracker.teams(newer_than), blueprint, names)
+            newer_than = teams_age(readiness, same.misses if same else 0, new=before is None)
+            directory = await self._tracker.teams(newer_than, budgeted=before is not None)
+            return self._judge_by(directory, blueprint, names)
         except CredentialsMissing as error:
             return unreachable(BlueprintReason.LINEAR_NOT_CONNECTED, str(error))
         except LinearError as error:

@@ -51,6 +51,7 @@ class Readiness:
 RECHECK = 600.0
 _UNREACHABLE = 3.0
 _SOON = 15.0
+_AT_ONCE = 1.0
 
 _MISNAMED = frozenset(
     {
@@ -78,6 +79,14 @@ def recheck_seconds(readiness: Readiness, misses: int) -> float:
         return RECHECK
     grown = _SOON * 2.0 ** min(max(misses - 1, 0), 10)
     return min(RECHECK, grown) if is_misnamed(readiness) else _SOON
+
+
+def teams_age(readiness: Readiness, misses: int, *, new: bool) -> float:
+    """Return how many seconds old the teams may be that say that a name leads nowhere.
+
+    Who has just written a name (`new`) waits for the answer, and has often just made the team.
+    """
+    return _AT_ONCE if new else recheck_seconds(readiness, misses) / 2
 
 
 def still_known(fresh: Readiness, before: Readiness | None) -> Readiness:

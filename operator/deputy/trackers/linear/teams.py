@@ -43,16 +43,19 @@ class TeamReader:
         self._error: LinearError | None = None
         self._failures, self._retry_at = 0, 0.0
 
-    async def read(self, max_age: float) -> TeamDirectory:
+    async def read(self, max_age: float, *, budgeted: bool = True) -> TeamDirectory:
         """Return the teams as they were `max_age` seconds ago or later.
 
-        They may be older while the budget for these reads is spent. Raises `LinearError` where
-        Linear cannot be asked; until it may be asked again it is not, and the error is the same.
+        They may be older while the budget for these reads is spent, unless the read is not
+        `budgeted`: one that somebody waits for, who has just written the name. Raises
+        `LinearError` where Linear cannot be asked; until it may be asked again it is not, and the
+        error is the same.
         """
         async with self._lock:
             now = self._clock()
             known = self._directory
-            if known is not None and (now - self._read_at <= max_age or not self._may_ask(now)):
+            young = known is not None and now - self._read_at <= max_age
+            if known is not None and (young or (budgeted and not self._may_ask(now))):
                 return known
             if self._error is not None and now < self._retry_at:
                 raise _waiting(self._error, self._retry_at - now)
@@ -79,7 +82,7 @@ class TeamReader:
         teams: list[Team] = []
         after: str | None = None
         while True:
-            self._left -= 1
+            self._left = max(0.0, self._left - 1)
             page = await self._source.teams_page(after)
             teams += page.teams
             if (after := page.next) is None:

@@ -79,13 +79,13 @@ class Tracker:
                 break
         return tuple(sessions)
 
-    async def teams(self, max_age: float) -> TeamDirectory:
+    async def teams(self, max_age: float, *, budgeted: bool = True) -> TeamDirectory:
         """Return our organisation and its teams, as they were `max_age` seconds ago or later.
 
-        They may be older where asking would cost too much. Raises `LinearError` where Linear
-        cannot be asked.
+        They may be older where a `budgeted` read would cost too much. Raises `LinearError` where
+        Linear cannot be asked.
         """
-        return await self._teams.read(max_age)
+        return await self._teams.read(max_age, budgeted=budgeted)
 
 
 def _copy_result(outcome: asyncio.Future[str], done: asyncio.Future[UpdateResult]) -> None:
