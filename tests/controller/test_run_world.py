@@ -142,7 +142,7 @@ def test_whatever_happens_a_run_ends_once_is_told_once_and_leaves_no_pod(
 
     assert world.phase in TERMINAL
     assert world.outcome is not None
-    assert [told.content.body for told in world.tracker.ends] == [world.outcome.text]  # type: ignore[union-attr]
+    assert [told.content.body for told in world.tracker.closing] == [world.outcome.text]  # type: ignore[union-attr]
     assert world.pods == []
 
 
