@@ -91,8 +91,8 @@ def test_the_authority_signs_servers_and_a_server_signs_nobody(authority: KeyPai
     server = make_server(authority, ["relay.deputy.svc"], NOW)
 
     def is_authority(pair: KeyPair) -> bool:
-        found = x509.load_pem_x509_certificate(pair.certificate)
-        return found.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+        certificate = x509.load_pem_x509_certificate(pair.certificate)
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
 
     assert (is_authority(authority), is_authority(server)) == (True, False)
 

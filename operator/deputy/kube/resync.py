@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
@@ -37,13 +37,20 @@ class _Known:
 class Resync:
     """Lists everything at the start and once a minute."""
 
-    def __init__(self, kube: Kube, watched: Sequence[Watched], namespaces: Sequence[str]) -> None:
+    def __init__(
+        self,
+        kube: Kube,
+        watched: Sequence[Watched],
+        namespaces: Sequence[str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._kube = kube
         self._watched = watched
         self._namespaces = namespaces
         self._seeded = False
+        self._clock = clock
         self._stale_in_a_row = 0
-        self._good_at = time.monotonic()
+        self._good_at = clock()
 
     @property
     def seeded(self) -> bool:
@@ -56,7 +63,7 @@ class Resync:
             return ""
         if self._stale_in_a_row >= 2:
             return "the watches are silent: lists show changes that they did not tell"
-        silent = time.monotonic() - self._good_at
+        silent = self._clock() - self._good_at
         return f"no list has succeeded for {silent:.0f} s" if silent > _SILENT else ""
 
     async def seed(self) -> None:
@@ -67,7 +74,7 @@ class Resync:
         for watched, body in await self._listed():
             watched.store.put(body)
         self._seeded = True
-        self._good_at = time.monotonic()
+        self._good_at = self._clock()
         self._tell_of_all()
 
     async def run(self) -> None:
@@ -90,7 +97,7 @@ class Resync:
         missed = sum(one.store.put(body) for one, body in late)
         missed += sum(_dropped(one) for one in gone)
         self._stale_in_a_row = self._stale_in_a_row + 1 if missed else 0
-        self._good_at = time.monotonic()
+        self._good_at = self._clock()
         if missed:
             STALE_WATCH.inc(missed)
             _LOG.warning("the watches had missed changes", count=missed)
