@@ -5,7 +5,7 @@ import datetime as dt
 import json
 import time
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import pytest
 from aiohttp import ClientSession
@@ -19,11 +19,9 @@ from deputy.webhook import metrics
 from deputy.webhook.acknowledger import NotAcknowledged
 from deputy.webhook.app import LARGEST_BODY, Parts, make_app
 from deputy.webhook.claiming import ClaimUnsettled
+from tests.support.api_server import ApiServer
 from tests.support.metrics import counted
 from tests.webhook.conftest import SECRET, Replica, delivery, served, sign
-
-if TYPE_CHECKING:
-    from deputy.kube.client import Kube
 
 UNKNOWN = {"type": "Reaction", "action": "create", "organizationId": "org"}
 
@@ -63,7 +61,8 @@ class Fake:
     def __init__(self) -> None:
         self.intake = Recorder()
         self.secrets = Secret()
-        self.resync = Resync(cast("Kube", None), (), ())
+        self.now = 0.0
+        self.resync = Resync(ApiServer().client(), (), (), lambda: self.now)
         self.ending = asyncio.Event()
         self.before = counted(metrics.RECEIVED)
         health = health_of(self.ending, self.resync, self.secrets.check)
@@ -211,15 +210,11 @@ async def test_without_a_secret_nothing_is_taken_and_readyz_says_what_to_do(
     assert (await replica.get("/healthz"))[0] == 200
 
 
-async def test_it_is_not_ready_before_the_blueprints_are_read(replica: Replica, fake: Fake) -> None:
-    fake.resync._seeded = False
+async def test_it_is_not_ready_before_the_blueprints_are_read(session: ClientSession) -> None:
+    async with served(make_app(Fake().parts)) as url:
+        answer = await Replica(url, session).get("/readyz")
 
-    status, text = await replica.get("/readyz")
-
-    assert (status, text) == (
-        503,
-        "the Blueprints have not been read from the API server yet\n",
-    )
+    assert answer == (503, "the Blueprints have not been read from the API server yet\n")
 
 
 async def test_it_is_not_ready_once_it_ends_but_still_takes(replica: Replica, fake: Fake) -> None:
@@ -232,7 +227,7 @@ async def test_it_is_not_ready_once_it_ends_but_still_takes(replica: Replica, fa
 async def test_it_is_sick_when_the_api_server_is_silent(replica: Replica, fake: Fake) -> None:
     assert await replica.get("/healthz") == (200, "ok\n")
 
-    fake.resync._good_at -= 301
+    fake.now += 301
 
     assert await replica.get("/healthz") == (503, "no list has succeeded for 301 s\n")
 
