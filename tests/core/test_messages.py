@@ -89,6 +89,22 @@ def test_a_pull_request_is_linked_after_the_agents_words() -> None:
     assert found.text == "Fixed it.\n\nPull request: https://forge/pr/1"
 
 
+def test_the_address_stays_however_much_the_agent_had_to_say() -> None:
+    text = messages.opened(report(text="word " * 10_000), "https://forge/pr/1").text
+
+    assert text.endswith("Pull request: https://forge/pr/1")
+    assert len(text) <= messages.MAX_TEXT
+
+
+def test_what_the_forge_refused_beside_it_is_noted() -> None:
+    refused = ("reviewer jane is no collaborator",)
+    text = messages.opened(report(), "https://forge/pr/1", refused).text
+
+    assert text == (
+        "Fixed it.\n\nPull request: https://forge/pr/1\n\nNote: reviewer jane is no collaborator"
+    )
+
+
 @pytest.mark.parametrize(
     "say",
     [

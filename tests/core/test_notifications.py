@@ -2,7 +2,15 @@
 
 import pytest
 
-from deputy.core.notifications import Recipients, closing, end, progressed, start, waiting
+from deputy.core.notifications import (
+    Recipients,
+    alive,
+    closing,
+    end,
+    progressed,
+    start,
+    waiting,
+)
 from deputy.core.outcome import RunOutcome
 from deputy.core.phase import Phase
 from deputy.core.plan import plan_at_end, plan_of
@@ -77,6 +85,14 @@ def test_progress_is_the_plan_with_the_agents_steps() -> None:
     assert progressed(AUDIENCE, Phase.RUNNING, agents) == (
         SetPlan("first", plan_of(Phase.RUNNING, agents, has_repository=True)),
     )
+
+
+def test_the_sign_of_life_vanishes_with_the_next_word() -> None:
+    (update,) = alive(PLAIN, Phase.RUNNING, 1)
+
+    assert isinstance(update, PostActivity)
+    assert update.content == Thought("Still working.", ephemeral=True)
+    assert update.priority is Priority.EPHEMERAL
 
 
 def test_a_good_end_links_moves_to_review_comments_and_closes_last_of_all() -> None:

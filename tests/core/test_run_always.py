@@ -24,7 +24,7 @@ from deputy.core.run import (
     decide,
 )
 from deputy.wire import Outcome
-from tests.core.test_run import ENDING, GRANTED, HOUR, NOW, PROBLEM, report
+from tests.core.observed import ENDING, GRANTED, HOUR, NOW, PROBLEM, report
 
 problems = st.sampled_from([None, PROBLEM])
 pods = st.none() | st.builds(
