@@ -37,9 +37,9 @@ def below(path: str, schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, An
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_files_are_what_the_models_say_to_the_byte(folder: str) -> None:
-    found = {path.name: path.read_text() for path in (PROJECT / folder).iterdir()}
+    written = {path.name: path.read_text() for path in (PROJECT / folder).iterdir()}
 
-    assert found == FILES, "run `make crds`"
+    assert written == FILES, "run `make crds`"
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -99,20 +99,20 @@ def test_nothing_is_defaulted_into_stored_objects(name: str) -> None:
 
 
 def test_conditions_are_a_map_by_type() -> None:
-    found = {
+    keyed = {
         (name, schema["x-kubernetes-list-type"], *schema["x-kubernetes-list-map-keys"])
         for name in FILES
         for path, schema in schemas(name)
         if path == ".status.conditions"
     }
 
-    assert found == {(name, "map", "type") for name in FILES}
+    assert keyed == {(name, "map", "type") for name in FILES}
 
 
 def test_the_phase_of_a_run_is_one_of_the_table() -> None:
-    found = dict(schemas("deputy.dev_agentruns.yaml"))[".status.phase"]
+    phase = dict(schemas("deputy.dev_agentruns.yaml"))[".status.phase"]
 
-    assert found["enum"] == [phase.value for phase in Phase]
+    assert phase["enum"] == [phase.value for phase in Phase]
 
 
 @pytest.mark.parametrize(

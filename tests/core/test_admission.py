@@ -130,8 +130,8 @@ class Admission(RuleBasedStateMachine):
 
     def waiting(self) -> list[str]:
         """The uids of those who wait in truth, in the order in which they are to start."""
-        found = [run for run in self.truth.values() if run.phase is Phase.QUEUED and not run.ended]
-        return [run.uid for run in sorted(found, key=order)]
+        queued = (run for run in self.truth.values() if run.phase is Phase.QUEUED)
+        return [run.uid for run in sorted(queued, key=order) if not run.ended]
 
     @rule(target=runs, priority=st.integers(0, 4), same_second=st.booleans())
     def arrive(self, priority: int, same_second: bool) -> str:  # noqa: FBT001  it is drawn

@@ -58,9 +58,9 @@ def test_an_id_wins_over_a_name_that_reads_the_same() -> None:
 
 
 def test_a_state_that_may_be_absent_stands_for_nothing() -> None:
-    found = judge(wanted(in_review="In Review"), ACME, TEAM, ())
+    readiness = judge(wanted(in_review="In Review"), ACME, TEAM, ())
 
-    assert found.ids == TrackerIds("org-1", "team-1", "s-2", "s-3", "")
+    assert readiness.ids == TrackerIds("org-1", "team-1", "s-2", "s-3", "")
 
 
 @pytest.mark.parametrize(
@@ -72,25 +72,25 @@ def test_a_state_that_may_be_absent_stands_for_nothing() -> None:
     ],
 )
 def test_a_state_that_is_not_there_is_named_with_those_that_are(field: str, spelled: str) -> None:
-    found = judge(wanted(**{field: "Doing"}), ACME, TEAM, ())
+    readiness = judge(wanted(**{field: "Doing"}), ACME, TEAM, ())
 
-    assert (found.ready, found.reason) == (False, BlueprintReason.STATE_NOT_FOUND)
-    assert found.message == (
+    assert (readiness.ready, readiness.reason) == (False, BlueprintReason.STATE_NOT_FOUND)
+    assert readiness.message == (
         f"spec.linear.states.{spelled} names no workflow state of team ENG; "
         "it has: Todo, In Progress, In Review"
     )
 
 
 def test_a_team_that_is_not_there_is_named_with_what_to_do() -> None:
-    found = judge(wanted(team="OPS"), ACME, None, ())
+    readiness = judge(wanted(team="OPS"), ACME, None, ())
 
-    assert (found.ready, found.reason, found.retry) == (
+    assert (readiness.ready, readiness.reason, readiness.retry) == (
         False,
         BlueprintReason.TEAM_NOT_FOUND,
         False,
     )
-    assert '"OPS"' in found.message
-    assert "correct spec.linear.team" in found.message
+    assert '"OPS"' in readiness.message
+    assert "correct spec.linear.team" in readiness.message
 
 
 @pytest.mark.parametrize("organization", ["", "acme", "org-1"])
@@ -99,23 +99,23 @@ def test_an_organisation_is_named_by_key_or_id_or_not_at_all(organization: str) 
 
 
 def test_a_blueprint_for_another_organisation_is_not_ready() -> None:
-    found = judge(wanted(organization="umbrella"), ACME, TEAM, ())
+    readiness = judge(wanted(organization="umbrella"), ACME, TEAM, ())
 
-    assert found.reason is BlueprintReason.ORGANIZATION_NOT_FOUND
-    assert '"umbrella"' in found.message
-    assert '"acme"' in found.message
+    assert readiness.reason is BlueprintReason.ORGANIZATION_NOT_FOUND
+    assert '"umbrella"' in readiness.message
+    assert '"acme"' in readiness.message
 
 
 def test_the_older_blueprint_of_a_team_wins_and_the_younger_names_it() -> None:
-    found = judge(WANTED, ACME, TEAM, ("agents/first", "agents/second"))
+    readiness = judge(WANTED, ACME, TEAM, ("agents/first", "agents/second"))
 
-    assert (found.ready, found.reason, found.conflict, found.ids) == (
+    assert (readiness.ready, readiness.reason, readiness.conflict, readiness.ids) == (
         False,
         BlueprintReason.CONFLICT,
         "agents/first",
         IDS,
     )
-    assert "agents/first is older" in found.message
+    assert "agents/first is older" in readiness.message
 
 
 def test_a_tracker_that_does_not_answer_is_asked_again() -> None:

@@ -30,9 +30,9 @@ ENDS = [
 
 @pytest.mark.parametrize("phase", BEFORE)
 def test_the_phase_of_a_run_that_goes_on_follows_from_its_conditions(phase: Phase) -> None:
-    found = conditions_of(phase, REASONS[phase], "why", last=phase, concluded=False)
+    conditions = conditions_of(phase, REASONS[phase], "why", last=phase, concluded=False)
 
-    assert phase_of(found) is phase
+    assert phase_of(conditions) is phase
 
 
 @given(end=st.sampled_from(ENDS), message=st.text())
@@ -50,10 +50,10 @@ def test_a_run_whose_end_is_decided_stays_in_its_phase_until_it_is_told(
     end: tuple[Phase, RunReason], message: str
 ) -> None:
     last, reason = end
-    found = conditions_of(last, reason, message, last=last, concluded=True)
+    conditions = conditions_of(last, reason, message, last=last, concluded=True)
 
     # It awaits no answer any more: that is over with the decision.
-    assert phase_of(found) is (Phase.RUNNING if last is Phase.AWAITING_INPUT else last)
+    assert phase_of(conditions) is (Phase.RUNNING if last is Phase.AWAITING_INPUT else last)
 
 
 @given(end=st.sampled_from(ENDS))
@@ -71,10 +71,10 @@ def test_all_four_conditions_are_there_from_the_start(
     reason: RunReason,
     concluded: bool,  # noqa: FBT001  hypothesis draws it
 ) -> None:
-    found = conditions_of(phase, reason, "why", last=phase, concluded=concluded)
+    conditions = conditions_of(phase, reason, "why", last=phase, concluded=concluded)
 
-    assert [condition.type for condition in found] == list(ConditionType)
-    assert all(condition.reason and condition.message for condition in found)
+    assert [condition.type for condition in conditions] == list(ConditionType)
+    assert all(condition.reason and condition.message for condition in conditions)
 
 
 def test_a_run_without_conditions_is_queued() -> None:
@@ -82,11 +82,11 @@ def test_a_run_without_conditions_is_queued() -> None:
 
 
 def test_a_queued_run_says_why_it_waits() -> None:
-    found = conditions_of(
+    conditions = conditions_of(
         Phase.QUEUED, RunReason.WAITING_FOR_SLOT, "number 2", last=Phase.QUEUED, concluded=False
     )
 
-    assert found == (
+    assert conditions == (
         WantedCondition(ConditionType.ADMITTED, Truth.FALSE, "WaitingForSlot", "number 2"),
         WantedCondition(
             ConditionType.WORKSPACE_READY,
@@ -100,7 +100,7 @@ def test_a_queued_run_says_why_it_waits() -> None:
 
 
 def test_a_run_that_went_well_has_four_true_conditions() -> None:
-    found = conditions_of(
+    conditions = conditions_of(
         Phase.SUCCEEDED,
         RunReason.PULL_REQUEST_OPENED,
         "pull request https://forge/pr/1",
@@ -108,5 +108,5 @@ def test_a_run_that_went_well_has_four_true_conditions() -> None:
         concluded=True,
     )
 
-    assert {condition.status for condition in found} == {Truth.TRUE}
-    assert found[2].message == "pull request https://forge/pr/1"
+    assert {condition.status for condition in conditions} == {Truth.TRUE}
+    assert conditions[2].message == "pull request https://forge/pr/1"

@@ -18,9 +18,11 @@ def report(outcome: Outcome = Outcome.COMPLETED, **facts: object) -> Finished:
 
 
 def test_a_stop_names_the_branch_that_holds_the_work() -> None:
-    found = messages.stopped(report(Outcome.STOPPED, branch="eng-42", head_sha="0123456789abcdef"))
+    saved = report(Outcome.STOPPED, branch="eng-42", head_sha="0123456789abcdef")
 
-    assert found == RunOutcome(
+    outcome = messages.stopped(saved)
+
+    assert outcome == RunOutcome(
         RunReason.STOPPED_BY_USER,
         "stopped, as asked",
         "Stopped, as asked. The work so far is on branch `eng-42` (`0123456789`). "
@@ -29,9 +31,9 @@ def test_a_stop_names_the_branch_that_holds_the_work() -> None:
 
 
 def test_a_problem_in_another_systems_words_ends_before_ours_begin() -> None:
-    found = messages.failed(Problem(RunReason.PULL_REQUEST_REFUSED, "403; give it the right (x)"))
+    outcome = messages.failed(Problem(RunReason.PULL_REQUEST_REFUSED, "403; give it the right (x)"))
 
-    assert found.text == (
+    assert outcome.text == (
         "This did not work: 403; give it the right (x). "
         "To try again, reply here or delegate the issue anew."
     )
@@ -43,33 +45,33 @@ def test_a_stop_without_work_promises_none() -> None:
 
 
 def test_a_timeout_names_the_limit_and_how_to_raise_it() -> None:
-    found = messages.timed_out(dt.timedelta(minutes=1), None)
+    outcome = messages.timed_out(dt.timedelta(minutes=1), None)
 
-    assert found.reason is RunReason.TIMED_OUT
-    assert "60 seconds" in found.text
-    assert "spec.timeoutSeconds" in found.message
+    assert outcome.reason is RunReason.TIMED_OUT
+    assert "60 seconds" in outcome.text
+    assert "spec.timeoutSeconds" in outcome.message
 
 
 @pytest.mark.parametrize("known", [r for r in RunReason if phase_of_reason(r) is Phase.FAILED])
 def test_a_reported_failure_keeps_the_reason_that_the_sidecar_names(known: RunReason) -> None:
-    found = messages.reported_failure(report(Outcome.FAILED, reason=known.value))
+    outcome = messages.reported_failure(report(Outcome.FAILED, reason=known.value))
 
-    assert found.reason is known
+    assert outcome.reason is known
 
 
 @pytest.mark.parametrize(
     "claimed", ["", "Whatever", *(r for r in RunReason if phase_of_reason(r) is not Phase.FAILED)]
 )
 def test_a_reported_failure_is_a_failure_whatever_reason_it_claims(claimed: str) -> None:
-    found = messages.reported_failure(report(Outcome.FAILED, reason=claimed))
+    outcome = messages.reported_failure(report(Outcome.FAILED, reason=claimed))
 
-    assert found.reason is RunReason.AGENT_FAILED
+    assert outcome.reason is RunReason.AGENT_FAILED
 
 
 def test_a_failure_without_words_says_so() -> None:
-    found = messages.reported_failure(report(Outcome.FAILED, text=" \n "))
+    outcome = messages.reported_failure(report(Outcome.FAILED, text=" \n "))
 
-    assert found.message == "the agent failed and gave no reason"
+    assert outcome.message == "the agent failed and gave no reason"
 
 
 def test_an_agent_that_left_no_message_is_still_told_of() -> None:
@@ -77,16 +79,16 @@ def test_an_agent_that_left_no_message_is_still_told_of() -> None:
 
 
 def test_no_commits_are_no_failure_and_no_pull_request() -> None:
-    found = messages.no_changes(report(text="Nothing to do.", commits=0))
+    outcome = messages.no_changes(report(text="Nothing to do.", commits=0))
 
-    assert found.phase is Phase.SUCCEEDED
-    assert found.text == ("Nothing to do.\n\nNo commits were made, so there is no pull request.")
+    assert outcome.phase is Phase.SUCCEEDED
+    assert outcome.text == ("Nothing to do.\n\nNo commits were made, so there is no pull request.")
 
 
 def test_a_pull_request_is_linked_after_the_agents_words() -> None:
-    found = messages.opened(report(), "https://forge/pr/1")
+    outcome = messages.opened(report(), "https://forge/pr/1")
 
-    assert found.text == "Fixed it.\n\nPull request: https://forge/pr/1"
+    assert outcome.text == "Fixed it.\n\nPull request: https://forge/pr/1"
 
 
 def test_the_address_stays_however_much_the_agent_had_to_say() -> None:
@@ -117,10 +119,10 @@ def test_what_the_forge_refused_beside_it_is_noted() -> None:
 def test_the_longest_report_fits_into_an_activity_and_a_status(
     say: Callable[[Finished], RunOutcome],
 ) -> None:
-    found = say(report(Outcome.FAILED, text="x" * 100_000))
+    outcome = say(report(Outcome.FAILED, text="x" * 100_000))
 
-    assert len(found.text) <= messages.MAX_TEXT
-    assert len(found.message) <= messages.MAX_MESSAGE
+    assert len(outcome.text) <= messages.MAX_TEXT
+    assert len(outcome.message) <= messages.MAX_MESSAGE
 
 
 @pytest.mark.parametrize(

@@ -32,15 +32,15 @@ steps = st.lists(
     ],
 )
 def test_the_plan_moves_with_the_phase(phase: Phase, expected: list[StepStatus]) -> None:
-    found = plan_of(phase, has_repository=True)
+    steps = plan_of(phase, has_repository=True)
 
-    assert [step.content for step in found] == [
+    assert [step.content for step in steps] == [
         "Read the issue",
         "Set up the workspace",
         "Run the agent",
         "Open the pull request",
     ]
-    assert [step.status for step in found] == expected
+    assert [step.status for step in steps] == expected
 
 
 def test_a_run_without_a_repository_ends_with_an_answer() -> None:
@@ -48,9 +48,9 @@ def test_a_run_without_a_repository_ends_with_an_answer() -> None:
 
 
 def test_the_last_step_goes_on_while_the_pull_request_is_opened() -> None:
-    found = plan_of(Phase.RUNNING, has_repository=True, delivering=True)
+    steps = plan_of(Phase.RUNNING, has_repository=True, delivering=True)
 
-    assert [step.status for step in found] == [DONE, DONE, DONE, NOW]
+    assert [step.status for step in steps] == [DONE, DONE, DONE, NOW]
 
 
 def test_the_agents_steps_stand_in_place_of_the_one_that_says_that_it_works() -> None:
@@ -65,9 +65,9 @@ def test_the_agents_steps_stand_in_place_of_the_one_that_says_that_it_works() ->
 
 
 def test_a_run_that_went_well_leaves_no_step_open_not_even_the_agents() -> None:
-    found = plan_of(Phase.SUCCEEDED, (Step("Fix it", NOW),), has_repository=True)
+    steps = plan_of(Phase.SUCCEEDED, (Step("Fix it", NOW),), has_repository=True)
 
-    assert {step.status for step in found} == {DONE}
+    assert {step.status for step in steps} == {DONE}
 
 
 @given(st.sampled_from([*BEFORE, Phase.SUCCEEDED]), steps, st.booleans())
@@ -76,35 +76,35 @@ def test_a_plan_is_never_longer_than_a_session_shows_and_never_loses_our_last_st
     agents: tuple[Step, ...],
     delivering: bool,  # noqa: FBT001  hypothesis draws it
 ) -> None:
-    found = plan_of(phase, agents, has_repository=True, delivering=delivering)
+    steps = plan_of(phase, agents, has_repository=True, delivering=delivering)
 
-    assert len(found) <= MAX_STEPS
-    assert found[-1].content == "Open the pull request"
+    assert len(steps) <= MAX_STEPS
+    assert steps[-1].content == "Open the pull request"
 
 
 @given(steps)
 def test_what_is_completed_stays_completed_and_the_rest_is_canceled(
-    found: tuple[Step, ...],
+    shown: tuple[Step, ...],
 ) -> None:
-    assert canceled(found) == tuple(
-        Step(step.content, DONE if step.status is DONE else NEVER) for step in found
+    assert canceled(shown) == tuple(
+        Step(step.content, DONE if step.status is DONE else NEVER) for step in shown
     )
 
 
 @pytest.mark.parametrize("end", [Phase.FAILED, Phase.TIMED_OUT, Phase.STOPPED])
 def test_a_run_that_did_not_go_well_has_its_open_steps_canceled(end: Phase) -> None:
-    found = plan_at_end(Phase.RUNNING, end, has_repository=True)
+    steps = plan_at_end(Phase.RUNNING, end, has_repository=True)
 
-    assert [step.status for step in found] == [DONE, DONE, NEVER, NEVER]
+    assert [step.status for step in steps] == [DONE, DONE, NEVER, NEVER]
 
 
 @given(st.sampled_from(BEFORE), st.sampled_from(sorted(TERMINAL)), steps)
 def test_no_step_is_open_once_a_run_is_over(
     last: Phase, end: Phase, agents: tuple[Step, ...]
 ) -> None:
-    found = plan_at_end(last, end, agents, has_repository=True)
+    steps = plan_at_end(last, end, agents, has_repository=True)
 
-    assert {step.status for step in found} <= {DONE, NEVER}
+    assert {step.status for step in steps} <= {DONE, NEVER}
 
 
 @pytest.mark.parametrize("phase", BEFORE)

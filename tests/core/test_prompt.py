@@ -83,12 +83,12 @@ def test_a_follow_up_has_the_task_and_then_what_the_person_says() -> None:
 
 @given(st.text())
 def test_no_text_contains_the_mark_of_its_own_fence(text: str) -> None:
-    found = fence("issue", text)
+    fenced = fence("issue", text)
 
-    mark = re.match(r"<issue mark=([0-9a-f]{16})>", found)
+    mark = re.match(r"<issue mark=([0-9a-f]{16})>", fenced)
     assert mark is not None
-    assert found.count(mark[1]) == 2
-    assert found.endswith(f"</issue mark={mark[1]}>")
+    assert fenced.count(mark[1]) == 2
+    assert fenced.endswith(f"</issue mark={mark[1]}>")
 
 
 def test_a_prompt_never_outgrows_its_field_and_keeps_its_fences() -> None:

@@ -24,9 +24,9 @@ def test_a_team_is_named_by_key_name_or_id(team: str) -> None:
 
 
 def test_a_team_that_was_renamed_is_known_by_the_id_that_was_found() -> None:
-    found = blueprint(team="Old name", team_id="team-id")
+    renamed = blueprint(team="Old name", team_id="team-id")
 
-    assert route(TEAM, "org", [found]) == Routed(found)
+    assert route(TEAM, "org", [renamed]) == Routed(renamed)
 
 
 def test_the_oldest_blueprint_wins() -> None:
@@ -40,7 +40,7 @@ def test_among_blueprints_of_one_age_the_name_decides() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "found", "routed"),
+    ("wanted", "known", "routed"),
     [
         ("", "", True),
         ("org", "", True),
@@ -49,8 +49,8 @@ def test_among_blueprints_of_one_age_the_name_decides() -> None:
         ("acme", "another", False),
     ],
 )
-def test_an_organization_that_is_named_must_fit(wanted: str, found: str, routed: bool) -> None:  # noqa: FBT001
-    answer = route(TEAM, "org", [blueprint(organization=wanted, organization_id=found)])
+def test_an_organization_that_is_named_must_fit(wanted: str, known: str, routed: bool) -> None:  # noqa: FBT001
+    answer = route(TEAM, "org", [blueprint(organization=wanted, organization_id=known)])
 
     assert isinstance(answer, Routed) is routed
 

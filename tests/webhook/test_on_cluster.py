@@ -31,8 +31,8 @@ async def said(linear: Linear, session: str, count: int = 1) -> Any:
 
 
 async def delegate(linear: Linear) -> str:
-    found = await linear.do("delegate", issue="ENG-1")
-    session: str = found["sessionId"]
+    delegated = await linear.do("delegate", issue="ENG-1")
+    session: str = delegated["sessionId"]
     return session
 
 

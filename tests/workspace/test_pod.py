@@ -41,8 +41,8 @@ def pod_of(spec: BlueprintSpec) -> dict[str, Any]:
 
 
 def agent_of(pod: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = next(c for c in pod["spec"]["containers"] if c["name"] == "agent")
-    return found
+    agent: dict[str, Any] = next(c for c in pod["spec"]["containers"] if c["name"] == "agent")
+    return agent
 
 
 def workspace_of(pod: dict[str, Any]) -> Workspace:
@@ -91,9 +91,9 @@ def test_the_longest_name_of_a_run_still_makes_a_label() -> None:
 
 
 def test_without_a_repository_nothing_is_cloned() -> None:
-    found = workspace_of(pod_of(blueprint()))
+    workspace = workspace_of(pod_of(blueprint()))
 
-    assert (found.repository_url, found.base_branch, found.branch) == ("", "", "")
+    assert (workspace.repository_url, workspace.base_branch, workspace.branch) == ("", "", "")
 
 
 @pytest.mark.parametrize(

@@ -54,18 +54,18 @@ def running(name: str) -> dict[str, Any]:
     return container(name, {"running": {"startedAt": "2026-11-21T12:00:05Z"}}, ready=True)
 
 
-def seen(found: Any, age: dt.timedelta = LONG) -> PodSeen:
-    return pod_seen(found, CREATED + age)
+def seen(body: Any, age: dt.timedelta = LONG) -> PodSeen:
+    return pod_seen(body, CREATED + age)
 
 
-def problem_of(found: Any, age: dt.timedelta = LONG) -> Problem:
-    problem = seen(found, age).problem
+def problem_of(body: Any, age: dt.timedelta = LONG) -> Problem:
+    problem = seen(body, age).problem
     assert problem is not None
     return problem
 
 
 @pytest.mark.parametrize(
-    ("found", "expected"),
+    ("body", "expected"),
     [
         (pod("Pending"), GOOD),
         ({"metadata": pod()["metadata"]}, GOOD),
@@ -103,8 +103,8 @@ def problem_of(found: Any, age: dt.timedelta = LONG) -> Problem:
         "no annotations",
     ],
 )
-def test_a_pod_without_trouble_is_seen_as_it_is(found: Any, expected: PodSeen) -> None:
-    assert seen(found) == expected
+def test_a_pod_without_trouble_is_seen_as_it_is(body: Any, expected: PodSeen) -> None:
+    assert seen(body) == expected
 
 
 PULLS = ["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "RegistryUnavailable"]
@@ -113,10 +113,10 @@ PULLS = ["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "RegistryUnava
 @pytest.mark.parametrize("reason", PULLS)
 def test_an_image_that_does_not_come_fails_the_run_after_half_a_minute(reason: str) -> None:
     said = 'Back-off pulling image "localhost/agent:1": not found'
-    found = pod("Pending", containerStatuses=[waiting("agent", reason, said)])
+    body = pod("Pending", containerStatuses=[waiting("agent", reason, said)])
 
-    assert seen(found, PULL_TIMEOUT) == GOOD
-    assert problem_of(found, PULL_TIMEOUT + SECOND) == Problem(
+    assert seen(body, PULL_TIMEOUT) == GOOD
+    assert problem_of(body, PULL_TIMEOUT + SECOND) == Problem(
         RunReason.IMAGE_PULL_FAILED,
         f"image `localhost/agent:1` cannot be pulled ({said}); correct `spec.agent.image` of the "
         "Blueprint, or give the namespace the pull secret that it needs.",
@@ -124,9 +124,9 @@ def test_an_image_that_does_not_come_fails_the_run_after_half_a_minute(reason: s
 
 
 def test_an_image_that_is_no_image_fails_the_run_at_once() -> None:
-    found = pod("Pending", containerStatuses=[waiting("agent", "InvalidImageName")])
+    body = pod("Pending", containerStatuses=[waiting("agent", "InvalidImageName")])
 
-    assert problem_of(found, dt.timedelta()).reason is RunReason.IMAGE_PULL_FAILED
+    assert problem_of(body, dt.timedelta()).reason is RunReason.IMAGE_PULL_FAILED
 
 
 @pytest.mark.parametrize(
@@ -135,10 +135,10 @@ def test_an_image_that_is_no_image_fails_the_run_at_once() -> None:
 def test_a_container_that_cannot_be_created_fails_the_run_with_the_kubelets_words(
     reason: str,
 ) -> None:
-    found = pod("Pending", containerStatuses=[waiting("agent", reason, 'secret "key" not found')])
+    body = pod("Pending", containerStatuses=[waiting("agent", reason, 'secret "key" not found')])
 
-    assert seen(found, PULL_TIMEOUT) == GOOD
-    assert problem_of(found) == Problem(
+    assert seen(body, PULL_TIMEOUT) == GOOD
+    assert problem_of(body) == Problem(
         RunReason.POD_REFUSED,
         'container `agent` cannot be created (secret "key" not found); correct `spec.agent` of '
         "the Blueprint.",
@@ -162,10 +162,10 @@ def test_a_pod_that_no_node_takes_fails_the_run_after_a_quarter_of_an_hour() -> 
         "reason": "Unschedulable",
         "message": said,
     }
-    found = pod("Pending", conditions=[condition])
+    body = pod("Pending", conditions=[condition])
 
-    assert seen(found, SCHEDULE_TIMEOUT) == GOOD
-    assert problem_of(found) == Problem(
+    assert seen(body, SCHEDULE_TIMEOUT) == GOOD
+    assert problem_of(body) == Problem(
         RunReason.UNSCHEDULABLE,
         f"no node takes the workspace ({said}); ask for less in `spec.workspace.resources` of "
         "the Blueprint, or add nodes.",
@@ -235,12 +235,12 @@ def test_a_pod_that_no_node_takes_fails_the_run_after_a_quarter_of_an_hour() -> 
     ],
 )
 def test_a_pod_that_failed_says_why(status: Any, reason: RunReason, words: str) -> None:
-    found = seen(pod("Failed", **status))
+    ended = seen(pod("Failed", **status))
 
-    assert found.over
-    assert found.problem is not None
-    assert found.problem.reason is reason
-    assert words in found.problem.message
+    assert ended.over
+    assert ended.problem is not None
+    assert ended.problem.reason is reason
+    assert words in ended.problem.message
 
 
 def test_an_agents_container_that_was_killed_is_seen_while_its_pod_still_saves() -> None:
@@ -253,7 +253,7 @@ def test_an_agents_container_that_was_killed_is_seen_while_its_pod_still_saves()
 
 
 @pytest.mark.parametrize(
-    "found",
+    "body",
     [
         pod(containerStatuses=[running("agent")]),
         pod(containerStatuses=[ended("agent", 143)]),
@@ -265,13 +265,13 @@ def test_an_agents_container_that_was_killed_is_seen_while_its_pod_still_saves()
     ],
     ids=["running", "asked to go", "pod deleted", "node shut down"],
 )
-def test_an_agents_container_that_was_not_killed_is_not_called_so(found: Any) -> None:
-    assert seen(found).killed is None
+def test_an_agents_container_that_was_not_killed_is_not_called_so(body: Any) -> None:
+    assert seen(body).killed is None
 
 
 def test_only_the_end_of_a_long_message_is_kept() -> None:
     long = ended("prepare", 1, message="x" * 4000 + " the end")
-    found = problem_of(pod("Failed", initContainerStatuses=[long]))
+    problem = problem_of(pod("Failed", initContainerStatuses=[long]))
 
-    assert found.message.endswith("the end")
-    assert len(found.message) < 600
+    assert problem.message.endswith("the end")
+    assert len(problem.message) < 600
