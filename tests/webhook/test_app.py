@@ -55,7 +55,7 @@ class Secret:
         self.webhook_secrets()
 
 
-class Fake:
+class FakeParts:
     """An application whose parts do as they are told."""
 
     def __init__(self) -> None:
@@ -73,14 +73,14 @@ class Fake:
 
 
 @pytest.fixture
-async def fake() -> Fake:
-    fake = Fake()
+async def fake() -> FakeParts:
+    fake = FakeParts()
     await fake.resync.seed()
     return fake
 
 
 @pytest.fixture
-async def replica(fake: Fake, session: ClientSession) -> AsyncIterator[Replica]:
+async def replica(fake: FakeParts, session: ClientSession) -> AsyncIterator[Replica]:
     async with served(make_app(fake.parts)) as url:
         yield Replica(url, session)
 
@@ -97,7 +97,7 @@ def created() -> dict[str, Any]:
     }
 
 
-async def test_a_delivery_is_taken_and_then_answered(replica: Replica, fake: Fake) -> None:
+async def test_a_delivery_is_taken_and_then_answered(replica: Replica, fake: FakeParts) -> None:
     status = await replica.send(created())
 
     assert status == 200
@@ -110,7 +110,7 @@ async def test_every_secret_is_good_so_that_they_can_be_rotated(replica: Replica
     assert await replica.send(created(), secret="old-secret") == 200
 
 
-async def test_an_unknown_event_is_answered_and_counted(replica: Replica, fake: Fake) -> None:
+async def test_an_unknown_event_is_answered_and_counted(replica: Replica, fake: FakeParts) -> None:
     status = await replica.send(UNKNOWN)
 
     assert status == 200
@@ -136,7 +136,7 @@ async def test_an_unknown_event_is_answered_and_counted(replica: Replica, fake: 
     ],
 )
 async def test_what_is_not_from_linear_is_refused(
-    replica: Replica, fake: Fake, body: bytes, headers: dict[str, str], answer: tuple[int, str]
+    replica: Replica, fake: FakeParts, body: bytes, headers: dict[str, str], answer: tuple[int, str]
 ) -> None:
     answered, _ = await replica.post(body, headers)
 
@@ -147,7 +147,7 @@ async def test_what_is_not_from_linear_is_refused(
 
 @pytest.mark.parametrize("off", [-61.0, 61.0])
 async def test_a_delivery_from_another_time_is_refused(
-    replica: Replica, fake: Fake, off: float
+    replica: Replica, fake: FakeParts, off: float
 ) -> None:
     status = await replica.send(created(), at=time.time() + off)
 
@@ -155,7 +155,7 @@ async def test_a_delivery_from_another_time_is_refused(
     assert fake.received() == {("unknown", "stale"): 1}
 
 
-async def test_a_body_of_two_megabytes_is_refused(replica: Replica, fake: Fake) -> None:
+async def test_a_body_of_two_megabytes_is_refused(replica: Replica, fake: FakeParts) -> None:
     body, headers = delivery({**created(), "more": "x" * 2 * 1024 * 1024})
 
     status, _ = await replica.post(body, headers)
@@ -166,7 +166,7 @@ async def test_a_body_of_two_megabytes_is_refused(replica: Replica, fake: Fake) 
 
 
 async def test_a_body_that_does_not_say_how_long_it_is_is_refused_too(
-    fake: Fake, replica: Replica, session: ClientSession
+    fake: FakeParts, replica: Replica, session: ClientSession
 ) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(2 * LARGEST_BODY // 65536):
@@ -189,7 +189,7 @@ async def test_a_body_that_does_not_say_how_long_it_is_is_refused_too(
     ],
 )
 async def test_what_could_not_be_taken_has_to_come_again(
-    replica: Replica, fake: Fake, error: Exception, result: str
+    replica: Replica, fake: FakeParts, error: Exception, result: str
 ) -> None:
     fake.intake.error = error
 
@@ -201,7 +201,7 @@ async def test_what_could_not_be_taken_has_to_come_again(
 
 
 async def test_without_a_secret_nothing_is_taken_and_readyz_says_what_to_do(
-    replica: Replica, fake: Fake
+    replica: Replica, fake: FakeParts
 ) -> None:
     fake.secrets.missing = True
 
@@ -211,20 +211,22 @@ async def test_without_a_secret_nothing_is_taken_and_readyz_says_what_to_do(
 
 
 async def test_it_is_not_ready_before_the_blueprints_are_read(session: ClientSession) -> None:
-    async with served(make_app(Fake().parts)) as url:
+    async with served(make_app(FakeParts().parts)) as url:
         answer = await Replica(url, session).get("/readyz")
 
     assert answer == (503, "the Blueprints have not been read from the API server yet\n")
 
 
-async def test_it_is_not_ready_once_it_ends_but_still_takes(replica: Replica, fake: Fake) -> None:
+async def test_it_is_not_ready_once_it_ends_but_still_takes(
+    replica: Replica, fake: FakeParts
+) -> None:
     fake.ending.set()
 
     assert await replica.get("/readyz") == (503, "shutting down\n")
     assert await replica.send(created()) == 200
 
 
-async def test_it_is_sick_when_the_api_server_is_silent(replica: Replica, fake: Fake) -> None:
+async def test_it_is_sick_when_the_api_server_is_silent(replica: Replica, fake: FakeParts) -> None:
     assert await replica.get("/healthz") == (200, "ok\n")
 
     fake.now += 301
