@@ -11,12 +11,17 @@ import subprocess
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
+import hypothesis
 import pytest
 
 from deputy.kube.client import Kube
 from deputy.kube.errors import KubeError
 from deputy.kube.kubeconfig import from_kubeconfig
 from tests.support.virtual_time import VirtualTimeLoop
+
+# How long an example takes says more of the machine than of the code.
+hypothesis.settings.register_profile("deputy", deadline=None)
+hypothesis.settings.load_profile("deputy")
 
 PROJECT = pathlib.Path(__file__).resolve().parents[1]
 NAMESPACES = "/api/v1/namespaces"

@@ -35,6 +35,7 @@ def test_everything_can_be_set() -> None:
             "DEPUTY_LINEAR_CREDENTIALS": "/secret",
             "DEPUTY_KUBECONFIG": "/kubeconfig",
             "DEPUTY_LOG_LEVEL": "debug",
+            "DEPUTY_EXTRA_CA": "/ca.crt",
             "DEPUTY_WEBHOOK_PORT": "9",
             "DEPUTY_DRAIN_SECONDS": "0",
         }
@@ -47,6 +48,7 @@ def test_everything_can_be_set() -> None:
         linear_credentials=pathlib.Path("/secret"),
         kubeconfig=pathlib.Path("/kubeconfig"),
         log_level="DEBUG",
+        extra_ca=pathlib.Path("/ca.crt"),
         port=9,
         drain=dt.timedelta(),
     )

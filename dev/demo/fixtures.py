@@ -166,6 +166,8 @@ def install_deputy(tools: Tools, namespace: str, *settings: str) -> None:
     values = (
         *image_values(),
         f"linear.apiUrl=http://linear.{namespace}.svc:8080",
+        # One namespace for all of it: nobody else works there.
+        f"agentNamespaces={{{namespace}}}",
         *settings,
     )
     words = [word for value in values for word in ("--set", value)]

@@ -85,6 +85,8 @@ class Settings:
     kubeconfig: pathlib.Path | None
     """For a process outside of the cluster; never taken from KUBECONFIG, which may be anybody's."""
     log_level: str
+    extra_ca: pathlib.Path | None = dataclasses.field(default=None, kw_only=True)
+    """Certificates to trust beside the public ones."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -134,6 +136,7 @@ class OperatorSettings(Settings):
 def _common(read: Environment) -> Settings:
     namespace = read.text("DEPUTY_NAMESPACE")
     kubeconfig = read.text("DEPUTY_KUBECONFIG", "")
+    extra_ca = read.text("DEPUTY_EXTRA_CA", "")
     return Settings(
         namespace=namespace,
         pod_name=read.text("DEPUTY_POD_NAME"),
@@ -142,6 +145,7 @@ def _common(read: Environment) -> Settings:
         linear_credentials=read.path("DEPUTY_LINEAR_CREDENTIALS", "/etc/deputy/linear"),
         kubeconfig=pathlib.Path(kubeconfig) if kubeconfig else None,
         log_level=read.level("DEPUTY_LOG_LEVEL"),
+        extra_ca=pathlib.Path(extra_ca) if extra_ca else None,
     )
 
 

@@ -32,12 +32,14 @@ class Helm:
         program = programs.find(programs.HELM)
         if program is None:
             pytest.fail("helm is not there; run `make cluster`, which builds it", pytrace=False)
+        # One namespace, which goes with all that is in it.
+        self._namespace = namespace
         self._command = [str(program), f"--kubeconfig={kubeconfig}", f"--namespace={namespace}"]
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Helm with the test's values, whatever comes of it."""
         command = [*self._command, *arguments]
-        given = json.dumps(VALUES)
+        given = json.dumps({"agentNamespaces": [self._namespace]} | VALUES)
         return subprocess.run(command, input=given, capture_output=True, text=True, check=False)
 
     def __call__(self, *arguments: str) -> str:
@@ -124,6 +126,7 @@ RIGHTS = [
     ("deputy-operator", "update", "secrets/deputy-relay-ca", True),
     ("deputy-operator", "update", "leases.coordination.k8s.io/deputy-operator", True),
     ("deputy-operator", "list", "secrets", False),
+    ("deputy-operator", "list", "namespaces", False),
     ("deputy-operator", "create", "secrets", False),
     ("deputy-operator", "update", "secrets/deputy-linear", False),
     ("deputy-operator", "create", "pods/exec", False),
@@ -297,6 +300,7 @@ async def test_the_api_servers_address_is_closed_to_workspaces(
     ]
     assert addresses
     assert {f"{address}/32" for address in addresses} <= set(closed)
+    assert "168.63.129.16/32" in closed
 
 
 async def test_definitions_are_upgraded_as_the_notes_say(

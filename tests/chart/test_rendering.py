@@ -15,8 +15,11 @@ from deputy.settings import OperatorSettings, WebhookSettings
 from deputy.workspace.pod import WorkspaceSettings, build_pod, labels_of
 from tests.chart.generated import COMMAND, GOLDEN
 from tests.chart.rendering import (
+    CHART,
+    KUBERNETES,
     NAMESPACE,
     Object,
+    helm,
     name_of,
     of_kind,
     render,
@@ -116,7 +119,49 @@ def test_the_operator_understands_its_environment() -> None:
 def test_the_webhook_understands_its_environment(default: dict[str, Object]) -> None:
     settings = WebhookSettings.from_environment(environment(pods(default)["deputy-webhook"]))
 
-    assert (settings.agent_namespaces, settings.port) == ((NAMESPACE,), 8080)
+    assert (settings.agent_namespaces, settings.port) == (("deputy-agents",), 8080)
+
+
+def test_agents_do_not_live_in_the_releases_own_namespace_by_default(
+    default: dict[str, Object],
+) -> None:
+    """Who may make a pod beside Linear's credentials could read them."""
+    there = {
+        made["metadata"]["name"]: made["metadata"]["namespace"]
+        for made in of_kind(default, "ServiceAccount", "Role")
+    }
+
+    assert {name: namespace for name, namespace in there.items() if namespace != NAMESPACE} == {
+        "deputy-workspace": "deputy-agents",
+        "deputy-operator-runs": "deputy-agents",
+        "deputy-webhook-runs": "deputy-agents",
+    }
+
+
+def test_a_private_authority_is_mounted_and_named() -> None:
+    rendered = pods(render({"extraCA": {"configMap": "company", "key": "root.pem"}}))
+
+    for pod in rendered.values():
+        mounted = {mount["name"]: mount for mount in pod["spec"]["containers"][0]["volumeMounts"]}
+        assert {"name": "extra-ca", "configMap": {"name": "company"}} in pod["spec"]["volumes"]
+        assert environment(pod)["DEPUTY_EXTRA_CA"] == "/etc/deputy/extra-ca/root.pem"
+        assert mounted["extra-ca"]["mountPath"] == "/etc/deputy/extra-ca"
+
+
+def test_a_proxy_is_for_what_is_outside_of_the_cluster() -> None:
+    proxy = {"url": "http://proxy:3128", "noProxy": ["git.example.com"]}
+    inside = "localhost,127.0.0.1,::1,.svc,.cluster.local"
+
+    for pod in pods(render({"proxy": proxy})).values():
+        told = environment(pod)
+        assert told["HTTPS_PROXY"] == told["HTTP_PROXY"] == "http://proxy:3128"
+        assert told["NO_PROXY"] == f"{inside},git.example.com"
+
+
+def test_services_ask_for_both_families_of_addresses(default: dict[str, Object]) -> None:
+    services = of_kind(default, "Service")
+
+    assert {made["spec"]["ipFamilyPolicy"] for made in services} == {"PreferDualStack"}
 
 
 def test_processes_see_every_variable_that_is_given_to_them() -> None:
@@ -158,6 +203,20 @@ def test_pods_are_as_restricted_as_pods_can_be(default: dict[str, Object]) -> No
             "secret",
         }
         assert not {"hostNetwork", "hostPID", "hostIPC", "hostUsers"} & set(spec)
+
+
+def test_openshift_gives_the_pods_their_ids() -> None:
+    done = helm(
+        *("template", "deputy", str(CHART), f"--kube-version={KUBERNETES}"),
+        "--api-versions=security.openshift.io/v1",
+    )
+    deployments = [
+        made for made in yaml.safe_load_all(done.stdout) if made and made["kind"] == "Deployment"
+    ]
+
+    assert [made["spec"]["template"]["spec"]["securityContext"] for made in deployments] == [
+        {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    ] * 2
 
 
 def test_pods_start_without_the_credentials(default: dict[str, Object]) -> None:
@@ -301,6 +360,10 @@ class TestWorkspacesNetwork:
             "100.64.0.1",
             "127.0.0.1",
             "169.254.169.254",
+            "168.63.129.16",
+            "100.100.100.200",
+            "192.0.0.192",
+            "192.88.99.1",
             "198.18.0.2",
             "224.0.0.1",
             "255.255.255.255",
@@ -308,6 +371,8 @@ class TestWorkspacesNetwork:
             "fe80::1",
             "fd00::1",
             "fd00:ec2::254",
+            "fd20:ce::254",
+            "2001:0:a00:1::1",
             "64:ff9b::a00:1",
             "2002:a00:1::1",
         ],
@@ -324,7 +389,7 @@ class TestWorkspacesNetwork:
     def test_blocked_addresses_are_closed(self) -> None:
         blocked = {"blockedCIDRs": ["203.0.113.7/32", "2001:db8::/32"]}
         policy = render({"networkPolicy": {"workspaces": blocked}})[
-            "NetworkPolicy deputy/deputy-workspaces"
+            "NetworkPolicy deputy-agents/deputy-workspaces"
         ]
 
         assert not _open(policy["spec"]["egress"], "203.0.113.7")
@@ -333,7 +398,7 @@ class TestWorkspacesNetwork:
 
     def test_without_the_public_internet_nothing_but_dns_and_relay_is_open(self) -> None:
         policy = render({"networkPolicy": {"workspaces": {"publicInternet": False}}})[
-            "NetworkPolicy deputy/deputy-workspaces"
+            "NetworkPolicy deputy-agents/deputy-workspaces"
         ]["spec"]
 
         assert not _open(policy["egress"], "1.1.1.1")

@@ -61,6 +61,15 @@ def test_secrets_are_read_one_by_one() -> None:
     }
 
 
+def test_of_namespaces_the_operator_reads_those_of_agents_one_by_one() -> None:
+    for name in ("agents", "others"):
+        rules = OBJECTS[f"Role {name}/deputy-operator-runs"]["rules"]
+        assert [rule for rule in rules if rule["resources"] == ["namespaces"]] == [
+            {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": [name]}
+            | {"verbs": ["get"]}
+        ]
+
+
 def test_in_its_own_namespace_the_operator_reads_one_secret() -> None:
     rules = OBJECTS["Role deputy/deputy-operator"]["rules"]
 
@@ -95,6 +104,7 @@ def test_the_operator_may_do_what_it_does_and_nothing_else() -> None:
         "pods/log": ("get",),
         "configmaps": ("create",),
         "secrets": ("get",),
+        "namespaces": ("get",),
     }
 
     assert {grant for grant in grants("Role") if grant[0] == "deputy-operator-runs"} == {

@@ -37,6 +37,7 @@ def bare(deputy: Installation) -> Iterator[str]:
         "operator.replicas=1",
         "webhook.replicas=1",
         f"linear.apiUrl=http://linear.{deputy.namespace}.svc:8080",
+        f"agentNamespaces={{{namespace}}}",
     )
     words = [word for value in values for word in ("--set", value)]
     tools.helm("install", "deputy", str(fixtures.CHART), "-n", namespace, *words)

@@ -233,7 +233,7 @@ def test_a_pod_that_no_node_takes_fails_the_run_after_a_quarter_of_an_hour() -> 
         (
             {"initContainerStatuses": [ended("prepare", 137, "OOMKilled")]},
             RunReason.PREPARE_FAILED,
-            "exit code 137",
+            "exit code 137, for want of memory; raise that of `prepare` in `spec.workspace.pod",
         ),
         (
             {

@@ -1,6 +1,8 @@
 """Facts of pod templates: what they are for, and what no Blueprint can make of a pod."""
 
+import contextlib
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -134,10 +136,6 @@ ATTACKS: dict[str, dict[str, Any]] = {
             {"name": "mine", "projected": {"sources": [{"podCertificate": {"signerName": "x"}}]}}
         ]
     },
-    "another init container": {
-        "initContainers": [{"name": "x", "image": "x", "volumeMounts": MOUNT}]
-    },
-    "a changed sidecar": {"initContainers": [{"name": "status-sync", "image": "evil"}]},
     "a container for debugging": {
         "ephemeralContainers": [{"name": "x", "targetContainerName": "status-sync"}]
     },
@@ -239,7 +237,10 @@ def test_a_template_places_the_pod_and_adds_volumes_and_containers() -> None:
                     *agent["volumeMounts"],
                     {"name": "cache", "mountPath": "/cache"},
                 ],
-                "resources": {"limits": {"cpu": "2"}},
+                "resources": {
+                    "limits": {"cpu": "2"} | agent["resources"]["limits"],
+                    "requests": agent["resources"]["requests"],
+                },
             },
             {
                 "name": "postgres",
@@ -255,9 +256,64 @@ def test_a_template_places_the_pod_and_adds_volumes_and_containers() -> None:
     }
 
 
+def test_a_template_gives_our_own_containers_what_they_need_and_a_quota_demands() -> None:
+    wanted = {
+        "initContainers": [
+            {"name": "prepare", "resources": {"limits": {"memory": "4Gi", "cpu": "1"}}},
+            {"name": "status-sync", "resources": {"limits": {"cpu": 1}, "requests": {}}},
+        ]
+    }
+    plain = pod_of(blueprint())["spec"]
+
+    prepare, sidecar = pod_of(templated(wanted))["spec"]["initContainers"]
+
+    ours = plain["initContainers"]
+    requests = {"cpu": "10m", "memory": "48Mi"}
+    large = {"requests": requests, "limits": {"memory": "4Gi", "cpu": "1"}}
+    assert prepare == ours[0] | {"resources": large}
+    assert sidecar == ours[1] | {
+        "resources": {"requests": requests, "limits": {"memory": "512Mi", "cpu": 1}}
+    }
+
+
+def before(**facts: Any) -> dict[str, Any]:
+    return {"initContainers": [{"name": "prepare"} | facts]}
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        (
+            {"initContainers": [{"name": "x", "image": "x", "volumeMounts": MOUNT}]},
+            "adds a container",
+        ),
+        ({"initContainers": [{"name": "setup", "resources": {}}]}, "adds a container"),
+        (
+            {"initContainers": [{"name": "status-sync", "image": "evil"}]},
+            "`resources` alone, not `image`",
+        ),
+        (before(securityContext={"runAsUser": 0}), "not `securityContext`"),
+        (before(env=[]), "not `env`"),
+        (before(resources=["4Gi"]), "not a map of `limits` and `requests`"),
+        (before(resources={"claims": []}), "not a map of `limits` and `requests`"),
+        (before(resources={"limits": "4Gi"}), "`resources.limits` is not a map of amounts"),
+        (before(resources={"limits": {"memory": None}}), "is not a map of amounts"),
+        (before(resources={"limits": {"memory": True}}), "is not a map of amounts"),
+    ],
+)
+def test_whatever_else_a_template_wants_of_our_own_containers_is_refused(
+    spec: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(TemplateRefused, match=f"podTemplate.spec.initContainers of .*{words}"):
+        pod_of(templated(spec))
+
+
 @pytest.mark.parametrize(
     ("spec", "field"),
     [
+        ({"containers": [{"name": "x"}, {"name": "x"}]}, "spec.containers"),
+        ({"volumes": [{"name": "x"}, {"name": "x"}]}, "spec.volumes"),
+        ({"initContainers": "prepare"}, "spec.initContainers"),
         ({"containers": "agent"}, "spec.containers"),
         ({"containers": {"agent": {}}}, "spec.containers"),
         ({"containers": [{"image": "x"}]}, "spec.containers"),
@@ -274,9 +330,37 @@ def test_a_template_that_is_none_is_refused_and_its_field_is_named(spec: Any, fi
         pod_of(templated(spec))
 
 
-def test_labels_that_are_no_map_are_refused() -> None:
+@pytest.mark.parametrize("labels", [["team"], "team", {"team": None}, {"team": ["a"]}, {"n": 1}])
+def test_labels_that_are_no_map_of_texts_are_refused(labels: Any) -> None:
     with pytest.raises(TemplateRefused, match=r"podTemplate.metadata.labels of the"):
-        pod_of(templated(metadata={"labels": ["team"]}))
+        pod_of(templated(metadata={"labels": labels}))
+
+
+def nested(depth: int) -> Any:
+    value: Any = "x"
+    for _ in range(depth):
+        value = {"x": [value]}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        (templated({"affinity": nested(5000)}), "workspace.podTemplate.spec"),
+        (templated(metadata={"labels": nested(5000)}), "workspace.podTemplate.metadata"),
+        (blueprint(workspace={"resources": nested(5000)}), "workspace.resources"),
+        (
+            blueprint(agent={"image": "x", "command": ["x"], "env": [nested(5000)]}),
+            "agent.env",
+        ),
+    ],
+    ids=["spec", "metadata", "resources", "env"],
+)
+def test_what_is_nested_beyond_any_pod_is_refused_and_not_walked(
+    spec: BlueprintSpec, field: str
+) -> None:
+    with pytest.raises(TemplateRefused, match=f"spec.{field} of the Blueprint is nested too deep"):
+        pod_of(spec)
 
 
 # Whatever a template holds
@@ -321,6 +405,13 @@ junk = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
     max_leaves=6,
 )
+#: Names at which what is merged is looked into.
+_FIELDS = [
+    *("containers", "initContainers", "volumes", "name", "resources", "limits", "requests"),
+    *("memory", "ephemeral-storage", "env", "valueFrom", "fileKeyRef", "volumeName", "mountPath"),
+    *("volumeMounts", "ports", "hostPort", "projected", "sources", "emptyDir", "sizeLimit"),
+    *("labels", "annotations"),
+]
 FIELDS = [*pod_of(blueprint())["spec"], "hostNetwork", "ephemeralContainers", "affinity"]
 hostile = st.fixed_dictionaries(
     {},
@@ -330,6 +421,35 @@ hostile = st.fixed_dictionaries(
         "initContainers": st.lists(containers, max_size=2) | junk,
     },
 )
+
+
+MALFORMED: st.SearchStrategy[Any] = st.recursive(
+    st.sampled_from([None, True, 1, 0.5, "", "agent", "prepare", "outbox", "4Gi"]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_FIELDS), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+objects = st.dictionaries(st.sampled_from(_FIELDS), MALFORMED, max_size=4)
+
+
+@settings(max_examples=400)
+@given(spec=objects, metadata=objects, resources=objects, env=objects, env_from=objects)
+def test_whatever_a_blueprint_says_of_its_pod_there_is_a_pod_or_a_refusal(
+    spec: Any, metadata: Any, resources: Any, env: Any, env_from: Any
+) -> None:
+    """Any other error would be tried again for ever, and nobody would be told."""
+    agent = {"image": "x", "command": ["x"], "env": [env], "envFrom": [env_from]}
+    workspace = {
+        "resources": resources,
+        "setupCommand": ["x"],
+        "podTemplate": {"spec": spec, "metadata": metadata},
+    }
+
+    with contextlib.suppress(TemplateRefused):
+        pod = pod_of(blueprint(agent=agent, workspace=workspace))
+        assert {volume["name"] for volume in pod["spec"]["volumes"]} >= PRIVATE
+        json.dumps(pod)
 
 
 @settings(max_examples=300)

@@ -40,7 +40,7 @@ app.kubernetes.io/component: workspace
 
 {{/* The agent namespaces, as JSON */}}
 {{- define "deputy.agentNamespaces" -}}
-{{- .Values.agentNamespaces | default (list .Release.Namespace) | toJson -}}
+{{- .Values.agentNamespaces | toJson -}}
 {{- end -}}
 
 {{/* A binding of the role of the same name to one of our service accounts */}}

@@ -10,9 +10,12 @@ enableServiceLinks: false
 terminationGracePeriodSeconds: 30
 securityContext:
   runAsNonRoot: true
+  {{- /* OpenShift gives each namespace ids of its own, and refuses pods that ask for others. */}}
+  {{- if not ($root.Capabilities.APIVersions.Has "security.openshift.io/v1") }}
   runAsUser: 1001
   runAsGroup: 1001
   fsGroup: 1001
+  {{- end }}
   seccompProfile:
     type: RuntimeDefault
 topologySpreadConstraints:
@@ -53,6 +56,11 @@ volumes:
       defaultMode: 0440
       # The processes start without it, and say what is missing.
       optional: true
+{{- with $root.Values.extraCA.configMap }}
+  - name: extra-ca
+    configMap:
+      name: {{ . }}
+{{- end }}
 {{- end -}}
 
 {{/* The fields that both containers have: include "deputy.container" (list . "operator") */}}
@@ -79,6 +87,11 @@ volumeMounts:
   - name: linear
     mountPath: /etc/deputy/linear
     readOnly: true
+{{- if $root.Values.extraCA.configMap }}
+  - name: extra-ca
+    mountPath: /etc/deputy/extra-ca
+    readOnly: true
+{{- end }}
 {{- end -}}
 
 {{/* The environment of both processes: include "deputy.env" (list . "operator") */}}
@@ -100,6 +113,22 @@ volumeMounts:
   value: /etc/deputy/linear
 - name: DEPUTY_LOG_LEVEL
   value: {{ $root.Values.logLevel | quote }}
+{{- with $root.Values.extraCA }}
+{{- if .configMap }}
+- name: DEPUTY_EXTRA_CA
+  value: /etc/deputy/extra-ca/{{ .key }}
+{{- end }}
+{{- end }}
+{{- with $root.Values.proxy }}
+{{- if .url }}
+- name: HTTPS_PROXY
+  value: {{ .url | quote }}
+- name: HTTP_PROXY
+  value: {{ .url | quote }}
+- name: NO_PROXY
+  value: {{ concat (list "localhost" "127.0.0.1" "::1" ".svc" ".cluster.local") .noProxy | join "," | quote }}
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{/* Liveness and readiness: include "deputy.probes" "health" */}}

@@ -161,14 +161,14 @@ class PodTemplate(StrictModel):
     metadata: Opaque = {}
     """Labels and annotations to add."""
     spec: Opaque = {}
-    """Fields of the pod's spec to add or replace, as a strategic merge."""
+    """Fields of the pod's spec to add or replace, as a strategic merge; of the containers prepare, status-sync and setup (initContainers) the resources alone."""
 
 
 class WorkspacePod(StrictModel):
     """The pod that the agent works in."""
 
     resources: Opaque = {}
-    """Resources of the agent's container, as in a pod."""
+    """Resources of the agent's container, as in a pod; absent: at most 4Gi of memory, and of ephemeral-storage what the volumes hold and 4Gi."""
     storage: Annotated[
         str, Field(max_length=32, pattern=r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)?$")
     ] = "10Gi"

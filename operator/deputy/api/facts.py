@@ -193,5 +193,12 @@ def spec_as_text(spec: BlueprintSpec) -> str:
 
 
 def hash_of(spec: BlueprintSpec) -> str:
-    """Return a short hash of `spec`."""
-    return hashlib.sha256(spec_as_text(spec).encode()).hexdigest()[:16]
+    """Return a short hash of `spec`, empty where it is nested too deeply to be written out.
+
+    Such a spec is refused when its pod is built, where there are words for it.
+    """
+    try:
+        text = spec_as_text(spec)
+    except (ValueError, RecursionError):
+        return ""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

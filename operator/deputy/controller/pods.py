@@ -24,6 +24,7 @@ from deputy.kube.errors import (
     NotFound,
     Unavailable,
 )
+from deputy.workspace.identity import OURS, Identity, identity_in
 from deputy.workspace.pod import WorkspaceSettings, build_pod
 from deputy.workspace.template import TemplateRefused
 
@@ -45,7 +46,8 @@ async def create_pod(
     """
     name = pod_name(run.metadata.name, run.spec.attempt)
     try:
-        pod = build_pod(run, spec, run.status.branch, settings)
+        identity = await _identity_in(kube, run.metadata.namespace)
+        pod = build_pod(run, spec, run.status.branch, settings, identity)
     except TemplateRefused as error:
         return messages.failed(Problem(RunReason.POD_REFUSED, f"{error}."))
     pod["metadata"]["annotations"][BLUEPRINT_SPEC_ANNOTATION] = spec_as_text(spec)
@@ -81,6 +83,14 @@ def _obstacle(name: str, error: KubeError) -> PodObstacle:
     if "exceeded quota" in error.message:
         return messages.quota_exceeded(error.message)
     return messages.pod_forbidden(name, error.message)
+
+
+async def _identity_in(kube: Kube, namespace: str) -> Identity:
+    """Return who works in `namespace`; a role of an older chart does not let us look."""
+    try:
+        return identity_in(await kube.get(resources.namespaces(namespace)))
+    except (Forbidden, NotFound):
+        return OURS
 
 
 async def delete_pod(kube: Kube, cache: Cache, run: AgentRun, grace: dt.timedelta) -> None:

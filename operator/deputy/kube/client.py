@@ -41,7 +41,7 @@ class Connection:
         """Return the connection that every pod has; raise `KeyError` outside of one."""
         host, port = environ["KUBERNETES_SERVICE_HOST"], environ["KUBERNETES_SERVICE_PORT"]
         context = ssl.create_default_context(cafile=_TOKENS / "ca.crt")
-        return cls(f"https://{host}:{port}", context)
+        return cls(f"https://{f'[{host}]' if ':' in host else host}:{port}", context)
 
     def headers(self) -> dict[str, str]:
         """Return the headers that authenticate; the projected token is re-read as it rotates."""

@@ -15,6 +15,11 @@ def blueprints(namespace: str, name: str = "") -> str:
     return _path(f"{_GROUP}/namespaces/{namespace}/blueprints", name)
 
 
+def namespaces(name: str) -> str:
+    """Return the path of a namespace."""
+    return _path("/api/v1/namespaces", name)
+
+
 def pods(namespace: str, name: str = "") -> str:
     """Return the path of a namespace's pods, or of one."""
     return _path(f"/api/v1/namespaces/{namespace}/pods", name)

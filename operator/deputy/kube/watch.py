@@ -6,10 +6,11 @@ finalizers and keeps no state of ours (docs/decisions/0001-kopf-on-event.md).
 
 import asyncio
 import dataclasses
+import itertools
 import logging
 import os
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import kopf
@@ -35,6 +36,22 @@ class Watched:
     changed: Callable[[Any], None]
     deleted: Callable[[Any], None]
     label_selector: str = ""
+
+
+#: Seconds between the first attempts of a request of Kopf's, and between all that follow.
+_FIRST_BACKOFFS = (1.0, 1.0, 2.0, 3.0)
+_BACKOFF = 5.0
+
+
+class _Backoffs:
+    """The pauses between attempts, without an end.
+
+    Where they end, Kopf ends: a namespace that is deleted or whose RoleBinding is gone would take
+    the process with it, and so every other namespace.
+    """
+
+    def __iter__(self) -> Iterator[float]:
+        return itertools.chain(_FIRST_BACKOFFS, itertools.repeat(_BACKOFF))
 
 
 class _NoProgress(kopf.ProgressStorage):
@@ -165,5 +182,6 @@ def _settings(watched: Sequence[Watched]) -> kopf.OperatorSettings:
             )
     # The server cuts watches under bursts: resume at once.
     settings.watching.reconnect_backoff = 0.05
+    settings.networking.error_backoffs = _Backoffs()
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
     return settings

@@ -37,6 +37,7 @@ from deputy.kube.signals import stop_on_signals
 from deputy.kube.store import Key
 from deputy.kube.watch import Watched, watch
 from deputy.processes.connection import connection_of
+from deputy.processes.outbound import http_client
 from deputy.processes.startup import seed
 from deputy.processes.watched import watched_blueprints, watched_pods, watched_runs
 from deputy.relay.authentication import Authenticator
@@ -138,8 +139,8 @@ async def _lead(
         ca = await relay_ca(kube, settings.namespace, dt.datetime.now(dt.UTC))
         # Forges that do not answer must not use up the connections to the tracker.
         async with (
-            httpx.AsyncClient(timeout=10.0) as http,
-            httpx.AsyncClient(timeout=10.0) as forges,
+            http_client(settings, 10.0) as http,
+            http_client(settings, 10.0) as forges,
         ):
             leader = Leader(
                 settings, kube=kube, http=http, forges=forges, ca=ca, health=health, stop=stop

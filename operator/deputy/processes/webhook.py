@@ -21,6 +21,7 @@ from deputy.kube.resync import Resync
 from deputy.kube.signals import stop_on_signals
 from deputy.kube.watch import Watched, watch
 from deputy.processes.connection import connection_of
+from deputy.processes.outbound import http_client
 from deputy.processes.startup import seed
 from deputy.processes.watched import watched_blueprints
 from deputy.settings import WebhookSettings
@@ -59,7 +60,7 @@ async def serve(settings: WebhookSettings, connection: Connection) -> None:
     """Serve until the process is asked to end; a part that breaks ends it with its error."""
     stop = asyncio.Event()
     stop_on_signals(stop)
-    http = httpx.AsyncClient(timeout=httpx.Timeout(5.0))
+    http = http_client(settings, 5.0)
     async with Kube(connection) as kube, http, asyncio.TaskGroup() as group:
         built = assemble(settings, kube, http)
         background = (

@@ -158,5 +158,6 @@ async def start_server(
     """Start serving and return the runner, whose `cleanup` ends it."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
     await runner.setup()
-    await web.TCPSite(runner, "0.0.0.0", port, ssl_context=context).start()
+    # No address: IPv4 and IPv6, as the machine has them.
+    await web.TCPSite(runner, port=port, ssl_context=context).start()
     return runner

@@ -20,15 +20,18 @@ from deputy.api.names import (
     pod_name,
 )
 from deputy.wire import RELAY_AUDIENCE, Workspace, to_json
+from deputy.workspace.identity import OURS, Identity, restricted
 from deputy.workspace.quantity import bytes_of, mebibytes
-from deputy.workspace.template import added_metadata, merged, without_private
-
-AGENT_UID = 1000
-SIDECAR_UID = 1001
-SHARED_GID = 1500
+from deputy.workspace.resources import with_default_limits
+from deputy.workspace.template import added_metadata, check_depth, merged, without_private
 
 #: Longest that the kubelet waits for the sidecar to save what is left.
 TERMINATION_SECONDS = 30
+
+#: Service meshes leave workspaces alone: their init containers ask for rights that no workspace
+#: has, and what they put before `prepare` cuts it off. A template may say otherwise.
+_NO_MESH_LABELS = {"sidecar.istio.io/inject": "false", "kuma.io/sidecar-injection": "disabled"}
+_NO_MESH_ANNOTATIONS = {"linkerd.io/inject": "disabled"}
 
 #: What the sidecar keeps beside the commits: a little more than an agent may ever write.
 _JOURNALS = 1024**3
@@ -53,7 +56,11 @@ def labels_of(run: AgentRun) -> dict[str, str]:
 
 
 def build_pod(
-    run: AgentRun, blueprint: BlueprintSpec, branch: str, settings: WorkspaceSettings
+    run: AgentRun,
+    blueprint: BlueprintSpec,
+    branch: str,
+    settings: WorkspaceSettings,
+    identity: Identity = OURS,
 ) -> dict[str, Any]:
     """Return the manifest of the pod of the run's present attempt.
 
@@ -61,14 +68,22 @@ def build_pod(
     the relay is mounted into `prepare` and `status-sync` alone. Raises `TemplateRefused` where
     the Blueprint's template is no pod template.
     """
+    check_depth(blueprint)
     template = blueprint.workspace.pod_template
-    built = _spec(run, blueprint, branch, settings)
-    spec = merged(built, template.spec, _restricted(AGENT_UID))
+    built = _spec(blueprint, _workspace(run, blueprint, branch, settings), settings, identity)
+    spec = merged(built, template.spec, restricted(identity.agent_uid, identity.gid))
+    for kind in ("initContainers", "containers"):
+        spec[kind] = with_default_limits(spec[kind], spec["volumes"])
     metadata = {
         "name": pod_name(run.metadata.name, run.spec.attempt),
         "namespace": run.metadata.namespace,
-        "labels": {**added_metadata(template.metadata, "labels"), **labels_of(run)},
+        "labels": {
+            **_NO_MESH_LABELS,
+            **added_metadata(template.metadata, "labels"),
+            **labels_of(run),
+        },
         "annotations": {
+            **_NO_MESH_ANNOTATIONS,
             **added_metadata(template.metadata, "annotations"),
             ATTEMPT_ANNOTATION: str(run.spec.attempt),
         },
@@ -78,9 +93,11 @@ def build_pod(
 
 
 def _spec(
-    run: AgentRun, blueprint: BlueprintSpec, branch: str, settings: WorkspaceSettings
+    blueprint: BlueprintSpec, facts: Workspace, settings: WorkspaceSettings, identity: Identity
 ) -> dict[str, Any]:
-    workspace = json.dumps(to_json(_workspace(run, blueprint, branch, settings)))
+    workspace = json.dumps(to_json(facts))
+    agent = restricted(identity.agent_uid, identity.gid)
+    sidecar = restricted(identity.sidecar_uid, identity.gid)
     spec: dict[str, Any] = {
         "restartPolicy": "Never",
         "serviceAccountName": WORKSPACE_SERVICE_ACCOUNT,
@@ -91,16 +108,16 @@ def _spec(
         "activeDeadlineSeconds": blueprint.timeout_seconds + 600,
         "securityContext": {
             "runAsNonRoot": True,
-            "fsGroup": SHARED_GID,
+            "fsGroup": identity.gid,
             "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "initContainers": [
-            _ours("prepare", "prepare", AGENT_UID, workspace, settings),
-            _sidecar(workspace, settings),
-            *_setup(blueprint),
+            _ours("prepare", "prepare", workspace, settings, agent),
+            _sidecar(workspace, settings, sidecar),
+            *_setup(blueprint, agent),
         ],
-        "containers": [_agent(blueprint)],
+        "containers": [_agent(blueprint, agent)],
         "volumes": _volumes(blueprint),
     }
     if blueprint.workspace.runtime_class_name:
@@ -134,7 +151,7 @@ def _guess(command: list[str]) -> str:
 
 
 def _ours(
-    name: str, command: str, uid: int, workspace: str, settings: WorkspaceSettings
+    name: str, command: str, workspace: str, settings: WorkspaceSettings, user: dict[str, Any]
 ) -> dict[str, Any]:
     """Return a container of our own image, which may call the relay."""
     return {
@@ -154,7 +171,7 @@ def _ours(
             "limits": {"memory": "512Mi"},
         },
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": _restricted(uid) | {"readOnlyRootFilesystem": True},
+        "securityContext": user | {"readOnlyRootFilesystem": True},
     }
 
 
@@ -170,24 +187,25 @@ def _mounts(command: str) -> list[dict[str, Any]]:
     return mounts
 
 
-def _sidecar(workspace: str, settings: WorkspaceSettings) -> dict[str, Any]:
+def _sidecar(workspace: str, settings: WorkspaceSettings, user: dict[str, Any]) -> dict[str, Any]:
     # A native sidecar: it restarts alone and is ended after the agent.
-    container = _ours("status-sync", "run", SIDECAR_UID, workspace, settings)
+    container = _ours("status-sync", "run", workspace, settings, user)
     return container | {"restartPolicy": "Always"}
 
 
-def _setup(blueprint: BlueprintSpec) -> list[dict[str, Any]]:
+def _setup(blueprint: BlueprintSpec, user: dict[str, Any]) -> list[dict[str, Any]]:
     if not blueprint.workspace.setup_command:
         return []
-    return [_agents("setup", blueprint) | {"command": list(blueprint.workspace.setup_command)}]
+    command = list(blueprint.workspace.setup_command)
+    return [_agents("setup", blueprint, user) | {"command": command}]
 
 
-def _agent(blueprint: BlueprintSpec) -> dict[str, Any]:
+def _agent(blueprint: BlueprintSpec, user: dict[str, Any]) -> dict[str, Any]:
     command = [*blueprint.agent.command, *blueprint.agent.args]
-    return _agents("agent", blueprint) | {"command": ["/bin/sh", "/link/shim", *command]}
+    return _agents("agent", blueprint, user) | {"command": ["/bin/sh", "/link/shim", *command]}
 
 
-def _agents(name: str, blueprint: BlueprintSpec) -> dict[str, Any]:
+def _agents(name: str, blueprint: BlueprintSpec, user: dict[str, Any]) -> dict[str, Any]:
     """Return a container of the agent's image, without anything that is not the agent's."""
     container: dict[str, Any] = {
         "name": name,
@@ -196,6 +214,9 @@ def _agents(name: str, blueprint: BlueprintSpec) -> dict[str, Any]:
         "workingDir": "/workspace/repo",
         "env": [
             {"name": "HOME", "value": "/workspace/home"},
+            # The image need not know the uid: programs then take the name from here.
+            {"name": "USER", "value": "agent"},
+            {"name": "LOGNAME", "value": "agent"},
             {"name": "DEPUTY_LINK", "value": "/link"},
             {"name": "DEPUTY_PROMPT_FILE", "value": "/link/prompt"},
             *without_private(blueprint.agent.env),
@@ -205,7 +226,7 @@ def _agents(name: str, blueprint: BlueprintSpec) -> dict[str, Any]:
             {"name": "link", "mountPath": "/link"},
         ],
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": _restricted(AGENT_UID),
+        "securityContext": user,
     }
     if blueprint.agent.env_from:
         container["envFrom"] = [dict(source) for source in blueprint.agent.env_from]
@@ -234,15 +255,3 @@ def _volumes(blueprint: BlueprintSpec) -> list[dict[str, Any]]:
 def _outbox(storage: str) -> str:
     """Return the size of the sidecar's volume: every commit once more, and what was said."""
     return mebibytes(bytes_of(storage) + _JOURNALS)
-
-
-def _restricted(uid: int) -> dict[str, Any]:
-    """Return the security context that the restricted Pod Security Standard asks for."""
-    return {
-        "runAsNonRoot": True,
-        "runAsUser": uid,
-        "runAsGroup": SHARED_GID,
-        "allowPrivilegeEscalation": False,
-        "capabilities": {"drop": ["ALL"]},
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }

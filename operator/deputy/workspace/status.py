@@ -175,12 +175,18 @@ def _failure(status: Mapping[str, Any]) -> Problem:
 
 def _ended(name: str, ended: Mapping[str, Any]) -> Problem | None:
     said = str(ended.get("message", "")).strip()[-500:] or f"exit code {ended['exitCode']}"
-    # The Blueprint says nothing of the memory of our own containers.
-    if ended.get("reason") == "OOMKilled" and name not in ("prepare", "status-sync"):
+    out_of_memory = ended.get("reason") == "OOMKilled"
+    if out_of_memory and name not in ("prepare", "status-sync"):
         return Problem(
             RunReason.OOM_KILLED,
             f"container `{name}` needed more memory than it may have; raise "
             "`spec.workspace.resources.limits.memory` of the Blueprint.",
+        )
+    if name == "prepare" and out_of_memory:
+        return Problem(
+            RunReason.PREPARE_FAILED,
+            f"the workspace could not be prepared: {said}, for want of memory; raise that of "
+            "`prepare` in `spec.workspace.podTemplate.spec.initContainers` of the Blueprint.",
         )
     if name == "prepare":
         return Problem(RunReason.PREPARE_FAILED, f"the workspace could not be prepared: {said}")

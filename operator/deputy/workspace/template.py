@@ -8,6 +8,7 @@ import copy
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from deputy.api.blueprint import BlueprintSpec
 from deputy.api.names import PREFIX
 from deputy.errors import DeputyError
 
@@ -55,6 +56,12 @@ _OPEN_IN_CONTAINERS = frozenset(
     }
 )
 
+#: Fields that a template may set of the containers that come before the agent's, which are ours.
+_OPEN_BEFORE = frozenset({"name", "resources"})
+
+#: Deeper than anything that Kubernetes knows, and far from what Python can walk.
+_MAX_DEPTH = 32
+
 #: Kinds of volumes that reach neither the node's files nor a service account's token.
 _VOLUMES = frozenset(
     {
@@ -92,6 +99,8 @@ def merged(
     wanted = copy.deepcopy(dict(template))
     result = copy.deepcopy(dict(spec))
     result |= {k: v for k, v in wanted.items() if k in _OPEN and v is not None}
+    before = _by_key(wanted.get("initContainers"), "name", "spec.initContainers")
+    result["initContainers"] = _with_resources(result["initContainers"], before)
     containers = _by_key(wanted.get("containers"), "name", "spec.containers")
     result["containers"] = [
         _contained(container, security_context)
@@ -110,13 +119,46 @@ def added_metadata(metadata: Mapping[str, Any], field: str) -> dict[str, str]:
     wanted = metadata.get(field) or {}
     if not isinstance(wanted, Mapping):
         raise TemplateRefused(f"{_path(f'metadata.{field}')} is not a map; make it one")
+    for name, value in wanted.items():
+        if not isinstance(value, str):
+            raise TemplateRefused(f"{_path(f'metadata.{field}')} has no text for `{name}`")
     texts = {str(name): str(value) for name, value in wanted.items()}
     return {k: v for k, v in texts.items() if not k.startswith(_CLOSED_ANNOTATIONS)}
+
+
+def check_depth(blueprint: BlueprintSpec) -> None:
+    """Raise `TemplateRefused` where something of a pod is nested deeper than any pod can be."""
+    agent, workspace = blueprint.agent, blueprint.workspace
+    for field, value in {
+        "spec.workspace.podTemplate.spec": workspace.pod_template.spec,
+        "spec.workspace.podTemplate.metadata": workspace.pod_template.metadata,
+        "spec.workspace.resources": workspace.resources,
+        "spec.agent.env": agent.env,
+        "spec.agent.envFrom": agent.env_from,
+    }.items():
+        if _is_deep(value):
+            raise TemplateRefused(f"{field} of the Blueprint is nested too deeply")
 
 
 def without_private(env: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return `env` without variables that would be read from a file of Deputy's own volumes."""
     return [dict(variable) for variable in env if not _reads_private(variable)]
+
+
+def _is_deep(value: Any) -> bool:
+    # Level by level: a recursion would end where it has to answer.
+    level = [value]
+    for _ in range(_MAX_DEPTH):
+        level = [inner for outer in level for inner in _inner(outer)]
+        if not level:
+            return False
+    return True
+
+
+def _inner(value: Any) -> Iterable[Any]:
+    if isinstance(value, Mapping):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _path(field: str) -> str:
@@ -132,7 +174,44 @@ def _by_key(entries: Any, key: str, field: str) -> dict[str, dict[str, Any]]:
     for entry in entries:
         if not isinstance(entry, dict) or not isinstance(entry.get(key), str):
             raise TemplateRefused(f"{_path(field)} has an entry without `{key}`; give it one")
-    return {entry[key]: entry for entry in entries}
+    by_key = {entry[key]: entry for entry in entries}
+    if len(by_key) != len(entries):
+        raise TemplateRefused(f"{_path(field)} has two entries with one `{key}`; leave one out")
+    return by_key
+
+
+def _with_resources(
+    containers: Iterable[dict[str, Any]], wanted: Mapping[str, dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return Deputy's `containers` with the resources that are `wanted`: nothing else is open."""
+    ours = {container["name"]: container for container in containers}
+    for name, container in wanted.items():
+        field = _path(f"spec.initContainers of `{name}`")
+        if name not in ours:
+            raise TemplateRefused(f"{field} adds a container; there are {', '.join(ours)}")
+        closed = sorted(str(key) for key in container.keys() - _OPEN_BEFORE)
+        if closed:
+            raise TemplateRefused(f"{field} may set `resources` alone, not `{closed[0]}`")
+        _check_resources(container.get("resources"), field)
+    return [_merge(container, _given(wanted.get(name, {}))) for name, container in ours.items()]
+
+
+def _given(container: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in container.items() if value is not None}
+
+
+def _check_resources(resources: Any, field: str) -> None:
+    if resources is None:
+        return
+    if not isinstance(resources, Mapping) or resources.keys() - {"limits", "requests"}:
+        raise TemplateRefused(f"{field}: `resources` is not a map of `limits` and `requests`")
+    for kind, amounts in resources.items():
+        if not isinstance(amounts, Mapping) or not all(map(_is_amount, amounts.values())):
+            raise TemplateRefused(f"{field}: `resources.{kind}` is not a map of amounts")
+
+
+def _is_amount(value: Any) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
 def _merge_lists(
@@ -168,7 +247,7 @@ def _contained(container: Mapping[str, Any], security_context: Mapping[str, Any]
         result["env"] = without_private(result["env"])
     if "volumeMounts" in result:
         mounts = result["volumeMounts"]
-        result["volumeMounts"] = [mount for mount in mounts if mount.get("name") not in PRIVATE]
+        result["volumeMounts"] = [mount for mount in mounts if not _is_private(mount.get("name"))]
     if "ports" in result:
         result["ports"] = [_without_host(port) for port in _listed(result["ports"])]
     return result | {"securityContext": dict(security_context)}
@@ -187,7 +266,11 @@ def _without_host(port: Mapping[str, Any]) -> dict[str, Any]:
 def _reads_private(variable: Mapping[str, Any]) -> bool:
     source = variable.get("valueFrom")
     file = source.get("fileKeyRef") if isinstance(source, Mapping) else None
-    return isinstance(file, Mapping) and file.get("volumeName") in PRIVATE
+    return isinstance(file, Mapping) and _is_private(file.get("volumeName"))
+
+
+def _is_private(name: Any) -> bool:
+    return isinstance(name, str) and name in PRIVATE
 
 
 def _is_harmless(volume: Mapping[str, Any]) -> bool:

@@ -32,6 +32,12 @@ class RelayAddress:
     context: ssl.SSLContext | None
     token_file: Path
 
+    @property
+    def authority(self) -> str:
+        """Host and port as in an address, where IPv6 has brackets."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
 
 def address_of(url: str, ca: str, token_file: Path) -> RelayAddress:
     """Read the relay's URL; `ca` is the PEM certificate that it must be signed by."""
@@ -104,7 +110,7 @@ class RelayClient:
         token = self._address.token_file.read_text().strip()
         head = (
             f"{method} {path} HTTP/1.1\r\n"
-            f"Host: {self._address.host}:{self._address.port}\r\n"
+            f"Host: {self._address.authority}\r\n"
             f"Authorization: Bearer {token}\r\n"
             "Accept: application/json\r\n"
             "Content-Type: application/json\r\n"
