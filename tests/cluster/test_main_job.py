@@ -45,7 +45,7 @@ async def test_a_delegated_issue_becomes_a_pull_request(place: Place) -> None:
     repository = await place.forge.repository(place.repository)
     (pull_request,) = repository["pulls"]
     branch, url = run["status"]["branch"], run["status"]["pullRequest"]["url"]
-    assert branch == seen["branchName"]
+    assert branch == f"deputy/{seen['identifier'].lower()}"
     assert (pull_request["head"], pull_request["base"]) == (branch, "main")
     assert pull_request["head_sha"] == repository["branches"][branch]
     assert await place.forge.file(place.repository, "hello.txt", branch) == "Hello\n"

@@ -39,7 +39,7 @@ async def test_the_gemini_cli_mends_a_bug_and_opens_a_pull_request(place: Place)
         ("response", f"{SUMMARY}\n\nPull request: {url}"),
     ]
     assert await place.linear.plans(session.id) == PLANS
-    branch = (await place.linear.issue(issue))["branchName"]
+    branch = f"deputy/{(await place.linear.issue(issue))['identifier'].lower()}"
     (pull_request,) = (await place.forge.repository(place.repository))["pulls"]
     assert pull_request["head"] == branch
     mended = await place.forge.file(place.repository, "shop/basket.py", branch)

@@ -34,11 +34,6 @@ class Crash(BaseException):
     """The leader dies here; nothing of ours may catch it."""
 
 
-def in_background() -> set[asyncio.Task[Any]]:
-    """Return what goes on besides: nothing in these tests but what a leader has begun."""
-    return {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
-
-
 class Surroundings(Protocol):
     """What is around a leader."""
 
@@ -82,12 +77,12 @@ class Leader:
         self.states = RunStates(clock)
         tracker = world.tracker
         self.slots = Slots(self.cache, clock)
-        notifier = Notifier(self.cache, tracker)
+        self.notifier = Notifier(self.cache, tracker)
         actor = DyingActor(
             kube=self.kube,
             cache=self.cache,
             tracker=tracker,
-            notifier=notifier,
+            notifier=self.notifier,
             pull_requests=world.forge,
             workspace=SETTINGS,
             slots=self.slots,
@@ -137,7 +132,7 @@ class Leader:
 
     async def rest(self) -> None:
         """Let what goes on in the background come to its end; raise the `Crash` that it is."""
-        while background := in_background():
+        while background := self._background():
             done, _ = await asyncio.wait(background)
             for task in done:
                 if not task.cancelled() and isinstance(task.exception(), Crash):
@@ -145,8 +140,12 @@ class Leader:
 
     def die(self) -> None:
         """Leave undone what goes on in the background."""
-        for task in in_background():
+        for task in self._background():
             task.cancel()
+
+    def _background(self) -> set[asyncio.Task[None]]:
+        jobs = (state.jobs.tasks for state in self.states._by_uid.values())
+        return self.notifier._background.union(*jobs)
 
     def _run_changed(self, run: AgentRun) -> None:
         self.states.refresh(run)

@@ -158,10 +158,17 @@ class World:
         name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
         return self.sidecars.setdefault(uid, Sidecar(Caller(NAMESPACE, name, uid)))
 
+    async def _call(self, sidecar: Sidecar) -> None:
+        """Have a sidecar call the relay; where the leader dies of that, it calls the next one."""
+        try:
+            await sidecar.call(self.leader.relay)
+        except Crash:
+            await self.take_over()
+
     async def _sidecar_calls(self) -> None:
         sidecar = self.sidecar()
         if sidecar is not None and sidecar.said:
-            await sidecar.call(self.leader.relay)
+            await self._call(sidecar)
 
     async def sidecar_connects(self) -> None:
         sidecar = self.sidecar()
@@ -169,10 +176,10 @@ class World:
             return
         if not sidecar.said:
             sidecar.say(Hello())
-        await sidecar.call(self.leader.relay)
+        await self._call(sidecar)
         if sidecar.delivered:
             sidecar.say(TurnStarted(sidecar.delivered))
-            await sidecar.call(self.leader.relay)
+            await self._call(sidecar)
 
     async def agent_asks(self) -> None:
         await self._says(Asked("Which?"))
@@ -203,7 +210,7 @@ class World:
         sidecar = self.sidecar()
         if sidecar is not None and not sidecar.over:
             sidecar.say(event)
-            await sidecar.call(self.leader.relay)
+            await self._call(sidecar)
 
     async def _reports(self, outcome: Outcome, commits: int) -> None:
         if self.outcome is not None:

@@ -1,10 +1,20 @@
 """Facts of a Blueprint's readiness: what it names has to be there."""
 
 import dataclasses
+import datetime as dt
 
 import pytest
 
-from deputy.core.blueprint import Readiness, TrackerIds, TrackerNames, judge, unreachable
+from deputy.core.blueprint import (
+    RECHECK,
+    Readiness,
+    TrackerIds,
+    TrackerNames,
+    judge,
+    recheck_seconds,
+    still_known,
+    unreachable,
+)
 from deputy.core.reason import BlueprintReason
 from deputy.trackers.models import Organization, Team, WorkflowState
 
@@ -121,3 +131,48 @@ def test_a_tracker_that_does_not_answer_is_asked_again() -> None:
         message="no answer",
         retry=True,
     )
+
+
+READY = judge(WANTED, ACME, TEAM, ())
+CONFLICT = judge(WANTED, ACME, TEAM, ("agents/older",))
+MISNAMED = judge(wanted(in_progress="Doing"), ACME, TEAM, ())
+NO_SECRET = Readiness(ready=False, reason=BlueprintReason.SECRET_NOT_FOUND, message="no Secret")
+NO_ANSWER = unreachable(BlueprintReason.LINEAR_UNREACHABLE, "no answer", dt.timedelta(seconds=9))
+NOT_CONNECTED = unreachable(BlueprintReason.LINEAR_NOT_CONNECTED, "no credentials")
+
+
+@pytest.mark.parametrize("before", [READY, CONFLICT, MISNAMED])
+def test_a_tracker_that_does_not_answer_takes_nothing_back(before: Readiness) -> None:
+    kept = still_known(NO_ANSWER, before)
+
+    assert kept == dataclasses.replace(before, retry_after=dt.timedelta(seconds=9))
+    assert recheck_seconds(kept, 0) == 9.0
+
+
+@pytest.mark.parametrize(
+    ("fresh", "before"),
+    [
+        (NOT_CONNECTED, READY),
+        (NO_SECRET, READY),
+        (NO_ANSWER, dataclasses.replace(NOT_CONNECTED, ids=IDS)),
+        (NO_ANSWER, dataclasses.replace(NO_SECRET, ids=IDS)),
+    ],
+)
+def test_ids_that_were_known_stay_known(fresh: Readiness, before: Readiness) -> None:
+    assert still_known(fresh, before) == dataclasses.replace(fresh, ids=IDS)
+
+
+@pytest.mark.parametrize("fresh", [READY, CONFLICT, MISNAMED])
+def test_what_the_tracker_says_now_counts(fresh: Readiness) -> None:
+    assert all(still_known(fresh, before) == fresh for before in (None, READY, CONFLICT, MISNAMED))
+
+
+def test_what_was_never_known_is_not_made_up() -> None:
+    assert still_known(NO_ANSWER, None) == NO_ANSWER
+
+
+def test_a_name_that_leads_nowhere_is_looked_up_in_growing_pauses() -> None:
+    pauses = [recheck_seconds(MISNAMED, misses) for misses in range(1, 9)]
+
+    assert pauses == [15, 30, 60, 120, 240, 480, 600, 600]
+    assert recheck_seconds(READY, 0) == RECHECK

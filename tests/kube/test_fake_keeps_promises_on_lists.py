@@ -13,9 +13,10 @@ EVERYWHERE = "/apis/deputy.dev/v1alpha1/agentruns"
 
 async def test_a_list_holds_a_namespaces_objects_by_name(api: Api) -> None:
     made = [await api.new_run(name) for name in ("b", "a", "c")]
-    await api.kube.create(resources.agentruns("default"), _elsewhere())
+    other = await api.kube.create(resources.agentruns("default"), _elsewhere())
 
     listed = await api.kube.get(api.run())
+    await api.kube.delete(resources.agentruns("default", other["metadata"]["name"]))
 
     assert (listed["kind"], listed["apiVersion"]) == ("AgentRunList", "deputy.dev/v1alpha1")
     assert listed["items"] == [made[1], made[0], made[2]]

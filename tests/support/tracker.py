@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from deputy.trackers.linear.tracker import Tracker
-from deputy.trackers.models import Issue, Organization, Team, WorkflowState
+from deputy.trackers.models import Issue, Organization, Team, TeamDirectory, WorkflowState
 from deputy.trackers.updates import PostActivity, Priority, Update
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from deputy.trackers.linear.errors import LinearError
 
 TEAM = Team("team-1", "ENG", "Engineering")
@@ -29,11 +31,13 @@ class FakeTracker(Tracker):
         self.answers: list[asyncio.Future[str]] = []
         """The answer to each of `updates`."""
         self.activities: dict[str, PostActivity] = {}
-        """Every activity once, by its id."""
+        """Every activity that was not refused once, by its id."""
         self.holds_back = False
         """Whether answers are left to the test."""
         self.refuses = ""
         """Why updates are refused; empty: they are not."""
+        self.refuses_only: Callable[[Update], bool] = lambda _: True
+        """Which updates are refused, where any are."""
         self.closed: list[str] = []
         self.state = TODO
         """The state of every issue."""
@@ -53,14 +57,15 @@ class FakeTracker(Tracker):
 
     @override
     def submit(self, update: Update) -> asyncio.Future[str]:
-        if isinstance(update, PostActivity):
+        refusal = self.refuses if self.refuses_only(update) else ""
+        if isinstance(update, PostActivity) and not refusal:
             known = self.activities.setdefault(update.activity_id, update)
             assert known == update, "one id was given to two activities"
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.updates.append(update)
         self.answers.append(answer)
         if not self.holds_back:
-            answer.set_result(self.refuses)
+            answer.set_result(refusal)
         return answer
 
     @override
@@ -77,7 +82,7 @@ class FakeTracker(Tracker):
         return Issue(issue_id, "ENG-42", "Fix it", "", TEAM, state=self.state)
 
     @override
-    async def team(self, _name: str) -> tuple[Organization, Team | None]:
+    async def teams(self, _max_age: float) -> TeamDirectory:
         if self.fails is not None:
             raise self.fails
-        return Organization("org-1", "Acme", "acme"), TEAM
+        return TeamDirectory(Organization("org-1", "Acme", "acme"), (TEAM,))

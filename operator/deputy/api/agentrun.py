@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from deputy.api.blueprint import BlueprintLinearStatus
 from deputy.api.meta import (
     Address,
     Column,
@@ -171,6 +172,29 @@ class InboxStatus(LenientModel):
     """Id of the last message that reached the agent."""
 
 
+class ReportStatus(LenientModel):
+    """What the sidecar said of the agent's work when that was over; nobody has verified it yet."""
+
+    attempt: Annotated[Int32, Field(ge=0)] = 0
+    """The attempt that it is about."""
+    outcome: MaybeReference = ""
+    """Completed, Failed or Stopped."""
+    reason: MaybeReference = ""
+    """The reason that the sidecar gave, for a failure."""
+    text: Annotated[str, Field(max_length=16384)] = ""
+    """The agent's last words."""
+    delivered_through: MaybeReference = ""
+    """Id of the last message that the agent was given."""
+    branch: MaybeReference = ""
+    """The branch that was pushed."""
+    head_sha: MaybeReference = ""
+    """The commit that was pushed; empty where nothing was."""
+    commits: Annotated[Int32, Field(ge=0)] = 0
+    """How many commits were made."""
+    received_time: dt.datetime | None = None
+    """When it arrived."""
+
+
 class BlueprintUsed(LenientModel):
     """The Blueprint as it was when the run was admitted."""
 
@@ -178,6 +202,8 @@ class BlueprintUsed(LenientModel):
     """Its generation."""
     hash: MaybeReference = ""
     """Hash of its spec."""
+    linear: BlueprintLinearStatus | None = None
+    """What its names stood for in Linear; a later change of the Blueprint, or of Linear, changes nothing for this run."""
 
 
 class AgentRunStatus(LenientModel):
@@ -211,6 +237,8 @@ class AgentRunStatus(LenientModel):
     """Every Linear session that is attached to the run."""
     inbox: InboxStatus = InboxStatus()
     """How much of the inbox the agent has."""
+    report: ReportStatus | None = None
+    """What the sidecar reported, from when it arrives until it is decided how the run ends."""
     blueprint: BlueprintUsed = BlueprintUsed()
     """The Blueprint as it was when the run was admitted."""
     response: Annotated[str, Field(max_length=16384)] = ""

@@ -117,6 +117,10 @@ class RepositorySpec(StrictModel):
     """Address to clone from, over HTTPS and without credentials."""
     base_branch: MaybeReference = ""
     """The branch that work starts from and goes to; absent: the remote's HEAD."""
+    branch_prefix: Annotated[
+        str, Field(max_length=64, pattern=r"^([A-Za-z0-9_][A-Za-z0-9_-]*/)+$")
+    ] = "deputy/"
+    """What the names of Deputy's branches begin with; it ends in a slash, and every branch that begins so is Deputy's."""
     credentials_secret_ref: SecretRef | None = None
     """Secret whose key `token` may push to the repository and open pull requests."""
 

@@ -6,17 +6,19 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from deputy.api.agentrun import AgentRun, DesiredState, InboxEntry, InboxKind
+from deputy.api.agentrun import AgentRun, DesiredState, InboxEntry, InboxKind, ReportStatus
 from deputy.api.blueprint import Blueprint, BlueprintSpec, PickUpSpec
-from deputy.api.meta import API_VERSION, Condition
+from deputy.api.meta import API_VERSION, Condition, timestamp
 from deputy.api.names import BLUEPRINT_SPEC_ANNOTATION, RECEIVED_ANNOTATION, run_number
 from deputy.core.admission import Contender
 from deputy.core.claim import RunFacts, stored_bytes
 from deputy.core.conditions import ConditionType
+from deputy.core.conversation import KeptReport
 from deputy.core.outcome import RunOutcome
 from deputy.core.reason import RunReason
 from deputy.core.routing import BlueprintFacts, PickUp
 from deputy.trackers.models import Person
+from deputy.wire import Finished, Outcome
 
 
 def owner_of(run: AgentRun) -> dict[str, Any]:
@@ -59,6 +61,40 @@ def _summary(run: AgentRun) -> Condition | None:
 def attempt_of(run: AgentRun) -> int:
     """Return the attempt that the status of `run` tells of, else the one that is wanted."""
     return run.status.attempt or run.spec.attempt
+
+
+def report_of(run: AgentRun) -> KeptReport | None:
+    """Return what the sidecar reported of the present attempt, as the status has kept it."""
+    kept = run.status.report
+    if kept is None or kept.attempt != attempt_of(run) or kept.outcome not in set(Outcome):
+        return None
+    report = Finished(
+        Outcome(kept.outcome),
+        kept.reason,
+        kept.text,
+        kept.delivered_through,
+        kept.branch,
+        kept.head_sha,
+        kept.commits,
+    )
+    return KeptReport(report, kept.received_time)
+
+
+def report_as_status(report: Finished, attempt: int, now: dt.datetime) -> dict[str, Any]:
+    """Return what the status keeps of a report; `report_of` reads it."""
+    kept = ReportStatus(
+        attempt=attempt,
+        outcome=report.outcome.value,
+        reason=report.reason,
+        text=report.text,
+        delivered_through=report.delivered_through,
+        branch=report.branch,
+        head_sha=report.head_sha,
+        commits=report.commits,
+    )
+    return kept.model_dump(by_alias=True, exclude={"received_time"}) | {
+        "receivedTime": timestamp(now)
+    }
 
 
 def sessions_of(run: AgentRun) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from deputy.api.facts import contender, hash_of, sessions_of
 from deputy.api.meta import micro_timestamp
 from deputy.api.names import pod_name
 from deputy.controller import metrics, status
+from deputy.controller.branches import branch_of
 from deputy.controller.notifier import Notifier
 from deputy.controller.pods import create_pod, delete_pod
 from deputy.controller.pull_requests import PullRequests
@@ -43,7 +44,6 @@ from deputy.core.action import (
 from deputy.core.outcome import RunOutcome
 from deputy.core.phase import Phase
 from deputy.core.pod_delay import PodObstacle, delayed
-from deputy.core.pull_request import branch_name
 from deputy.core.reason import RunReason
 from deputy.errors import DeputyError
 from deputy.kube import resources
@@ -128,7 +128,7 @@ class Actor:
             case NotifyEnd(outcome):
                 self._notify_end(run, state, outcome)
             case Finish(outcome):
-                await self._finish(run, outcome, now)
+                await self._finish(run, state, outcome, now)
             case DeleteRun():
                 await self._delete_run(run)
             case _:
@@ -200,9 +200,13 @@ class Actor:
             "priority": state.issue.priority if state.issue else 0,
             "attempt": run.spec.attempt,
             "podName": pod_name(run.metadata.name, run.spec.attempt),
-            "branch": _branch(run, state) if spec.repository else "",
+            "branch": branch_of(run, spec.repository, self._cache),
             "sessions": list(sessions_of(run)),
-            "blueprint": {"generation": blueprint.metadata.generation, "hash": hash_of(spec)},
+            "blueprint": {
+                "generation": blueprint.metadata.generation,
+                "hash": hash_of(spec),
+                "linear": blueprint.status.linear.model_dump(by_alias=True),
+            },
             "startTime": micro_timestamp(now),
         }
 
@@ -264,6 +268,9 @@ class Actor:
         wanted = status.concluded(run, outcome, now)
         wanted["sessions"] = list(sessions_of(run))
         wanted["inbox"] = {"deliveredThrough": state.conversation.delivered_through}
+        if run.status.report is not None:
+            # It is long, and what counts of it is in the outcome now.
+            wanted["report"] = None
         if state.pull_request is not None:
             wanted["pullRequest"] = {
                 "url": state.pull_request.url,
@@ -294,15 +301,18 @@ class Actor:
             self._enqueue(key)
             return
 
-        def on_result(sent: bool) -> None:  # noqa: FBT001  the only thing that it is given
-            state.notifying, state.notified = False, sent
+        def on_result(untold: str | None) -> None:
+            state.notifying, state.notified = False, untold is not None
+            state.untold = untold or ""
             self._enqueue(key)
 
         state.notifying = True
-        self._notifier.submit(updates, on_result)
+        self._notifier.submit_end(run, outcome, updates, on_result)
 
-    async def _finish(self, run: AgentRun, outcome: RunOutcome, now: dt.datetime) -> None:
-        await self._write(run, status.finished(run, outcome, now))
+    async def _finish(
+        self, run: AgentRun, state: RunState, outcome: RunOutcome, now: dt.datetime
+    ) -> None:
+        await self._write(run, status.finished(run, outcome, now, state.untold))
         metrics.RUNS_ENDED.labels(outcome.reason.value).inc()
         _LOG.info("run is over", run=run.metadata.name, reason=outcome.reason.value)
 
@@ -336,11 +346,3 @@ class Actor:
             self._slots.unwritable.add(run.metadata.uid)
             self._notifier.delayed(run, messages.not_writable(run.metadata.name, error.message))
             self._pass_slot_on(run)
-
-
-def _branch(run: AgentRun, state: RunState) -> str:
-    linear = run.spec.linear
-    if linear is None:
-        return branch_name("", run.metadata.name, "")
-    suggested = state.issue.branch_name if state.issue else ""
-    return branch_name(suggested, linear.issue_identifier, linear.issue_title)

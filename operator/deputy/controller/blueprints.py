@@ -7,38 +7,25 @@ from typing import Any
 import structlog
 
 from deputy.api.blueprint import Blueprint
-from deputy.api.facts import created_of
 from deputy.api.meta import timestamp
 from deputy.controller import status
+from deputy.controller.judgement import BlueprintJudge
 from deputy.controller.slots import Slots
 from deputy.core.admission import holds_slot, is_queued
-from deputy.core.blueprint import READY_BY_HAND, Readiness, TrackerNames, judge, unreachable
+from deputy.core.blueprint import (
+    Readiness,
+)
 from deputy.core.conditions import Truth
 from deputy.core.phase import Phase
 from deputy.core.reason import BlueprintReason
-from deputy.forges.errors import TokenMissing
-from deputy.forges.tokens import read_token
 from deputy.kube import resources
 from deputy.kube.cache import Cache
 from deputy.kube.client import Kube
 from deputy.kube.errors import Conflict
 from deputy.kube.store import Key
-from deputy.trackers.linear.errors import (
-    CredentialsMissing,
-    LinearError,
-    LinearUnavailable,
-    RateLimited,
-)
 from deputy.trackers.linear.tracker import Tracker
 
 _LOG = structlog.stdlib.get_logger(__name__)
-
-#: Seconds until the tracker is asked again: at once while it cannot be reached, later while it
-#: refuses us, soon while a name leads nowhere (somebody may be correcting it there), else seldom.
-_UNREACHABLE = 3.0
-_REFUSED = 60.0
-_NOT_FOUND = 15.0
-_RECHECK = 600.0
 
 
 class BlueprintReconciler:
@@ -56,88 +43,23 @@ class BlueprintReconciler:
         self._kube = kube
         self._cache = cache
         self._slots = slots
-        self._tracker = tracker
+        self._judge = BlueprintJudge(kube, cache, tracker)
         self._enqueue_run = enqueue_run
-        self._known: dict[str, tuple[int, float, Readiness]] = {}
 
     async def reconcile(self, key: Key) -> float | None:
         """Judge the Blueprint `key` and count its runs; return the seconds to the next look."""
         blueprint = self._cache.blueprints.get(*key)
         if blueprint is None:
             return None
-        readiness = await self._readiness(blueprint)
-        wanted = self._status(blueprint, readiness)
+        judgement = await self._judge.judgement(blueprint)
+        wanted = self._status(blueprint, judgement.readiness)
         if _differs(blueprint, wanted):
             try:
                 await self._write(blueprint, wanted)
             except Conflict:
                 return 0.2
             self._enqueue_queued(blueprint)
-        return _recheck_seconds(readiness)
-
-    async def _readiness(self, blueprint: Blueprint) -> Readiness:
-        now = dt.datetime.now(dt.UTC).timestamp()
-        known = self._known.get(blueprint.metadata.uid)
-        generation = blueprint.metadata.generation
-        if known is not None and known[0] == generation and now < known[1]:
-            return known[2]
-        fresh = await self._judge(blueprint)
-        until = now + _recheck_seconds(fresh) * 0.9
-        self._known[blueprint.metadata.uid] = (generation, until, fresh)
-        if not fresh.ready:
-            _LOG.warning(
-                "Blueprint is not ready",
-                blueprint=blueprint.metadata.name,
-                namespace=blueprint.metadata.namespace,
-                reason=fresh.reason.value,
-                message=fresh.message,
-            )
-        return fresh
-
-    async def _judge(self, blueprint: Blueprint) -> Readiness:
-        try:
-            await self._check_secret(blueprint)
-        except TokenMissing as error:
-            return Readiness(
-                ready=False, reason=BlueprintReason.SECRET_NOT_FOUND, message=str(error)
-            )
-        if blueprint.spec.linear is None:
-            return READY_BY_HAND
-        try:
-            organization, team = await self._tracker.team(blueprint.spec.linear.team)
-        except CredentialsMissing as error:
-            return unreachable(BlueprintReason.LINEAR_NOT_CONNECTED, str(error))
-        except LinearError as error:
-            return unreachable(
-                BlueprintReason.LINEAR_UNREACHABLE,
-                f"Linear cannot be asked ({error}); this is tried again by itself",
-                _retry_after(error),
-            )
-        return judge(tracker_names(blueprint), organization, team, self._older(blueprint))
-
-    async def _check_secret(self, blueprint: Blueprint) -> None:
-        repository = blueprint.spec.repository
-        if repository is not None and repository.credentials_secret_ref is not None:
-            name = repository.credentials_secret_ref.name
-            await read_token(self._kube, blueprint.metadata.namespace, name)
-
-    def _older(self, blueprint: Blueprint) -> list[str]:
-        """Return the names of the Blueprints that took the same team's issues before."""
-        mine, linear = _creation_order(blueprint), blueprint.spec.linear
-        if linear is None:
-            return []
-        others = (
-            other
-            for other in self._cache.blueprints
-            if other.spec.linear is not None
-            and other.metadata.uid != blueprint.metadata.uid
-            and other.spec.linear.team.casefold() == linear.team.casefold()
-            and _creation_order(other) < mine
-        )
-        return [
-            f"{one.metadata.namespace}/{one.metadata.name}"
-            for one in sorted(others, key=_creation_order)
-        ]
+        return judgement.seconds
 
     def _status(self, blueprint: Blueprint, readiness: Readiness) -> dict[str, Any]:
         runs = self._slots.contenders(*blueprint.metadata.key)
@@ -168,39 +90,6 @@ class BlueprintReconciler:
         for run in self._cache.runs_of(*blueprint.metadata.key):
             if run.status.phase is Phase.QUEUED:
                 self._enqueue_run(run.metadata.key)
-
-
-def _recheck_seconds(readiness: Readiness) -> float:
-    if readiness.ready:
-        return _RECHECK
-    usual = _UNREACHABLE if readiness.retry else _NOT_FOUND
-    return max(usual, readiness.retry_after.total_seconds())
-
-
-def _retry_after(error: LinearError) -> dt.timedelta:
-    """Return how long Linear has to be left alone: asking on would spend what is not there."""
-    if isinstance(error, LinearUnavailable):
-        return dt.timedelta(seconds=error.retry_after or 0)
-    waits = error.retry_after if isinstance(error, RateLimited) else None
-    return dt.timedelta(seconds=waits or _REFUSED)
-
-
-def _creation_order(blueprint: Blueprint) -> tuple[dt.datetime, str, str]:
-    return created_of(blueprint), *blueprint.metadata.key
-
-
-def tracker_names(blueprint: Blueprint) -> TrackerNames:
-    """Return what `blueprint` names in the tracker; raise `ValueError` where it names nothing."""
-    linear = blueprint.spec.linear
-    if linear is None:
-        raise ValueError(f"Blueprint {blueprint.metadata.name} has no spec.linear")
-    return TrackerNames(
-        team=linear.team,
-        organization=linear.organization,
-        in_progress=linear.states.in_progress,
-        in_review=linear.states.in_review,
-        needs_human=linear.states.needs_human,
-    )
 
 
 def _conditions(blueprint: Blueprint, readiness: Readiness) -> list[dict[str, Any]]:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Coroutine, Sequence
 import structlog
 
 from deputy.api.agentrun import AgentRun, InboxKind
+from deputy.api.blueprint import BlueprintLinearStatus
 from deputy.api.facts import sessions_of
 from deputy.controller.run_state import RunState
-from deputy.core import notifications
+from deputy.core import messages, notifications
 from deputy.core.acknowledgements import acknowledgements_of, as_activity
 from deputy.core.notifications import Recipients
 from deputy.core.outcome import RunOutcome
@@ -17,7 +18,7 @@ from deputy.core.reason import RunReason
 from deputy.kube.cache import Cache
 from deputy.log import described
 from deputy.trackers.linear.tracker import Tracker
-from deputy.trackers.updates import Update
+from deputy.trackers.updates import PostActivity, Priority, Update
 from deputy.wire import Step
 
 _LOG = structlog.stdlib.get_logger(__name__)
@@ -34,6 +35,8 @@ class Notifier:
         self._cache = cache
         self._tracker = tracker
         self._background: set[asyncio.Task[None]] = set()
+        #: The sessions of deleted runs, which were told the end.
+        self.told: set[str] = set()
 
     def acknowledge(self, run: AgentRun, acknowledged: frozenset[str]) -> frozenset[str]:
         """Give every session its first word, unless it is among `acknowledged`; return all."""
@@ -48,6 +51,7 @@ class Notifier:
         )
         for session in sessions_of(run):
             self._tracker.open_session(session)
+            self.told.discard(session)
         self._submit([as_activity(one) for one in owed if one.session_id not in acknowledged])
         return acknowledged | set(sessions_of(run))
 
@@ -105,9 +109,20 @@ class Notifier:
         pull_request = run.status.pull_request.url if run.status.pull_request else ""
         return list(notifications.end(recipients, outcome, run.status.phase, plan, pull_request))
 
-    def submit(self, updates: Sequence[Update], on_result: Callable[[bool], None]) -> None:
-        """Submit `updates`; call `on_result` once it is known whether the tracker has them all."""
-        self._begin(self._submit_and_report(updates, on_result))
+    def submit_end(
+        self,
+        run: AgentRun,
+        outcome: RunOutcome,
+        updates: Sequence[Update],
+        on_result: Callable[[str | None], None],
+    ) -> None:
+        """Submit `updates`, and call `on_result` once the tracker has them, or never will.
+
+        It gets None where that is not known, an empty text where every session has its closing
+        words, be they the plain ones, else why not.
+        """
+        if recipients := self._recipients(run):
+            self._begin(self._submit_and_report(recipients, outcome, updates, on_result))
 
     def deleted(self, run: AgentRun, outcome: RunOutcome) -> None:
         """Give every session of a run that is gone its closing words, and nothing else."""
@@ -123,14 +138,15 @@ class Notifier:
         )
         for session in recipients.sessions:
             self._tracker.close_session(session)
-        self._submit(notifications.closing(recipients, outcome))
+            self.told.add(session)
+        closing = notifications.closing(recipients, outcome)
+        self._begin(self._submit_and_report(recipients, outcome, closing, _log_untold))
 
     def _recipients(self, run: AgentRun) -> Recipients | None:
         linear = run.spec.linear
         if linear is None:
             return None
-        blueprint = self._cache.blueprint_of(run)
-        ids = blueprint.status.linear if blueprint is not None else None
+        ids = self._ids_for(run)
         spec = self._cache.spec_of(run)
         return Recipients(
             run_uid=run.metadata.uid,
@@ -145,19 +161,48 @@ class Notifier:
             has_repository=spec is not None and spec.repository is not None,
         )
 
+    def _ids_for(self, run: AgentRun) -> BlueprintLinearStatus | None:
+        """Return what the Blueprint's names stood for when `run` was admitted, else stand for."""
+        if run.status.blueprint.linear is not None:
+            return run.status.blueprint.linear
+        blueprint = self._cache.blueprint_of(run)
+        return blueprint.status.linear if blueprint is not None else None
+
     def _submit(self, updates: Sequence[Update]) -> None:
         if updates:
-            self._begin(self._tracker.submit_all(updates))
+            self._begin(self._submit_all(updates))
+
+    async def _submit_all(self, updates: Sequence[Update]) -> None:
+        await self._tracker.submit_all(updates)
 
     async def _submit_and_report(
-        self, updates: Sequence[Update], on_result: Callable[[bool], None]
+        self,
+        recipients: Recipients,
+        outcome: RunOutcome,
+        updates: Sequence[Update],
+        on_result: Callable[[str | None], None],
     ) -> None:
-        sent = False
+        untold: str | None = None
         try:
-            await self._tracker.submit_all(updates)
-            sent = True
+            untold = await self._tell_end(recipients, outcome, updates)
         finally:
-            on_result(sent)
+            on_result(untold)
+
+    async def _tell_end(
+        self, recipients: Recipients, outcome: RunOutcome, updates: Sequence[Update]
+    ) -> str:
+        """Submit `updates`; what is refused of the closing words is said again plainly."""
+        refusals = await self._tracker.submit_all(updates)
+        again = [
+            notifications.closing_plainly(recipients, outcome, update.session_id)
+            for update, refusal in zip(updates, refusals, strict=True)
+            if refusal and isinstance(update, PostActivity) and update.priority is Priority.TERMINAL
+        ]
+        refused = [refusal for refusal in await self._tracker.submit_all(again) if refusal]
+        if not refused:
+            return ""
+        sessions = len(recipients.sessions)
+        return messages.untold(len(refused), sessions, refused[0])
 
     def _begin(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -169,3 +214,9 @@ class Notifier:
         self._background.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _LOG.info("not told yet", error=described(error))
+
+
+def _log_untold(untold: str | None) -> None:
+    """Log that a deleted run's closing words were refused: there is no status left to say it."""
+    if untold:
+        _LOG.warning("closing words were refused", reason=untold)

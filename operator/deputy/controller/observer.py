@@ -12,6 +12,7 @@ from deputy.api.facts import (
     outcome_of,
     owned_by,
     pick_up_of,
+    report_of,
     sessions_of,
     spec_in_force,
     undelivered,
@@ -50,6 +51,8 @@ class Observer:
         spec = spec_in_force(pod, blueprint)
         ready, message = _readiness(run, blueprint)
         conversation = state.conversation
+        seen = _seen(pod, state, now)
+        conversation.fall_back(report_of(run), silenced=_is_silenced(seen), now=now)
         slot = self._slot(run, blueprint, state)
         return Observed(
             now=now,
@@ -70,7 +73,7 @@ class Observer:
             issue_read=run.spec.linear is None or state.issue_read,
             refusal=_refusal(run, spec, state),
             slot=slot,
-            pod=_seen(pod, state, now),
+            pod=seen,
             last_contact=conversation.last_contact,
             connected=conversation.connected,
             awaiting=conversation.awaiting,
@@ -128,6 +131,11 @@ def _seen(pod: Mapping[str, Any] | None, state: RunState, now: dt.datetime) -> P
         return None
     state.stuck_since = stuck_containers(pod, state.stuck_since, now)
     return pod_seen(pod, now, state.stuck_since)
+
+
+def _is_silenced(pod: PodSeen | None) -> bool:
+    """Say whether no sidecar will say anything more: one whose pod is deleted still saves."""
+    return pod is None or pod.is_silenced or pod.problem is not None
 
 
 def _timeout(spec: BlueprintSpec | None) -> dt.timedelta:

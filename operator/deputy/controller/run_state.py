@@ -46,6 +46,8 @@ class RunState:
     """The slow work that is under way for it."""
     notifying: bool = False
     notified: bool = False
+    untold: str = ""
+    """Why the tracker has the end, but not every session its closing words."""
     log_saved: bool = False
 
     @property

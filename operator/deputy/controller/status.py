@@ -33,10 +33,27 @@ def concluded(run: AgentRun, outcome: RunOutcome, now: dt.datetime) -> dict[str,
     return _status(run, wanted, now) | {"response": outcome.text}
 
 
-def finished(run: AgentRun, outcome: RunOutcome, now: dt.datetime) -> dict[str, Any]:
-    """Return the status of `run` once it is over and everybody was told."""
-    status = moved(run, outcome.phase, outcome.reason, outcome.message, now)
-    return status | {"completionTime": timestamp(now), "queuePosition": 0, "response": outcome.text}
+def finished(
+    run: AgentRun, outcome: RunOutcome, now: dt.datetime, untold: str = ""
+) -> dict[str, Any]:
+    """Return the status of `run` once it is over and everybody was told.
+
+    `untold` says where the tracker refused to have somebody told, and why.
+    """
+    move(run.status.phase, outcome.phase)
+    wanted = conditions_of(
+        outcome.phase,
+        outcome.reason,
+        outcome.message,
+        last=run.status.phase,
+        concluded=True,
+        untold=untold,
+    )
+    return _status(run, wanted, now) | {
+        "completionTime": timestamp(now),
+        "queuePosition": 0,
+        "response": outcome.text,
+    }
 
 
 def condition(

@@ -17,7 +17,7 @@ class Acknowledge:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ReadIssue:
-    """Ask the tracker for the issue's state, labels, priority and branch name."""
+    """Ask the tracker for the issue's state, labels and priority."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

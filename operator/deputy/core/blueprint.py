@@ -46,6 +46,59 @@ class Readiness:
     """How long the tracker wants to be left alone at least."""
 
 
+#: Seconds until a Blueprint is judged again: what cannot be reached is asked for at once, what
+#: leads nowhere in growing pauses (somebody may be correcting it in the tracker), the rest seldom.
+RECHECK = 600.0
+_UNREACHABLE = 3.0
+_SOON = 15.0
+
+_MISNAMED = frozenset(
+    {
+        BlueprintReason.ORGANIZATION_NOT_FOUND,
+        BlueprintReason.TEAM_NOT_FOUND,
+        BlueprintReason.STATE_NOT_FOUND,
+    }
+)
+
+
+def is_misnamed(readiness: Readiness) -> bool:
+    """Say whether the Blueprint names something that the tracker does not have."""
+    return readiness.reason in _MISNAMED
+
+
+def recheck_seconds(readiness: Readiness, misses: int) -> float:
+    """Return the seconds until a Blueprint is judged again.
+
+    `misses` says how often in a row it named what the tracker does not have.
+    """
+    wanted = readiness.retry_after.total_seconds()
+    if readiness.retry or wanted:
+        return max(_UNREACHABLE, wanted)
+    if readiness.ready:
+        return RECHECK
+    grown = _SOON * 2.0 ** min(max(misses - 1, 0), 10)
+    return min(RECHECK, grown) if is_misnamed(readiness) else _SOON
+
+
+def still_known(fresh: Readiness, before: Readiness | None) -> Readiness:
+    """Return what holds of a Blueprint whose recheck gave `fresh`, and that was `before`.
+
+    That the tracker cannot be asked changes nothing of what it said before of the same names,
+    and neither does a Secret that is missing.
+    """
+    no_secret = BlueprintReason.SECRET_NOT_FOUND
+    if before is None or not (fresh.retry or fresh.reason is no_secret):
+        return fresh
+    if (
+        before.retry
+        or before.reason is no_secret
+        or fresh.reason is not BlueprintReason.LINEAR_UNREACHABLE
+    ):
+        return dataclasses.replace(fresh, ids=before.ids)
+    wait = max(fresh.retry_after, dt.timedelta(seconds=_UNREACHABLE))
+    return dataclasses.replace(before, retry_after=wait)
+
+
 READY_BY_HAND = Readiness(
     ready=True, reason=BlueprintReason.READY, message="takes runs that are created by hand"
 )

@@ -47,13 +47,20 @@ _BEFORE_THE_END: dict[Phase, tuple[Truth, Truth]] = {
 
 
 def conditions_of(
-    phase: Phase, reason: RunReason, message: str, *, last: Phase, concluded: bool
+    phase: Phase,
+    reason: RunReason,
+    message: str,
+    *,
+    last: Phase,
+    concluded: bool,
+    untold: str = "",
 ) -> tuple[WantedCondition, ...]:
     """Return the conditions of a run in `phase`.
 
     `last` is the phase before the end, whose `Admitted` and `WorkspaceReady` stay as they were.
     With `concluded` the outcome is decided, in the words of `reason` and `message`, though people
-    may not have been told yet: `Finished` becomes true with the terminal phase only.
+    may not have been told yet: `Finished` becomes true with the terminal phase only. `untold`
+    says that the tracker refused the closing words, and why.
     """
     admitted, ready = _BEFORE_THE_END[last if phase in TERMINAL else phase]
     active = last in ACTIVE or phase in ACTIVE
@@ -62,7 +69,7 @@ def conditions_of(
         _admitted(admitted, reason, message),
         _workspace_ready(ready, reason if active else RunReason.WAITING_FOR_SLOT),
         WantedCondition(ConditionType.SUCCEEDED, succeeded, reason, message),
-        _finished(reason, over=phase in TERMINAL),
+        _finished(reason, untold, over=phase in TERMINAL),
     )
 
 
@@ -83,8 +90,10 @@ def _succeeded(reason: RunReason) -> Truth:
     return Truth.TRUE if phase_of_reason(reason) is Phase.SUCCEEDED else Truth.FALSE
 
 
-def _finished(reason: RunReason, *, over: bool) -> WantedCondition:
+def _finished(reason: RunReason, untold: str, *, over: bool) -> WantedCondition:
     message = "over, and everybody was told" if over else "not over"
+    if untold:
+        reason, message = RunReason.CLOSING_WORDS_REFUSED, untold
     return WantedCondition(
         ConditionType.FINISHED, Truth.TRUE if over else Truth.FALSE, reason, message
     )

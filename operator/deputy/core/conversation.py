@@ -26,6 +26,18 @@ from deputy.wire import (
 _CONNECTED = (Phase.RUNNING, Phase.AWAITING_INPUT)
 
 
+#: How long a report waits for what came before it to be shown; then it counts all the same.
+SHOWN_WITHIN = dt.timedelta(minutes=1)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class KeptReport:
+    """A report that the run's status has kept since it was `received`."""
+
+    report: Finished
+    received: dt.datetime | None
+
+
 @dataclasses.dataclass(slots=True)
 class RelayConversation:
     """The state of the conversation with one sidecar."""
@@ -113,6 +125,19 @@ class RelayConversation:
         """The report, unless people have said more since."""
         report = self.report
         return None if report is None or self.is_stale(report) else report
+
+    def fall_back(self, kept: KeptReport | None, *, silenced: bool, now: dt.datetime) -> None:
+        """Let the report count that the status has kept, where none has come in its turn.
+
+        It does where its sidecar is `silenced` and cannot say it again, and where the tracker has
+        not taken what came before it for a while. Where people have said more since, the agent
+        has more to do.
+        """
+        if self.report is not None or kept is None or self.is_stale(kept.report):
+            return
+        waited = now - (kept.received or now)
+        if silenced or waited >= SHOWN_WITHIN:
+            self.report = kept.report
 
     def set_prompts(self, prompts: tuple[Message, ...], at: float) -> None:
         """Take in what people have said so far, and wake the poll where that has changed."""

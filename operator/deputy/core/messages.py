@@ -14,6 +14,8 @@ from deputy.wire import Finished, Outcome
 #: Longest text of a closing activity, and of `status.message`, in characters.
 MAX_TEXT = 15_000
 MAX_MESSAGE = 1_000
+#: Longest of the words that are said where the full ones were refused.
+MAX_PLAIN = 300
 
 _RETRY = "To try again, reply here or delegate the issue anew."
 
@@ -202,6 +204,25 @@ def with_undelivered(outcome: RunOutcome, messages: int) -> RunOutcome:
     note = f"\n\n{what} did not reach the agent any more; send again what still counts."
     text = _truncated(outcome.text, MAX_TEXT - len(note)) + note
     return RunOutcome(outcome.reason, outcome.message, text)
+
+
+def plainly(name: str, outcome: RunOutcome) -> str:
+    """Say how a run ended in one short line that no tracker can object to."""
+    words = " ".join("".join(c if c.isprintable() else " " for c in outcome.message).split())
+    line = words.translate(str.maketrans("", "", "`*_[]<>#|@\\~"))
+    return f"Run {name} is over: {_truncated(line, MAX_PLAIN)} (The full text was refused.)"
+
+
+def untold(sessions: int, of: int, why: str) -> str:
+    """Say that closing words were refused, for the condition of a run that is over."""
+    return sentence(f"over, but the tracker refused the closing words in {sessions} of {of}: {why}")
+
+
+#: What is said in a session whose run is gone.
+ORPHANED = (
+    "Stopped: there is no AgentRun for this session any more; it was deleted while nobody "
+    f"watched, or never came to be. {_RETRY}"
+)
 
 
 def deleted(name: str) -> RunOutcome:

@@ -137,6 +137,21 @@ def closing(recipients: Recipients, outcome: RunOutcome) -> tuple[Update, ...]:
     )
 
 
+def closing_plainly(recipients: Recipients, outcome: RunOutcome, session: str) -> PostActivity:
+    """Return the closing activity for a session whose tracker refused the one in full words.
+
+    Its id is another one, as the first may have been refused for its id. Nothing is in it that
+    somebody else wrote at length: no Markdown, no line break, and few words.
+    """
+    text = messages.plainly(recipients.run_name, outcome)
+    return PostActivity(
+        session,
+        stable_id(recipients.run_uid, f"end/{session}/plain"),
+        Failure(text) if outcome.needs_human else Response(text),
+        Priority.TERMINAL,
+    )
+
+
 def _for_other_sessions(outcome: RunOutcome) -> Response | Failure:
     """Return the closing words for sessions that were attached to the run of another one."""
     text = f"The run that this session had joined is over.\n\n{outcome.text}"

@@ -15,7 +15,6 @@ MAX_TITLE = 200
 MAX_SUMMARY = 8_000
 
 _WIDTH = 100
-_NOT_IN_BRANCH = re.compile(r"[^A-Za-z0-9._/-]+")
 _NOT_IN_SLUG = re.compile(r"[^a-z0-9]+")
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
@@ -37,40 +36,15 @@ class CompletedWork:
     task: str = ""
 
 
-def branch_name(suggested: str, identifier: str, title: str) -> str:
-    """Return the branch that a run works on: always a valid one, always the same.
+def branch_name(prefix: str, subject: str) -> str:
+    """Return the branch for `subject`, an issue's identifier or a run's name: always the same.
 
-    `suggested` is the tracker's own branch name. It counts only with the identifier in it: without,
-    the tracker would not see the branch, and an issue called "main" would be pushed to `main`.
+    Nothing that may be edited is in it, so that a follow-up gets the same branch though nobody
+    remembers the run before. With `prefix`, which ends in a slash, it is a branch of Deputy's own.
     """
-    names_the_issue = bool(identifier) and identifier.lower() in suggested.lower()
-    named = _valid(suggested) if names_the_issue else ""
-    return named or _valid(_own_branch(identifier, title)) or "deputy/work"
-
-
-def _own_branch(identifier: str, title: str) -> str:
-    return "deputy/" + "-".join(filter(None, (_slug(identifier), _slug(title)[:50].strip("-"))))
-
-
-def _slug(text: str) -> str:
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return _NOT_IN_SLUG.sub("-", plain.lower()).strip("-")
-
-
-def _valid(text: str) -> str:
-    """Return `text` as git takes it for a branch (`git check-ref-format --branch`), or nothing."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    parts = (_part(part) for part in _NOT_IN_BRANCH.sub("-", plain)[:MAX_BRANCH].split("/"))
-    name = "/".join(part for part in parts if part)
-    return "" if name in ("", "HEAD") else name
-
-
-def _part(part: str) -> str:
-    """Return one part of a branch name without what git forbids in it."""
-    part = re.sub(r"\.{2,}", ".", part).strip(".-")
-    while part.endswith(".lock"):
-        part = part.removesuffix(".lock").rstrip(".-")
-    return part
+    plain = unicodedata.normalize("NFKD", subject).encode("ascii", "ignore").decode()
+    slug = _NOT_IN_SLUG.sub("-", plain.lower()).strip("-")
+    return f"{prefix}{slug or 'work'}"[:MAX_BRANCH].rstrip("-")
 
 
 def pull_request_title(work: CompletedWork) -> str:

@@ -19,6 +19,8 @@ class RunReason(enum.StrEnum):
     WORKSPACE_READY = "WorkspaceReady"
     WORKING = "Working"
     AWAITING_ANSWER = "AwaitingAnswer"
+    # Over, and not everybody could be told
+    CLOSING_WORDS_REFUSED = "ClosingWordsRefused"
     # Not picked up
     STATE_NOT_ALLOWED = "StateNotAllowed"
     DELEGATOR_NOT_ALLOWED = "DelegatorNotAllowed"

@@ -22,6 +22,7 @@ from deputy.controller.deletion import Deletion
 from deputy.controller.gauges import RunGauges
 from deputy.controller.notifier import Notifier
 from deputy.controller.observer import Observer
+from deputy.controller.orphans import OrphanedSessions
 from deputy.controller.pull_requests import PullRequests
 from deputy.controller.queue import WorkQueue
 from deputy.controller.reconciler import Reconciler
@@ -211,6 +212,7 @@ class Leader:
 
         # What is followed.
         self._deletion = Deletion(self._states, notifier)
+        self._orphans = OrphanedSessions(self._cache, tracker, notifier.told)
         self._watched = self._what_is_watched()
         self._resync = Resync(kube, self._watched, settings.agent_namespaces)
 
@@ -248,6 +250,7 @@ class Leader:
                 tasks.create_task(self._blueprints.run()),
                 tasks.create_task(self._resync.run()),
                 tasks.create_task(self._watch()),
+                tasks.create_task(self._orphans.run()),
             ]
             await self._stop.wait()
             _LOG.info("asked to end")

@@ -24,6 +24,7 @@ from deputy.kube.errors import NotFound, Unavailable
 from deputy.kube.store import Key
 from deputy.relay import metrics
 from deputy.relay.authentication import Caller
+from deputy.relay.keeping import kept_of
 from deputy.trackers.linear.tracker import Tracker
 from deputy.trackers.updates import SetPlan, Update
 from deputy.wire import (
@@ -100,9 +101,25 @@ class RelayService:
         if is_concluded(run) or run.status.phase in TERMINAL or self._is_deleted(run):
             return self._refuse(conversation, batch)
         fresh = [numbered for numbered in batch if numbered.seq > conversation.acked]
+        run = await self._keep(run, conversation, fresh)
         shown = [(numbered, self._show(run, conversation, numbered)) for numbered in fresh]
         refused = await self._until_shown(conversation, shown)
         return EventsAnswer(conversation.acked, refused)
+
+    async def _keep(
+        self, run: AgentRun, conversation: RelayConversation, fresh: list[NumberedEvent]
+    ) -> AgentRun:
+        """Write into the status what must outlive this leader and the pod, before it is shown.
+
+        That is a report, and which message of people the agent was given last.
+        """
+        wanted = kept_of(run, [numbered.event for numbered in fresh], self._clock())
+        if not wanted:
+            return run
+        path = resources.agentruns(run.metadata.namespace, run.metadata.name)
+        body = {"metadata": {"uid": run.metadata.uid}, "status": wanted}
+        self._cache.runs.put(await self._kube.patch(f"{path}/status", body))
+        return self._by_uid(conversation.run_uid)
 
     async def git_token(self, conversation: RelayConversation) -> GitToken:
         """Return the token of the Blueprint's forge Secret; raise `TokenMissing`."""

@@ -5,6 +5,7 @@ has the default.
 """
 
 import dataclasses
+import datetime as dt
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,6 +59,40 @@ class Team:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class TeamDirectory:
+    """Our organisation and its teams, as the tracker showed them at one moment."""
+
+    organization: Organization
+    teams: tuple[Team, ...]
+    _by_name: dict[str, Team] = dataclasses.field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Index the teams: every Blueprint is compared with every other."""
+        by_name: dict[str, Team] = {}
+        for field in ("id", "key", "name"):
+            for team in self.teams:
+                by_name.setdefault(str(getattr(team, field)).casefold(), team)
+        object.__setattr__(self, "_by_name", by_name)
+
+    def team(self, name_or_key_or_id: str) -> Team | None:
+        """Return the team that is meant: an id goes before a key, a key before a name."""
+        return self._by_name.get(name_or_key_or_id.casefold())
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Session:
+    """A session in which we are, or were, the agent."""
+
+    id: str
+    is_open: bool
+    """Whether it waits for another word of ours, or of a person's."""
+    is_begun: bool
+    """Whether we have ever said anything in it."""
+    created: dt.datetime
+    updated: dt.datetime
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Issue:
     """An issue. `identifier` changes when it moves to another team, `id` never does.
 
@@ -71,8 +106,6 @@ class Issue:
     url: str
     team: Team
     description: str = ""
-    branch_name: str = ""
-    """The branch that the tracker suggests."""
     priority: int = 0
     state: WorkflowState | None = None
     labels: tuple[str, ...] = ()

@@ -11,7 +11,15 @@ from deputy.trackers.linear.errors import (
     Rejected,
     Unauthenticated,
 )
-from deputy.trackers.models import Issue, Organization, Team, Viewer, WorkflowState
+from deputy.trackers.linear.teams import TeamReader
+from deputy.trackers.models import (
+    Issue,
+    Organization,
+    Team,
+    TeamDirectory,
+    Viewer,
+    WorkflowState,
+)
 from deputy.trackers.updates import (
     AddLinks,
     ChangeIssue,
@@ -24,6 +32,7 @@ from deputy.trackers.updates import (
     SetPlan,
 )
 from deputy.wire import Asked, Step, StepStatus, Thought, ToolFinished, stable_id
+from deputy_simulator.linear.seed import seed_team
 from tests.trackers.linear.simulated import FixedToken, Linear
 
 
@@ -54,7 +63,6 @@ async def test_an_issue_is_read_by_id_and_by_identifier(linear: Linear, by_id: b
         identifier="ENG-1",
         title=issue.title,
         url=issue.url,
-        branch_name=issue.branch_name,
         priority=2,
         state=WorkflowState(state.id, "Todo", "unstarted", state.position),
         labels=("bug",),
@@ -67,9 +75,15 @@ async def test_an_issue_that_is_not_there_is_not_found(linear: Linear) -> None:
         await linear.client().issue("ENG-999")
 
 
+async def team_of(linear: Linear, name: str) -> Team:
+    team = (await TeamReader(linear.client()).read(0.0)).team(name)
+    assert team is not None
+    return team
+
+
 @pytest.mark.parametrize("name", ["ENG", "eng", "Engineering", "engineering"])
 async def test_a_team_is_found_by_key_and_name(linear: Linear, name: str) -> None:
-    team = await linear.client().team(name)
+    team = await team_of(linear, name)
 
     assert (team.key, team.name) == ("ENG", "Engineering")
     assert [state.name for state in team.states] == [
@@ -80,15 +94,26 @@ async def test_a_team_is_found_by_key_and_name(linear: Linear, name: str) -> Non
 async def test_a_team_is_found_by_id_with_its_states(linear: Linear) -> None:
     known = linear.simulator.workspace.store.team("OPS")
 
-    team = await linear.client().team(known.id)
+    team = await team_of(linear, known.id)
 
     states = {state.name: state.type for state in team.states}
     assert (team.key, states["Done"], "Doing" in states) == ("OPS", "completed", False)
 
 
-async def test_a_team_that_is_not_there_is_named(linear: Linear) -> None:
-    with pytest.raises(EntityNotFound, match="'NOPE'"):
-        await linear.client().team("NOPE")
+async def test_a_team_that_is_not_there_is_none() -> None:
+    assert TeamDirectory(Organization("o", "Acme", "acme"), ()).team("NOPE") is None
+
+
+async def test_teams_come_a_page_at_a_time_until_there_are_no_more(linear: Linear) -> None:
+    world = linear.simulator.workspace
+    for number in range(60):
+        seed_team(world, {"key": f"T{number}", "name": f"Team {number}"})
+
+    directory = await TeamReader(linear.client()).read(0.0)
+
+    assert directory.organization == Organization(world.store.organization().id, "Acme", "acme")
+    assert len(directory.teams) == 62
+    assert linear.requests() == [("organization", "teams")] * 2
 
 
 async def test_every_kind_of_update_travels_in_one_request(linear: Linear) -> None:

@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import dataclasses
+import itertools
 import random
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 import pytest
 from typing_extensions import override
@@ -84,9 +85,14 @@ class Script:
     def __init__(self, *answers: list[ApplyResult] | LinearError | Exception) -> None:
         self.budget = Budget()
         self.asked: list[list[Update]] = []
+        self.down = False
         self.gate = asyncio.Event()
         self.gate.set()
         self._answers: Iterator[list[ApplyResult] | Exception] = iter(answers)
+
+    async def probe(self) -> None:
+        if self.down:
+            raise LinearUnavailable("down")
 
     async def apply(self, updates: Sequence[Update]) -> list[ApplyResult]:
         self.asked.append(list(updates))
@@ -410,6 +416,8 @@ class Poisoned(Script):
     @override
     async def apply(self, updates: Sequence[Update]) -> list[ApplyResult]:
         self.asked.append(list(updates))
+        if self.down:
+            raise LinearUnavailable("down")
         if self._poison in updates:
             if len(updates) > 1:
                 return [Indeterminate() for _ in updates]
@@ -432,7 +440,7 @@ async def test_an_update_on_which_only_linear_fails_is_given_up_in_the_end() -> 
     assert bad.result() == Refused("Linear failed on it again and again: internal error")
 
 
-async def test_an_end_is_never_given_up() -> None:
+async def test_an_end_is_not_given_up_as_the_rest_is() -> None:
     pacing = dataclasses.replace(QUICK, give_up_after=0.0)
 
     script = Poisoned(ends("s"))
@@ -444,6 +452,106 @@ async def test_an_end_is_never_given_up() -> None:
 
         assert not bad.done()
         assert script.asked.count([ends("s")]) > 1
+
+
+@dataclasses.dataclass
+class Hours:
+    """A writer whose time passes as quickly as the test wants."""
+
+    script: Script
+    now: float = 1e6
+
+    def __post_init__(self) -> None:
+        self.writer = Writer(self.script, clock=lambda: self.now, jitter=lambda: 1.0)
+
+    async def pass_until(
+        self, holds: Callable[[], bool], within: float, each: Callable[[], object] = bool
+    ) -> float:
+        """Let seconds pass until something holds; return how many it took."""
+        began = self.now
+        while not holds():
+            assert self.now - began < within, "too late"
+            each()
+            # Nothing waits in here: where the writer would, time passes instead.
+            self.writer._changed.set()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.writer._step(), 0.001)
+            await asyncio.sleep(0)
+            self.now += 0.25
+        return self.now - began
+
+
+def acknowledges(session: str) -> PostActivity:
+    return says(session, "On it.", Priority.ACKNOWLEDGEMENT)
+
+
+@pytest.mark.parametrize("bad", [acknowledges("s"), says("s", "Bad."), plan("s", "Bad")])
+@pytest.mark.parametrize("others", [False, True])
+@pytest.mark.parametrize("seconds_before", [0.0, 1.0, 50.0, 200.0])
+async def test_what_only_linear_refuses_holds_an_end_for_less_than_thirty_seconds(
+    bad: Update,
+    others: bool,  # noqa: FBT001
+    seconds_before: float,
+) -> None:
+    hours = Hours(Poisoned(bad))
+    count = itertools.count()
+
+    def say() -> None:
+        if others:
+            _ = hours.writer.submit(says("other", f"{next(count)}"))
+
+    _ = hours.writer.submit(bad)
+    start = hours.now
+    await hours.pass_until(lambda: hours.now >= start + seconds_before, 1000, say)
+    end = hours.writer.submit(ends("s"))
+
+    assert await hours.pass_until(end.done, 30, say) < 30
+    assert end.result() == Sent()
+
+
+async def test_several_bad_updates_hold_an_end_no_longer_than_one() -> None:
+    bad = [says("s", f"Bad {number}.") for number in range(5)]
+
+    class AllBad(Poisoned):
+        @override
+        async def apply(self, updates: Sequence[Update]) -> list[ApplyResult]:
+            self._poison = next((one for one in updates if one in bad), ends("nobody"))
+            return await super().apply(updates)
+
+    hours = Hours(AllBad(bad[0]))
+    told = [hours.writer.submit(update) for update in (*bad, says("s", "Good."), ends("s"))]
+
+    assert await hours.pass_until(told[-1].done, 30) < 30
+    assert [one.result() for one in told[-2:]] == [Sent(), Sent()]
+
+
+@pytest.mark.parametrize("update", [acknowledges("s"), ends("s")])
+async def test_acknowledgements_and_ends_are_bounded_too(update: Update) -> None:
+    hours = Hours(Poisoned(update))
+    told = hours.writer.submit(update)
+
+    await hours.pass_until(told.done, 60)
+
+    assert told.result() == Refused("Linear failed on it again and again: internal error")
+
+
+async def test_an_outage_of_hours_gives_nothing_up_and_keeps_the_order() -> None:
+    down = Poisoned(ends("nobody"))
+    down.down = True
+    hours = Hours(down)
+    updates = [acknowledges("s"), *(says("s", f"{n}") for n in range(15)), ends("s"), ends("t")]
+    told = [hours.writer.submit(update) for update in updates]
+    start = hours.now
+    await hours.pass_until(lambda: hours.now > start + 7200, 7300)
+    assert not any(one.done() for one in told)
+    down.down = False
+    down.asked.clear()
+
+    await hours.pass_until(lambda: all(one.done() for one in told), 60)
+
+    assert [one.result() for one in told] == [Sent()] * len(told)
+    sent = [update for batch in down.asked for update in batch if update.session_id == "s"]
+    assert list(dict.fromkeys(sent)) == updates[:-1]
 
 
 async def test_a_writer_that_stops_says_that_it_does_not_know() -> None:

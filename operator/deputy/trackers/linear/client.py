@@ -12,16 +12,22 @@ from deputy.trackers.linear import documents, metrics
 from deputy.trackers.linear.budget import Budget, budget_of
 from deputy.trackers.linear.errors import (
     AlreadyInserted,
-    EntityNotFound,
     LinearError,
     LinearUnavailable,
     RateLimited,
     Rejected,
     Unauthenticated,
 )
-from deputy.trackers.linear.parsing import issue_of, team_of, viewer_of
+from deputy.trackers.linear.parsing import (
+    SessionsPage,
+    TeamsPage,
+    issue_of,
+    sessions_page_of,
+    teams_page_of,
+    viewer_of,
+)
 from deputy.trackers.linear.responses import GraphQLResponse, read_response
-from deputy.trackers.models import Issue, Team, Viewer
+from deputy.trackers.models import Issue, Viewer
 from deputy.trackers.updates import Refused, Sent, Update
 
 
@@ -68,18 +74,27 @@ class LinearClient:
         """Return who we are."""
         return viewer_of(await self.execute(documents.VIEWER, {}))
 
+    async def probe(self) -> None:
+        """Ask for next to nothing; raise a `LinearError` where Linear does not work."""
+        await self.viewer()
+
     async def issue(self, issue_id: str) -> Issue:
         """Return an issue, by id or identifier; raise `EntityNotFound`."""
-        return issue_of(await self.execute(documents.ISSUE, {"id": issue_id}))
+        data = await self.execute(documents.ISSUE, {"id": issue_id})
+        return issue_of(data["issue"])
 
-    async def team(self, name_or_key_or_id: str) -> Team:
-        """Return a team by its id, key or name, in this order; raise `EntityNotFound`."""
-        wanted = {"filter": documents.team_filter(name_or_key_or_id)}
-        team = team_of(await self.execute(documents.TEAMS, wanted), name_or_key_or_id)
-        if team is None:
-            message = f"Linear has no team {name_or_key_or_id!r}, or does not show it to us"
-            raise EntityNotFound("NOT_FOUND", message)
-        return team
+    async def issues(self, ids: Sequence[str]) -> tuple[Issue, ...]:
+        """Return those of the issues with these ids that Linear shows us, in any order."""
+        data = await self.execute(documents.ISSUES, {"ids": list(ids), "first": len(ids)})
+        return tuple(map(issue_of, data["issues"]["nodes"]))
+
+    async def teams_page(self, after: str | None = None) -> TeamsPage:
+        """Return a page of the teams that Linear shows us."""
+        return teams_page_of(await self.execute(documents.TEAMS, {"after": after}))
+
+    async def sessions_page(self, after: str | None = None) -> SessionsPage:
+        """Return a page of our sessions, those that changed last first."""
+        return sessions_page_of(await self.execute(documents.SESSIONS, {"after": after}))
 
     async def execute(self, document: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the data that a document asks for; raise the first error if there is one."""

@@ -1,7 +1,6 @@
 """Every GraphQL document that Deputy sends to Linear; a test validates each against its schema."""
 
 import dataclasses
-import re
 from collections.abc import Sequence
 from typing import assert_never
 
@@ -21,29 +20,47 @@ VIEWER = """
 query Viewer { viewer { id name } organization { id name urlKey } }
 """
 
-#: What no webhook tells of an issue.
-ISSUE = """
-query IssueFacts($id: String!) {
-  issue(id: $id) {
-    id identifier title url branchName priority
+_ISSUE_FIELDS = """
+    id identifier title url priority
     state { id name type position }
     labels(first: 50) { nodes { name } }
     team { id key name }
-  }
-}
 """
 
-#: Teams by a filter, each with its workflow.
+#: What no webhook tells of an issue.
+ISSUE = f"query IssueFacts($id: String!) {{ issue(id: $id) {{ {_ISSUE_FIELDS} }} }}"
+
+#: The same of many; a page is as long as the list of ids, because its length is what it costs.
+ISSUES = f"""
+query IssuesFacts($ids: [ID!]!, $first: Int!) {{
+  issues(filter: {{ id: {{ in: $ids }} }}, first: $first, includeArchived: true) {{
+    nodes {{ {_ISSUE_FIELDS} }}
+  }}
+}}
+"""
+
+#: Our organisation and its teams, each with its workflow, a page at a time.
 TEAMS = """
-query Teams($filter: TeamFilter!) {
-  teams(filter: $filter, first: 10) {
+query Teams($after: String) {
+  organization { id name urlKey }
+  teams(first: 50, after: $after) {
     nodes { id key name states(first: 50) { nodes { id name type position } } }
+    pageInfo { hasNextPage endCursor }
   }
 }
 """
 
 
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+#: Who we are, and the sessions of all agents, those that changed last first, a page at a time.
+SESSIONS = """
+query Sessions($after: String) {
+  viewer { id }
+  agentSessions(first: 50, after: $after, orderBy: updatedAt) {
+    nodes { id status startedAt createdAt updatedAt appUser { id } }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,18 +78,6 @@ class _Mutation:
     name: str
     types: dict[str, str]
     values: JSONObject
-
-
-def team_filter(name_or_key_or_id: str) -> JSONObject:
-    """Return the filter that finds a team by any of its names.
-
-    Linear refuses to compare an id with what is no UUID, so it is left out where it cannot be.
-    """
-    same = {"eqIgnoreCase": name_or_key_or_id}
-    either: list[JSONObject] = [{"key": same}, {"name": same}]
-    if _UUID.fullmatch(name_or_key_or_id):
-        either.append({"id": {"eq": name_or_key_or_id}})
-    return {"or": either}
 
 
 def alias(index: int) -> str:

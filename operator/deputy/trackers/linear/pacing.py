@@ -26,10 +26,18 @@ class Pacing:
     """Part of the hour's budget that only what is urgent may use."""
     first_backoff: float = 0.5
     max_backoff: float = 30.0
-    answer_timeout: float = 30.0
+    answer_timeout: float = 20.0
     """Most that one request may take."""
+    alone_timeout: float = 5.0
+    """The same for an update that failed before and travels alone."""
     give_up_after: float = 600.0
-    """How long one update may fail on its own while others arrive, unless it is urgent."""
+    """How long one update may fail on its own while Linear takes others."""
+    give_up_urgent_after: float = 30.0
+    """The same for an acknowledgement and an end: what else there is to say waits for them."""
+    end_waits: float = 15.0
+    """How long an end waits for an update ahead of it that fails on its own."""
+    probe_every: float = 5.0
+    """Least between two questions whether it is Linear that fails or one update."""
 
 
 def pause(budget: Budget, pacing: Pacing, *, now: float, last: float, is_urgent: bool) -> float:

@@ -1,28 +1,70 @@
 """Read the data of Linear's answers into models; what was asked for in `documents` is there."""
 
+import dataclasses
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from deputy.trackers.models import Issue, Organization, Team, Viewer, WorkflowState
+from deputy.trackers.models import Issue, Organization, Session, Team, Viewer, WorkflowState
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TeamsPage:
+    """Some of the teams, and where the next page begins, None behind the last."""
+
+    organization: Organization
+    teams: tuple[Team, ...]
+    next: str | None
+
+
+#: The states of a session in which nothing more is expected, in Linear's words.
+_OVER = frozenset({"complete", "error"})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SessionsPage:
+    """Some of our sessions, since when they may have changed, and where the next page begins."""
+
+    sessions: tuple[Session, ...]
+    oldest: dt.datetime | None
+    next: str | None
+
+
+def sessions_page_of(data: Mapping[str, Any]) -> SessionsPage:
+    """Return those of a page of sessions that are ours."""
+    nodes, page = data["agentSessions"]["nodes"], data["agentSessions"]["pageInfo"]
+    ours = (node for node in nodes if node["appUser"]["id"] == data["viewer"]["id"])
+    return SessionsPage(
+        tuple(map(_session, ours)),
+        min((dt.datetime.fromisoformat(node["updatedAt"]) for node in nodes), default=None),
+        page["endCursor"] if page["hasNextPage"] else None,
+    )
+
+
+def _session(node: Mapping[str, Any]) -> Session:
+    return Session(
+        node["id"],
+        is_open=node["status"] not in _OVER,
+        is_begun=node["startedAt"] is not None,
+        created=dt.datetime.fromisoformat(node["createdAt"]),
+        updated=dt.datetime.fromisoformat(node["updatedAt"]),
+    )
 
 
 def viewer_of(data: Mapping[str, Any]) -> Viewer:
     """Return who we are."""
-    viewer, home = data["viewer"], data["organization"]
-    organization = Organization(home["id"], home["name"], home["urlKey"])
-    return Viewer(viewer["id"], viewer["name"], organization)
+    viewer = data["viewer"]
+    return Viewer(viewer["id"], viewer["name"], _organization(data["organization"]))
 
 
-def issue_of(data: Mapping[str, Any]) -> Issue:
-    """Return the issue."""
-    issue = data["issue"]
+def issue_of(issue: Mapping[str, Any]) -> Issue:
+    """Return an issue."""
     team = issue["team"]
     return Issue(
         id=issue["id"],
         identifier=issue["identifier"],
         title=issue["title"],
         url=issue["url"],
-        branch_name=issue["branchName"],
         priority=int(issue["priority"]),
         state=_state(issue["state"]),
         labels=tuple(label["name"] for label in issue["labels"]["nodes"]),
@@ -30,15 +72,18 @@ def issue_of(data: Mapping[str, Any]) -> Issue:
     )
 
 
-def team_of(data: Mapping[str, Any], wanted: str) -> Team | None:
-    """Return the team that is meant by `wanted`: an id before a key, a key before a name."""
-    teams = [_team(node) for node in data["teams"]["nodes"]]
-    name = wanted.casefold()
-    for field in ("id", "key", "name"):
-        for team in teams:
-            if str(getattr(team, field)).casefold() == name:
-                return team
-    return None
+def teams_page_of(data: Mapping[str, Any]) -> TeamsPage:
+    """Return a page of teams."""
+    page = data["teams"]["pageInfo"]
+    return TeamsPage(
+        _organization(data["organization"]),
+        tuple(map(_team, data["teams"]["nodes"])),
+        page["endCursor"] if page["hasNextPage"] else None,
+    )
+
+
+def _organization(node: Mapping[str, Any]) -> Organization:
+    return Organization(node["id"], node["name"], node["urlKey"])
 
 
 def _team(node: Mapping[str, Any]) -> Team:

@@ -11,7 +11,7 @@ Pure: times come in as seconds on one scale; nothing is sent here. What holds, w
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from deputy.trackers.linear.budget import Budget
@@ -45,6 +45,9 @@ class QueuedUpdate:
     since: float
     attempts: int = 0
     failing_since: float | None = None
+    failed_at: float | None = None
+    """When it failed last, and why."""
+    error: str = ""
     alone: bool = False
     """It was in a request that failed: it is sent alone, so that no other update fails with it."""
     in_flight: bool = False
@@ -151,6 +154,15 @@ class Schedule:
         """Say whether an update comes too late for its session."""
         return ordering_key(update) in self._closed and priority_of(update) is not Priority.TERMINAL
 
+    def queues(self) -> Iterator[Sequence[QueuedUpdate]]:
+        """Yield what waits or is in flight, by ordering key, the oldest first."""
+        return (tuple(queue.entries) for queue in self._queues.values())
+
+    def send_next(self, entry: QueuedUpdate) -> None:
+        """Let an entry, alone, be what its queue sends next, without waiting any longer."""
+        entry.alone = True
+        self._queues[ordering_key(entry.update)].not_before = 0.0
+
     def add(self, update: Update, now: float) -> tuple[QueuedUpdate, list[DroppedUpdate]]:
         """Append an update; return its entry, and those that are dropped because of it."""
         queue = self._queues.setdefault(ordering_key(update), _Queue())
@@ -200,8 +212,10 @@ class Schedule:
         return SendBatch(chosen)
 
     def remove(self, entry: QueuedUpdate) -> None:
-        """Take out an entry that was in flight and is done with."""
-        self._queues[ordering_key(entry.update)].remove(entry)
+        """Take out an entry that is done with; what waited for its repetition waits no longer."""
+        queue = self._queues[ordering_key(entry.update)]
+        queue.remove(entry)
+        queue.not_before = 0.0
         self._without_empty([])
 
     def requeue(self, entry: QueuedUpdate, not_before: float) -> DroppedUpdate | None:

@@ -1,21 +1,26 @@
 """The operator's side of Linear: one client, one writer, for the one connected organisation."""
 
 import asyncio
+import datetime as dt
 from collections.abc import Sequence
 
 import structlog
 
 from deputy.log import described
 from deputy.trackers.linear.client import LinearClient
-from deputy.trackers.linear.errors import EntityNotFound, LinearError
+from deputy.trackers.linear.errors import LinearError
+from deputy.trackers.linear.issues import IssueReader
+from deputy.trackers.linear.teams import TeamReader
 from deputy.trackers.linear.writer import Writer
-from deputy.trackers.models import Issue, Organization, Team
+from deputy.trackers.models import Issue, Session, TeamDirectory
 from deputy.trackers.updates import Dropped, Refused, Update, UpdateResult
 
 _LOG = structlog.stdlib.get_logger(__name__)
 
 #: How long the start of a run may wait for the issue's facts before it fails open.
 _ISSUE_TIMEOUT = 4.0
+#: Most requests for one look at our sessions.
+_MOST_PAGES = 10
 
 
 class Tracker:
@@ -23,6 +28,8 @@ class Tracker:
 
     def __init__(self, client: LinearClient, writer: Writer) -> None:
         self._client = client
+        self._teams = TeamReader(client)
+        self._issues = IssueReader(client)
         self._writer = writer
 
     def submit(self, update: Update) -> asyncio.Future[str]:
@@ -32,9 +39,9 @@ class Tracker:
         sent.add_done_callback(lambda done: _copy_result(outcome, done))
         return outcome
 
-    async def submit_all(self, updates: Sequence[Update]) -> None:
-        """Submit `updates` in this order; return once Linear has, or never wants, them all."""
-        await asyncio.gather(*(self.submit(update) for update in updates))
+    async def submit_all(self, updates: Sequence[Update]) -> list[str]:
+        """Submit `updates` in this order, and return what `submit` tells of each."""
+        return list(await asyncio.gather(*(self.submit(update) for update in updates)))
 
     def close_session(self, session: str) -> None:
         """Drop what is queued for `session` and let nothing but the closing activity through."""
@@ -48,7 +55,7 @@ class Tracker:
         """Return what Linear tells of an issue; None where it cannot be read."""
         try:
             async with asyncio.timeout(_ISSUE_TIMEOUT):
-                return await self._client.issue(issue_id)
+                return await self._issues.read(issue_id)
         except (LinearError, TimeoutError) as error:
             _LOG.warning(
                 "the issue cannot be read; it is picked up whatever its state",
@@ -57,16 +64,28 @@ class Tracker:
             )
             return None
 
-    async def team(self, name: str) -> tuple[Organization, Team | None]:
-        """Return our organisation, and its team that `name` (key, name or id) stands for.
+    async def sessions(self, since: dt.datetime) -> tuple[Session, ...]:
+        """Return our sessions that have changed `since` then, or the newest of them.
 
         Raises `LinearError` where Linear cannot be asked.
         """
-        organization = (await self._client.viewer()).organization
-        try:
-            return organization, await self._client.team(name)
-        except EntityNotFound:
-            return organization, None
+        sessions: list[Session] = []
+        after: str | None = None
+        for _ in range(_MOST_PAGES):
+            page = await self._client.sessions_page(after)
+            sessions += [session for session in page.sessions if session.updated >= since]
+            after = page.next
+            if after is None or page.oldest is None or page.oldest < since:
+                break
+        return tuple(sessions)
+
+    async def teams(self, max_age: float) -> TeamDirectory:
+        """Return our organisation and its teams, as they were `max_age` seconds ago or later.
+
+        They may be older where asking would cost too much. Raises `LinearError` where Linear
+        cannot be asked.
+        """
+        return await self._teams.read(max_age)
 
 
 def _copy_result(outcome: asyncio.Future[str], done: asyncio.Future[UpdateResult]) -> None:

@@ -20,6 +20,7 @@ from deputy.trackers.linear.budget import Budget
 from deputy.trackers.linear.client import ApplyResult, Indeterminate
 from deputy.trackers.linear.content import is_empty
 from deputy.trackers.linear.errors import LinearError, LinearUnavailable, RateLimited, Rejected
+from deputy.trackers.linear.giving_up import is_at_fault, overdue
 from deputy.trackers.linear.pacing import Pacing, backoff, is_short
 from deputy.trackers.linear.pending import PendingResults, resolved, stopped
 from deputy.trackers.linear.schedule import (
@@ -36,6 +37,9 @@ from deputy.trackers.updates import Dropped, Refused, Sent, Update, UpdateResult
 
 _LOG = structlog.stdlib.get_logger(__name__)
 
+#: Seconds until the writer looks again while something fails.
+_LOOK_AGAIN = 1.0
+
 #: What a metric calls a reason.
 _REASONS = {SUPERSEDED: "superseded", CLOSED: "closed", PRESSURE: "pressure"}
 
@@ -50,12 +54,16 @@ class WriterClient(Protocol):
     async def apply(self, updates: Sequence[Update]) -> list[ApplyResult]:
         """Carry out updates in one request."""
 
+    async def probe(self) -> None:
+        """Ask for next to nothing; raise a `LinearError` where Linear does not work."""
+
 
 class Writer:
     """Sends updates: in order within a session, the urgent first, many in one request.
 
-    What is permanent is sent, however long that takes, unless Linear refuses it; ephemerals and
-    replaced plans may be dropped. Everything is to be called from the event loop's thread.
+    What is permanent is sent, however long Linear is away, unless Linear refuses it, or fails on it
+    alone for so long that others wait for it; ephemerals and replaced plans may be dropped.
+    Everything is to be called from the event loop's thread.
     """
 
     def __init__(
@@ -74,7 +82,9 @@ class Writer:
         self._pending = PendingResults()
         self._state = SendState()
         self._failures = 0
-        self._succeeded = float("-inf")
+        self._worked_at = float("-inf")
+        self._probed_at = float("-inf")
+        self._left_alone_until = 0.0
         self._changed = asyncio.Event()
         self._stopped = False
 
@@ -138,18 +148,65 @@ class Writer:
         self._state = dataclasses.replace(self._state, budget=self._client.budget)
         if is_short(self._state.budget, self._pacing, now):
             self._drop(self._schedule.drop_ephemerals())
-        step = self._schedule.next(now, self._state, self._pacing)
+        await self._look_after_failing(now)
+        step = self._schedule.next(self._clock(), self._state, self._pacing)
         if isinstance(step, SendBatch):
             await self._send(step.entries)
             return
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(step.seconds):
+            async with asyncio.timeout(self._pause(step.seconds)):
                 await self._changed.wait()
+
+    def _pause(self, seconds: float | None) -> float | None:
+        """Return how long to wait: while something fails, its time may come meanwhile."""
+        failing = any(entry.failing_since for queue in self._schedule.queues() for entry in queue)
+        return min(seconds or _LOOK_AGAIN, _LOOK_AGAIN) if failing else seconds
+
+    async def _look_after_failing(self, now: float) -> None:
+        """Give up what only Linear fails on, once it has kept others waiting for too long."""
+        overdue = self._overdue(now)
+        for entry in overdue:
+            if is_at_fault(entry, self._worked_at):
+                self._end_backoff()
+                self._settle(entry, Refused(f"Linear failed on it again and again: {entry.error}"))
+        doubtful = [entry for entry in overdue if not is_at_fault(entry, self._worked_at)]
+        if doubtful and await self._linear_works(now):
+            # It may have been Linear so far; it is not if the next attempt fails as well.
+            for entry in doubtful:
+                self._schedule.send_next(entry)
+
+    def _overdue(self, now: float) -> list[QueuedUpdate]:
+        """Return the first of each queue that has failed for too long and is not in flight."""
+        heads: list[QueuedUpdate] = []
+        for queue in self._schedule.queues():
+            first = next(iter(reversed([*overdue(queue, now, self._pacing)])), None)
+            if first is not None and not first.in_flight:
+                heads.append(first)
+        return heads
+
+    async def _linear_works(self, now: float) -> bool:
+        """Find out whether Linear works, unless it was asked just now, or wants no question."""
+        if now < max(self._probed_at + self._pacing.probe_every, self._left_alone_until):
+            return False
+        self._probed_at = now
+        try:
+            async with asyncio.timeout(self._pacing.alone_timeout):
+                await self._client.probe()
+        except (LinearError, TimeoutError):
+            return False
+        self._worked_at = self._clock()
+        self._end_backoff()
+        return True
+
+    def _end_backoff(self) -> None:
+        """Ask on: it was not Linear that failed."""
+        self._failures = 0
+        self._state = dataclasses.replace(self._state, backoff_until=self._left_alone_until)
 
     async def _send(self, entries: tuple[QueuedUpdate, ...]) -> None:
         self._state = dataclasses.replace(self._state, last_request=self._clock())
         try:
-            async with asyncio.timeout(self._pacing.answer_timeout):
+            async with asyncio.timeout(self._timeout(entries)):
                 results = await self._client.apply([entry.update for entry in entries])
         except TimeoutError:
             self._failed(entries, LinearUnavailable("no answer from Linear in time"))
@@ -163,11 +220,15 @@ class Writer:
         else:
             self._answered(entries, results)
 
+    def _timeout(self, entries: tuple[QueuedUpdate, ...]) -> float:
+        failed_before = entries[0].alone and entries[0].failing_since is not None
+        return self._pacing.alone_timeout if failed_before else self._pacing.answer_timeout
+
     def _answered(self, entries: tuple[QueuedUpdate, ...], results: Iterable[ApplyResult]) -> None:
         if self._failures:
             _LOG.info("Linear takes updates again", failures=self._failures)
         self._failures = 0
-        self._succeeded = self._clock()
+        self._worked_at = self._clock()
         for entry, result in zip(entries, results, strict=True):
             match result:
                 case Sent() | Refused():
@@ -204,6 +265,8 @@ class Writer:
         metrics.RETRIES.labels(reason).inc()
         wait = max(wanted or 0.0, backoff(self._pacing, self._failures, self._jitter()))
         until = self._clock() + min(wait, 3600.0)
+        if wanted:
+            self._left_alone_until = until
         self._state = dataclasses.replace(self._state, backoff_until=until)
         log = _LOG.warning if self._failures == 1 else _LOG.debug
         log("Linear takes no updates", reason=reason, error=str(error), seconds=round(wait, 1))
@@ -214,20 +277,9 @@ class Writer:
         entry.attempts += 1
         entry.alone = entry.alone or entry.attempts > 1
         entry.failing_since = entry.failing_since or now
-        if self._is_given_up(entry, now):
-            self._settle(entry, Refused(f"Linear failed on it again and again: {error}"))
-            return
+        entry.failed_at, entry.error = now, str(error)
         wait = backoff(self._pacing, entry.attempts, self._jitter())
         self._requeue(entry, now + wait)
-
-    def _is_given_up(self, entry: QueuedUpdate, now: float) -> bool:
-        """Say whether only this update keeps failing; what is urgent is never given up."""
-        began = entry.failing_since or now
-        return (
-            not entry.priority.is_urgent
-            and now - began > self._pacing.give_up_after
-            and self._succeeded > began
-        )
 
     def _requeue(self, entry: QueuedUpdate, not_before: float) -> None:
         dropped = self._schedule.requeue(entry, not_before)
