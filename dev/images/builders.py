@@ -148,7 +148,12 @@ class Buildah:
         """Build an image and write it as an archive."""
         target = ["--target", image.target] if image.target else []
         bases = _base_arguments(image, self.base)
-        run_long(self._bud(image.reference, *bases, *target, image.context), within=building)
+        try:
+            run_long(self._bud(image.reference, *bases, *target, image.context), within=building)
+        except BaseException:
+            # Else its mounts stay, and nobody can remove the cache.
+            succeeds(self._buildah("rm", "--all"), seconds=30)
+            raise
         # Of all formats this one is not compressed, which costs more than writing does: these
         # archives travel to this machine only.
         push: Argv = self._buildah("push", "--quiet", *self._policy())
