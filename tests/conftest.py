@@ -1,5 +1,6 @@
-"""What tests on the real cluster share: `make cluster` starts it."""
+"""What all tests share: the loops that they run on, and the real cluster of `make cluster`."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -7,7 +8,7 @@ import pathlib
 import secrets
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import hypothesis
@@ -16,6 +17,7 @@ import pytest
 from deputy.kube.client import Kube
 from deputy.kube.errors import KubeError
 from deputy.kube.kubeconfig import from_kubeconfig
+from tests.support.virtual_time import VirtualTimeLoop
 
 # How long an example takes says more of the machine than of the code.
 hypothesis.settings.register_profile("deputy", deadline=None)
@@ -23,6 +25,15 @@ hypothesis.settings.load_profile("deputy")
 
 PROJECT = pathlib.Path(__file__).resolve().parents[1]
 NAMESPACES = "/api/v1/namespaces"
+
+
+def pytest_asyncio_loop_factories(
+    item: pytest.Item,
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Choose the loop of a test."""
+    if item.get_closest_marker("virtual_time") is not None:
+        return {"virtual time": VirtualTimeLoop}
+    return {"real time": asyncio.new_event_loop}
 
 
 def program(name: str) -> str:

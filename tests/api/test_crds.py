@@ -99,20 +99,20 @@ def test_nothing_is_defaulted_into_stored_objects(name: str) -> None:
 
 
 def test_conditions_are_a_map_by_type() -> None:
-    kinds_of_lists = {
+    keyed = {
         (name, schema["x-kubernetes-list-type"], *schema["x-kubernetes-list-map-keys"])
         for name in FILES
         for path, schema in schemas(name)
         if path == ".status.conditions"
     }
 
-    assert kinds_of_lists == {(name, "map", "type") for name in FILES}
+    assert keyed == {(name, "map", "type") for name in FILES}
 
 
 def test_the_phase_of_a_run_is_one_of_the_table() -> None:
-    phase_schema = dict(schemas("deputy.dev_agentruns.yaml"))[".status.phase"]
+    phase = dict(schemas("deputy.dev_agentruns.yaml"))[".status.phase"]
 
-    assert phase_schema["enum"] == [phase.value for phase in Phase]
+    assert phase["enum"] == [phase.value for phase in Phase]
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,14 @@ from deputy.core.phase import TERMINAL, Phase
 from deputy.kube import resources
 from deputy.relay.authentication import Caller
 from deputy.wire import Finished, Hello, Outcome
-from tests.controller.outside import ForgeLog, Sidecar, TrackerLog
-from tests.controller.run_world import BLUEPRINT, LINEAR, NAMESPACE, START, Leader, blueprint, run
+from tests.controller.outside import FakePullRequests, Sidecar
+from tests.controller.run_leader import Leader
+from tests.controller.run_world import BLUEPRINT, SPEC, START
 from tests.support.api_server import ApiServer
 from tests.support.apiserver.exchange import Answer, Request, answer_of
 from tests.support.apiserver.refusals import Refusal
+from tests.support.manifests import LINEAR, NAMESPACE, agent_run, blueprint
+from tests.support.tracker import FakeTracker
 
 PODS = resources.pods(NAMESPACE)
 #: More looks, and more seconds, than any of these stories needs.
@@ -42,12 +45,10 @@ class ManyRuns:
 
     def __init__(self, count: int, cap: int, quota: int = 1000) -> None:
         self.now = START
-        self.tracker, self.forge = TrackerLog(), ForgeLog()
+        self.tracker, self.forge = FakeTracker(), FakePullRequests()
         self.server = ServerWithQuota(NAMESPACE, clock=lambda: self.now, node="node")
         self.server.quota = quota
-        body = blueprint("True")
-        body["spec"]["maxConcurrentRuns"] = cap
-        self.server.seed(body)
+        self.server.seed(blueprint("True", **SPEC | {"maxConcurrentRuns": cap}))
         for number in range(1, count + 1):
             self.delegate(number)
         self.sidecars: dict[str, Sidecar] = {}
@@ -56,10 +57,10 @@ class ManyRuns:
 
     def delegate(self, number: int) -> None:
         facts = {"issueId": f"issue-{number}", "sessionId": f"session-{number}"}
-        self.server.seed(run(f"linear-{number:02}-1", linear=LINEAR | facts))
+        self.server.seed(agent_run(f"linear-{number:02}-1", linear=LINEAR | facts))
         self.now += dt.timedelta(seconds=1)
 
-    # What the leader of `run_world` asks of its world
+    # What the leader of `run_leader` asks of its world
 
     def clock(self) -> dt.datetime:
         return self.now

@@ -5,190 +5,36 @@ anew by `take_over`, so that a leader may die at any write or between any two ac
 only when the world says so.
 """
 
-import asyncio
 import datetime as dt
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
-
-from pydantic import BaseModel
-from typing_extensions import override
+from typing import Any
 
 from deputy.api.agentrun import AgentRun
 from deputy.api.facts import outcome_of
 from deputy.api.names import pod_name
-from deputy.controller.actor import Actor
-from deputy.controller.notifier import Notifier
-from deputy.controller.observer import Observer
-from deputy.controller.reconciler import Reconciler
-from deputy.controller.run_state import RunState, RunStates
-from deputy.controller.slots import Slots
 from deputy.core.action import Action
 from deputy.core.outcome import RunOutcome
 from deputy.core.phase import TERMINAL, Phase
 from deputy.kube import resources
-from deputy.kube.cache import Cache
-from deputy.kube.resync import Resync
-from deputy.kube.store import Key, reader_of
-from deputy.kube.watch import Watched, apply_event
-from deputy.processes.watched import watched_blueprints, watched_pods, watched_runs
+from deputy.kube.store import reader_of
 from deputy.relay.authentication import Caller
-from deputy.relay.service import RelayService
 from deputy.wire import Answered, Asked, Finished, Hello, Outcome, TurnStarted
-from deputy.workspace.pod import WorkspaceSettings
-from tests.controller.outside import TRIAGE, ForgeLog, Sidecar, TrackerLog
+from tests.controller.outside import FakePullRequests, Sidecar
+from tests.controller.run_leader import KEY, Crash, Leader
 from tests.support.api_server import ApiServer
+from tests.support.manifests import LINEAR, NAMESPACE, agent_run, blueprint
+from tests.support.manifests import RUN_NAME as NAME
+from tests.support.tracker import TRIAGE, FakeTracker
 
 START = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)
-NAMESPACE, NAME = "agents", "linear-abc-1"
-KEY = (NAMESPACE, NAME)
 RUN = resources.agentruns(*KEY)
 RIVAL = resources.agentruns(NAMESPACE, "rival")
 BLUEPRINT = resources.blueprints(NAMESPACE, "api")
-SETTINGS = WorkspaceSettings("localhost/sidecar:1", "https://relay.deputy:8443", "PEM")
 #: More looks, and more times, than any run needs to settle or to end.
 SETTLED, ENDED = 40, 300
 LONG = dt.timedelta(minutes=10)
 
 _read = reader_of(AgentRun)
-
-
-class Crash(BaseException):
-    """The leader dies here; nothing of ours may catch it."""
-
-
-class Surroundings(Protocol):
-    """What is around a leader."""
-
-    tracker: TrackerLog
-    forge: ForgeLog
-
-    @property
-    def server(self) -> ApiServer:
-        """The API server that outlives the leader."""
-
-    def clock(self) -> dt.datetime:
-        """Return what time it is."""
-
-    def count_write(self, _resource: str) -> None:
-        """Take note of a write."""
-
-    def about_to_act(self, action: Action) -> None:
-        """Take note of an action, or raise `Crash`."""
-
-
-class DyingActor(Actor):
-    """The real actor, whose process dies when it shall."""
-
-    world: Surroundings
-
-    @override
-    async def act(self, run: AgentRun, state: RunState, action: Action, now: dt.datetime) -> bool:
-        self.world.about_to_act(action)
-        return await super().act(run, state, action, now)
-
-
-class Leader:
-    """One life of the operator, as far as a run concerns it."""
-
-    def __init__(self, world: Surroundings) -> None:
-        self.kube = world.server.client(on_write=world.count_write)
-        self.server, self.heard = world.server, 0
-        self.cache = Cache()
-        self.looks: list[Key] = []
-        clock = world.clock
-        self.states = RunStates(clock)
-        tracker = world.tracker.as_tracker()
-        self.slots = Slots(self.cache, clock)
-        self.notifier = Notifier(self.cache, tracker)
-        actor = DyingActor(
-            kube=self.kube,
-            cache=self.cache,
-            tracker=tracker,
-            notifier=self.notifier,
-            pull_requests=world.forge.as_pull_requests(),
-            workspace=SETTINGS,
-            slots=self.slots,
-            enqueue=self.looks.append,
-        )
-        actor.world = world
-        self.reconciler = Reconciler(
-            kube=self.kube,
-            cache=self.cache,
-            states=self.states,
-            observer=Observer(self.cache, self.kube, self.slots),
-            actor=actor,
-            clock=clock,
-        )
-        self.relay = RelayService(
-            kube=self.kube,
-            cache=self.cache,
-            conversations=self.states,
-            tracker=tracker,
-            enqueue=self.looks.append,
-            clock=clock,
-        )
-        self.watched: tuple[Watched, ...] = (
-            watched_blueprints(self.cache.blueprints, self._changed),
-            watched_pods(self.cache.pods, self._pod_changed, self._pod_deleted),
-            watched_runs(self.cache.runs, self._run_changed, self._run_deleted),
-        )
-
-    async def begin(self) -> None:
-        """Read everything, as a new leader does."""
-        await Resync(self.kube, self.watched, (NAMESPACE,)).seed()
-
-    async def hear_of_changes(self) -> None:
-        """Have the watches tell what has changed since they told last."""
-        version = self.server.storage.version
-        if version == self.heard:
-            return
-        self.heard = version
-        for watched in self.watched:
-            listed = await self.kube.get(watched.path(NAMESPACE))
-            there = {body["metadata"]["name"] for body in listed["items"]}
-            for key in watched.store.keys():  # noqa: SIM118  a store is no dict
-                if key[1] not in there:
-                    apply_event(watched, "DELETED", _last_word(watched, key))
-            for body in listed["items"]:
-                apply_event(watched, "MODIFIED", body)
-
-    async def rest(self) -> None:
-        """Let what goes on in the background come to its end; raise the `Crash` that it is."""
-        while background := self._background():
-            done, _ = await asyncio.wait(background)
-            for task in done:
-                if not task.cancelled() and isinstance(task.exception(), Crash):
-                    task.result()
-
-    def die(self) -> None:
-        """Leave undone what goes on in the background."""
-        for task in self._background():
-            task.cancel()
-
-    def _background(self) -> set[asyncio.Task[None]]:
-        jobs = (state.jobs.tasks for state in self.states._by_uid.values())
-        return self.notifier._background.union(*jobs)
-
-    def _run_changed(self, run: AgentRun) -> None:
-        self.states.refresh(run)
-        self.looks.append((run.metadata.namespace, run.metadata.name))
-        if run.metadata.deletion_timestamp is not None:
-            self.looks.extend(self.slots.next_in_line(run))
-
-    def _run_deleted(self, run: AgentRun) -> None:
-        self.slots.forget(run)
-        self.looks.extend(self.slots.next_in_line(run))
-
-    def _pod_changed(self, pod: Mapping[str, Any]) -> None:
-        self.looks.append((NAMESPACE, pod["metadata"]["ownerReferences"][0]["name"]))
-
-    def _pod_deleted(self, pod: Mapping[str, Any]) -> None:
-        self._pod_changed(pod)
-        run = self.slots.run_of(pod)
-        self.looks.extend(self.slots.next_in_line(run) if run is not None else ())
-
-    def _changed(self, _: object) -> None:
-        self.looks.append(KEY)
 
 
 class World:
@@ -201,13 +47,13 @@ class World:
         self.writes = 0
         """How often leaders have written."""
         self.done: list[type[Action]] = []
-        self.tracker = TrackerLog()
-        self.forge = ForgeLog()
+        self.tracker = FakeTracker()
+        self.forge = FakePullRequests()
         self.sidecars: dict[str, Sidecar] = {}
         self.server = ApiServer(NAMESPACE, clock=self.clock)
-        self.server.seed(blueprint("True"))
-        self.server.seed(run("rival") | {"status": {"phase": "Running", "attempt": 1}})
-        self.server.seed(run(NAME, linear=LINEAR))
+        self.server.seed(blueprint("True", **SPEC))
+        self.server.seed(agent_run("rival", {"phase": "Running", "attempt": 1}))
+        self.server.seed(agent_run(linear=LINEAR))
         self.leader = Leader(self)
         if crash_at_write:
             # The write is done, and nobody hears of it.
@@ -265,7 +111,7 @@ class World:
 
     def end(self) -> object:
         """Everything that outlives the leader, once the run is over."""
-        return self.phase, self.outcome, self.tracker.ends, self.forge.branches, self.pods
+        return self.phase, self.outcome, self.tracker.closing, self.forge.branches, self.pods
 
     # What the leader does
 
@@ -389,7 +235,7 @@ class World:
     async def _set_pod(self, status: dict[str, Any]) -> None:
         if (pod := self.pod) is not None:
             path = resources.pods(NAMESPACE, pod["metadata"]["name"])
-            await self.server.client().patch(f"{path}/status", {"status": status})
+            self.server.patch(f"{path}/status", {"status": status})
 
     async def node_is_drained(self) -> None:
         if (pod := self.pod) is not None:
@@ -404,19 +250,19 @@ class World:
     async def pod_vanishes(self) -> None:
         if (pod := self.pod) is not None:
             path = resources.pods(NAMESPACE, pod["metadata"]["name"])
-            await self.server.client().delete(path, gracePeriodSeconds=0)
+            self.server.delete(path)
 
     async def person_stops(self) -> None:
-        await self.server.client().patch(RUN, {"spec": {"desiredState": "Stopped"}})
+        self.server.patch(RUN, {"spec": {"desiredState": "Stopped"}})
         self.forge.closed_to_us = True
 
     async def person_restarts(self) -> None:
         if self.phase not in TERMINAL:
-            await self.server.client().patch(RUN, {"spec": {"attempt": self.run.spec.attempt + 1}})
+            self.server.patch(RUN, {"spec": {"attempt": self.run.spec.attempt + 1}})
 
     async def slot_is_free(self) -> None:
         status = {"status": {"phase": "Succeeded"}}
-        await self.server.client().patch(f"{RIVAL}/status", status)
+        self.server.patch(f"{RIVAL}/status", status)
 
     async def quota_is_full(self) -> None:
         self.server.faults.fail("create", "pods", 403, "exceeded quota: agents", times=2)
@@ -427,11 +273,11 @@ class World:
     async def blueprint_is_broken(self) -> None:
         if "api" in self.server.names(resources.blueprints(NAMESPACE)):
             status = {"status": blueprint("False")["status"]}
-            await self.server.client().patch(f"{BLUEPRINT}/status", status)
+            self.server.patch(f"{BLUEPRINT}/status", status)
 
     async def blueprint_goes(self) -> None:
         if "api" in self.server.names(resources.blueprints(NAMESPACE)):
-            await self.server.client().delete(BLUEPRINT)
+            self.server.delete(BLUEPRINT)
 
     async def minute_passes(self) -> None:
         self.now += dt.timedelta(minutes=1)
@@ -451,7 +297,7 @@ class World:
         """Let the world go on without any more news until the run is over."""
         await self.slot_is_free()
         await self.blueprint_goes()
-        self.server.seed(blueprint("True"))
+        self.server.seed(blueprint("True", **SPEC))
         for _ in range(ENDED):
             pause = await self.settle()
             if self.phase in TERMINAL and not self.pods:
@@ -462,49 +308,12 @@ class World:
         raise AssertionError(f"the run does not end: {self.run}")
 
 
-LINEAR = {"organizationId": "org-1", "issueId": "issue-1", "sessionId": "session-1"}
-
-
-def run(name: str, **spec: Any) -> dict[str, Any]:
-    return {
-        "apiVersion": "deputy.dev/v1alpha1",
-        "kind": "AgentRun",
-        "metadata": {"name": name, "namespace": NAMESPACE},
-        "spec": {"blueprintRef": {"name": "api"}, "prompt": "Fix it."} | spec,
-    }
-
-
-def blueprint(ready: str) -> dict[str, Any]:
-    condition = {
-        "type": "Ready",
-        "status": ready,
-        "lastTransitionTime": "2026-11-21T12:00:00Z",
-        "reason": "Ready" if ready == "True" else "StateNotFound",
-        "message": "takes the issues of team ENG" if ready == "True" else "no such state",
-    }
-    states = {"inProgress": "In Progress"}
-    return {
-        "apiVersion": "deputy.dev/v1alpha1",
-        "kind": "Blueprint",
-        "metadata": {"name": "api", "namespace": NAMESPACE},
-        "spec": {
-            "linear": {"team": "ENG", "states": states},
-            "repository": {"url": "https://github.com/acme/api.git"},
-            "agent": {"image": "localhost/agent:1", "command": ["agent"]},
-            "maxConcurrentRuns": 1,
-        },
-        "status": {"observedGeneration": 1, "conditions": [condition]},
-    }
-
-
-def _last_word(watched: Watched, key: Key) -> dict[str, Any]:
-    """Return what the watch tells of an object that is gone."""
-    thing = watched.store.get(*key)
-    if isinstance(thing, Mapping):
-        return dict(thing)
-    assert isinstance(thing, BaseModel)
-    body: dict[str, Any] = thing.model_dump(by_alias=True, mode="json", exclude_none=True)
-    return body
+#: What the run goes by: it delivers to a repository, and has one slot to wait for.
+SPEC: dict[str, Any] = {
+    "linear": {"team": "ENG", "states": {"inProgress": "In Progress"}},
+    "repository": {"url": "https://github.com/acme/api.git"},
+    "maxConcurrentRuns": 1,
+}
 
 
 Event = Callable[[World], Awaitable[None]]

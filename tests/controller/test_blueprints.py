@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from deputy.controller.blueprints import BlueprintReconciler
 from deputy.controller.slots import Slots
+from deputy.kube import resources
 from deputy.kube.cache import Cache
 from deputy.trackers.linear.errors import (
     LinearError,
@@ -19,15 +20,16 @@ from deputy.trackers.linear.errors import (
 from deputy.trackers.linear.parsing import TeamsPage
 from deputy.trackers.linear.teams import TeamReader
 from deputy.trackers.models import Organization, Team, WorkflowState
+from tests.support.api_server import ApiServer
+from tests.support.manifests import AGENT, NAMESPACE, blueprint
+from tests.support.tracker import FakeTracker
 
 if TYPE_CHECKING:
     from deputy.kube.client import Kube
     from deputy.trackers.linear.tracker import Tracker
 
-SPEC = {
-    "agent": {"image": "localhost/agent:1", "command": ["agent"]},
-    "linear": {"team": "ENG", "states": {"inProgress": "In Progress"}},
-}
+LINEAR = {"team": "ENG", "states": {"inProgress": "In Progress"}}
+SPEC = {"agent": AGENT, "linear": LINEAR}
 METADATA = {
     "name": "api",
     "namespace": "agents",
@@ -36,24 +38,6 @@ METADATA = {
     "resourceVersion": "1",
     "creationTimestamp": "2026-11-21T12:00:00Z",
 }
-
-
-class Taking:
-    """An API server that takes every status."""
-
-    async def patch(self, _path: str, body: dict[str, Any]) -> dict[str, Any]:
-        metadata = METADATA | {"resourceVersion": "2"}
-        return {"metadata": metadata, "spec": SPEC, "status": body["status"]}
-
-
-class Refusing:
-    """A Linear that tells no team."""
-
-    def __init__(self, error: LinearError) -> None:
-        self.error = error
-
-    async def teams(self, _max_age: float, **_: bool) -> None:
-        raise self.error
 
 
 @pytest.mark.parametrize(
@@ -69,17 +53,22 @@ class Refusing:
 async def test_a_tracker_that_refuses_is_left_alone_as_long_as_it_wants(
     error: LinearError, seconds: float
 ) -> None:
-    cache = Cache()
-    cache.blueprints.put({"metadata": METADATA, "spec": SPEC})
+    server, cache, tracker = ApiServer(NAMESPACE), Cache(), FakeTracker()
+    cache.blueprints.put(server.seed(blueprint(linear=LINEAR)))
+    tracker.fails = error
     reconciler = BlueprintReconciler(
-        kube=cast("Kube", Taking()),
+        kube=server.client(),
         cache=cache,
         slots=Slots(cache),
-        tracker=cast("Tracker", Refusing(error)),
+        tracker=tracker,
         enqueue_run=lambda _: None,
     )
 
-    assert await reconciler.reconcile(("agents", "api")) == seconds
+    assert await reconciler.reconcile((NAMESPACE, "api")) == seconds
+
+    status = server.read(resources.blueprints(NAMESPACE, "api"))["status"]
+    ready = next(one for one in status["conditions"] if one["type"] == "Ready")
+    assert (ready["status"], ready["reason"]) == ("Unknown", "LinearUnreachable")
 
 
 TEAMS = tuple(

@@ -1,8 +1,7 @@
 """Facts of a run that was deleted while it was live: its sessions get their last word."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import pytest
 
@@ -14,13 +13,12 @@ from deputy.core import messages
 from deputy.core.phase import TERMINAL
 from deputy.kube.cache import Cache
 from deputy.kube.store import reader_of
-from deputy.trackers.updates import PostActivity, Priority, Response, Update
+from deputy.trackers.updates import PostActivity, Priority, Response
 from deputy.wire import stable_id
+from tests.support.manifests import LINEAR, RUN_NAME, agent_run
+from tests.support.tracker import FakeTracker
+from tests.support.waiting import a_while, until
 
-if TYPE_CHECKING:
-    from deputy.trackers.linear.tracker import Tracker
-
-ISSUE = {"organizationId": "org-1", "issueId": "issue-1", "sessionId": "session-1"}
 OPENED = {
     "type": "Succeeded",
     "status": "True",
@@ -30,33 +28,16 @@ OPENED = {
 }
 
 
-class FakeTracker:
-    def __init__(self) -> None:
-        self.closed: list[str] = []
-        self.updates: list[Update] = []
-        self.told = asyncio.Event()
-
-    def close_session(self, session: str) -> None:
-        self.closed.append(session)
-
-    async def submit_all(self, updates: Sequence[Update]) -> None:
-        self.updates += updates
-        self.told.set()
-
-
 read = reader_of(AgentRun)
 
 
 def deletion(tracker: FakeTracker, states: RunStates | None = None) -> Deletion:
-    return Deletion(states or RunStates(), Notifier(Cache(), cast("Tracker", tracker)))
+    return Deletion(states or RunStates(), Notifier(Cache(), tracker))
 
 
-def body(status: dict[str, Any] | None = None, linear: Any = ISSUE, **spec: Any) -> dict[str, Any]:
-    return {
-        "metadata": {"name": "linear-abc-1", "namespace": "agents", "uid": "uid-1"},
-        "spec": {"blueprintRef": {"name": "api"}, "prompt": "Fix it.", "linear": linear} | spec,
-        "status": {"phase": "Running"} | (status or {}),
-    }
+def body(status: dict[str, Any] | None = None, linear: Any = LINEAR, **spec: Any) -> dict[str, Any]:
+    status = {"phase": "Running"} | (status or {})
+    return agent_run(RUN_NAME, status, {"uid": "uid-1"}, linear=linear, **spec)
 
 
 def closing(text: str) -> PostActivity:
@@ -65,11 +46,10 @@ def closing(text: str) -> PostActivity:
     )
 
 
-async def after(found: dict[str, Any]) -> FakeTracker:
+async def after(run: dict[str, Any]) -> FakeTracker:
     tracker = FakeTracker()
-    deletion(tracker).handle(read(found))
-    async with asyncio.timeout(5):
-        await tracker.told.wait()
+    deletion(tracker).handle(read(run))
+    await until(lambda: bool(tracker.updates))
     return tracker
 
 
@@ -77,7 +57,7 @@ async def test_a_deleted_run_is_closed_in_its_session_and_nothing_else_is_writte
     tracker = await after(body())
 
     assert tracker.closed == ["session-1"]
-    assert tracker.updates == [closing(messages.deleted("linear-abc-1").text)]
+    assert tracker.updates == [closing(messages.deleted(RUN_NAME).text)]
 
 
 async def test_every_session_that_joined_hears_of_it() -> None:
@@ -102,15 +82,15 @@ async def test_a_field_that_a_newer_version_wrote_keeps_nobody_from_hearing_it()
 
 
 @pytest.mark.parametrize(
-    "found",
+    "run",
     [*(body({"phase": phase}) for phase in sorted(TERMINAL)), body(linear=None)],
     ids=[*sorted(TERMINAL), "by hand"],
 )
-async def test_nobody_is_told_who_was_told_before_or_never_asked(found: dict[str, Any]) -> None:
+async def test_nobody_is_told_who_was_told_before_or_never_asked(run: dict[str, Any]) -> None:
     tracker = FakeTracker()
 
-    deletion(tracker).handle(read(found))
-    await asyncio.sleep(0)
+    deletion(tracker).handle(read(run))
+    await a_while()
 
     assert (tracker.updates, tracker.closed) == ([], [])
 

@@ -8,10 +8,12 @@ from deputy.core.outcome import RunOutcome
 from deputy.core.reason import RunReason
 from deputy.kube import resources
 from deputy.kube.cache import Cache
-from deputy.trackers.updates import ChangeIssue, Failure, Priority
+from deputy.trackers.updates import ChangeIssue, Failure, PostActivity, Priority
 from deputy.wire import stable_id
-from tests.controller.outside import TrackerLog
-from tests.controller.run_world import BLUEPRINT, KEY, World, blueprint, run
+from tests.controller.run_leader import KEY
+from tests.controller.run_world import BLUEPRINT, SPEC, World
+from tests.support.manifests import agent_run, blueprint
+from tests.support.tracker import FakeTracker
 
 IDS = {
     "organizationId": "org-1",
@@ -39,16 +41,16 @@ def states(run_status: dict[str, Any], blueprint_status: dict[str, Any]) -> list
     cache = Cache()
     known: dict[str, str] = {"uid": "u", "resourceVersion": "2"}
     linear = {"organizationId": "o", "issueId": "i", "sessionId": "s"}
-    body = run("linear-abc-1", linear=linear) | {"status": run_status}
+    body = agent_run(status=run_status, linear=linear)
     body["metadata"] |= known
     cache.runs.put(body)
-    there = blueprint("True")
+    there = blueprint("True", **SPEC)
     there["metadata"] |= known
     there["status"] |= blueprint_status
     cache.blueprints.put(there)
     live = cache.runs.get(*KEY)
     assert live is not None
-    updates = Notifier(cache, TrackerLog().as_tracker()).ends(live, OPENED, ())
+    updates = Notifier(cache, FakeTracker()).ends(live, OPENED, ())
     return [update.state_id for update in updates if isinstance(update, ChangeIssue)]
 
 
@@ -82,13 +84,15 @@ def finished_condition(world: World) -> tuple[str, str, str]:
 
 async def test_closing_words_that_are_refused_are_said_again_in_plain_ones() -> None:
     world = World()
-    world.tracker.refuses = lambda update: (
-        "This did not work" in getattr(update.content, "body", "")
+    world.tracker.refuses = "not these words"
+    world.tracker.refuses_only = lambda update: (
+        isinstance(update, PostActivity)
+        and "This did not work" in getattr(update.content, "body", "")
     )
 
     await ended(world)
 
-    (end,) = world.tracker.ends
+    (end,) = world.tracker.closing
     words = "Run linear-abc-1 is over: words (The full text was refused.)"
     assert end.content == Failure(words)
     assert end.activity_id == stable_id(world.run.metadata.uid, "end/session-1/plain")
@@ -97,11 +101,14 @@ async def test_closing_words_that_are_refused_are_said_again_in_plain_ones() -> 
 
 async def test_where_even_plain_words_are_refused_a_condition_says_so() -> None:
     world = World()
-    world.tracker.refuses = lambda update: update.priority is Priority.TERMINAL
+    world.tracker.refuses = "not these words"
+    world.tracker.refuses_only = lambda update: (
+        isinstance(update, PostActivity) and update.priority is Priority.TERMINAL
+    )
 
     await ended(world)
 
-    assert world.tracker.ends == []
+    assert world.tracker.closing == []
     assert world.run.status.reason == "AgentFailed"
     assert finished_condition(world) == (
         "True",

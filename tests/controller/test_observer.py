@@ -1,9 +1,8 @@
 """Facts of the look at a run: what stores and state say, and when the API server is asked."""
 
-import copy
 import dataclasses
 import datetime as dt
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import pytest
 
@@ -15,93 +14,71 @@ from deputy.core.admission import Slot
 from deputy.core.conversation import RelayConversation
 from deputy.core.observed import BlueprintState, Observed, PodSeen
 from deputy.core.reason import RunReason
+from deputy.kube import resources
 from deputy.kube.cache import Cache
-from deputy.kube.errors import NotFound
 from deputy.trackers.models import Issue, Team, WorkflowState
 from deputy.wire import Finished, Message, MessageKind, Outcome
-from deputy.workspace.pod import WorkspaceSettings, build_pod
+from deputy.workspace.pod import build_pod
+from tests.support.api_server import ApiServer
+from tests.support.manifests import (
+    AGENT,
+    API_VERSION,
+    LINEAR,
+    NAMESPACE,
+    RUN_NAME,
+    SETTINGS,
+    agent_run,
+    blueprint,
+)
 
-if TYPE_CHECKING:
-    from deputy.kube.client import Kube
-
+NOON = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)
 NOW = dt.datetime(2026, 11, 21, 12, 5, tzinfo=dt.UTC)
-NAME = "linear-abc-1"
-ISSUE = {"organizationId": "org-1", "issueId": "issue-1", "sessionId": "session-1"}
 MORE = {"id": "m-1", "kind": "Prompt", "from": "alice", "text": "More."}
 PROMPTS = (
     Message("task-1", MessageKind.PROMPT, "Fix it."),
     Message("m-1", MessageKind.PROMPT, "More.", "alice"),
 )
 DONE = Finished(Outcome.COMPLETED, "", "Done.", delivered_through="task-1")
-SETTINGS = WorkspaceSettings("localhost/sidecar:1", "https://relay.deputy:8443", "PEM")
-AGENT = {"image": "localhost/agent:1", "command": ["agent"]}
-POD = "/api/v1/namespaces/agents/pods/linear-abc-1-1"
-
-
-class FakeKube:
-    def __init__(self) -> None:
-        self.objects: dict[str, Any] = {}
-        self.asked: list[str] = []
-
-    async def get(self, path: str) -> Any:
-        self.asked.append(path)
-        if path not in self.objects:
-            raise NotFound(404, "no such thing")
-        return copy.deepcopy(self.objects[path])
+RUN = resources.agentruns(NAMESPACE, RUN_NAME)
+POD = resources.pods(NAMESPACE, f"{RUN_NAME}-1")
 
 
 class World:
-    """A cache with one run of one Blueprint."""
+    """An API server with one run, which the watches have told of."""
 
-    def __init__(self) -> None:
+    def __init__(self, **spec: Any) -> None:
+        self.server = ApiServer(NAMESPACE, clock=lambda: NOON)
         self.cache = Cache()
-        self.kube = FakeKube()
         self.slots = Slots(self.cache, lambda: NOW)
-        self.observer = Observer(self.cache, cast("Kube", self.kube), self.slots)
+        self.observer = Observer(self.cache, self.server.client(), self.slots)
         self.state = RunState(RelayConversation("uid-1", 1))
-        self.version = 0
-        self.put_run()
+        self.add_run(RUN_NAME, **spec)
 
-    def meta(self, name: str, uid: str, **facts: Any) -> dict[str, Any]:
-        self.version += 1
-        return {
-            "name": name,
-            "namespace": "agents",
-            "uid": uid,
-            "generation": 1,
-            "creationTimestamp": "2026-11-21T12:00:00Z",
-            "resourceVersion": str(self.version),
-        } | facts
+    def add_run(self, name: str, status: Any = None, uid: str = "uid-1", **spec: Any) -> None:
+        run = agent_run(name, status, {"uid": uid}, **spec)
+        self.cache.runs.put(self.server.seed(run))
 
-    def put_run(
-        self, status: Any = None, name: str = NAME, uid: str = "uid-1", **spec: Any
-    ) -> None:
-        base = {"blueprintRef": {"name": "api"}, "prompt": "Fix it."}
-        body = {"metadata": self.meta(name, uid), "spec": base | spec, "status": status or {}}
-        self.cache.runs.put(body)
+    def change_run(self, status: Any = None, **spec: Any) -> None:
+        self.server.patch(RUN, {"spec": spec})
+        self.cache.runs.put(self.server.patch(f"{RUN}/status", {"status": status or {}}))
 
     def put_blueprint(self, ready: str | None = "True", observed: int = 1, **spec: Any) -> None:
-        condition = {
-            "type": "Ready",
-            "status": ready,
-            "reason": "Why",
-            "message": "because",
-            "lastTransitionTime": "2026-11-21T12:00:00Z",
-        }
-        status = {"observedGeneration": observed, "conditions": [condition] if ready else []}
-        metadata = self.meta("api", "bp-1")
-        body = {"metadata": metadata, "spec": {"agent": AGENT} | spec, "status": status}
-        self.cache.blueprints.put(body)
+        self.cache.blueprints.put(self.server.seed(blueprint(ready, observed, **spec)))
 
-    def pod(self, **metadata: Any) -> dict[str, Any]:
-        spec = BlueprintSpec.model_validate({"agent": AGENT})
-        found = build_pod(self.run, spec, "", SETTINGS)
-        found["metadata"] |= self.meta(found["metadata"]["name"], "pod-uid") | metadata
-        return found
+    def new_pod(self, **metadata: Any) -> dict[str, Any]:
+        """Create a pod of the run, which no watch has told of."""
+        pod = build_pod(self.run, BlueprintSpec.model_validate({"agent": AGENT}), "", SETTINGS)
+        pod["metadata"] |= metadata
+        return self.server.seed(pod)
 
     @property
     def run(self) -> Any:
-        return self.cache.runs.get("agents", NAME)
+        return self.cache.runs.get(NAMESPACE, RUN_NAME)
+
+    @property
+    def asked(self) -> list[str]:
+        """What the API server was asked for."""
+        return [request.path for request in self.server.requests]
 
     async def observe(self) -> Observed:
         return await self.observer.observe(self.run, self.state, NOW)
@@ -110,6 +87,12 @@ class World:
 @pytest.fixture
 async def world() -> World:
     return World()
+
+
+@pytest.fixture
+async def delegated() -> World:
+    """A world whose run works for an issue."""
+    return World(linear=LINEAR)
 
 
 async def test_a_new_run_is_queued_and_everything_else_is_open(world: World) -> None:
@@ -121,13 +104,13 @@ async def test_a_new_run_is_queued_and_everything_else_is_open(world: World) -> 
         created=dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC),
         slot=Slot(granted=True),
     )
-    assert world.kube.asked == []
+    assert world.asked == []
 
 
 # The Blueprint
 
 
-LINEAR = {"team": "ENG", "states": {"inProgress": "Doing"}}
+LINEAR_TEAM = {"team": "ENG", "states": {"inProgress": "Doing"}}
 
 
 @pytest.mark.parametrize(
@@ -142,12 +125,11 @@ LINEAR = {"team": "ENG", "states": {"inProgress": "Doing"}}
     ],
 )
 async def test_the_blueprint_of_an_issue_is_as_its_condition_says(
-    world: World, ready: str | None, observed: int, state: BlueprintState
+    delegated: World, ready: str | None, observed: int, state: BlueprintState
 ) -> None:
-    world.put_run(linear=ISSUE)
-    world.put_blueprint(ready, observed, linear=LINEAR)
+    delegated.put_blueprint(ready, observed, linear=LINEAR_TEAM)
 
-    assert (await world.observe()).blueprint is state
+    assert (await delegated.observe()).blueprint is state
 
 
 async def test_a_blueprint_that_is_missing_is_named_with_what_to_do(world: World) -> None:
@@ -164,14 +146,14 @@ async def test_a_blueprint_that_is_missing_is_named_with_what_to_do(world: World
 
 async def test_rivals_of_the_same_blueprint_count(world: World) -> None:
     world.put_blueprint(maxConcurrentRuns=1)
-    world.put_run({"phase": "Running"}, name="rival", uid="uid-2")
+    world.add_run("rival", {"phase": "Running"}, "uid-2")
 
     assert (await world.observe()).slot == Slot(granted=False, position=1)
 
 
 async def test_a_rival_that_was_granted_a_slot_counts_before_it_shows_it(world: World) -> None:
     world.put_blueprint(maxConcurrentRuns=1)
-    world.put_run(name="rival", uid="uid-2")
+    world.add_run("rival", uid="uid-2")
     world.slots.assumed.add("uid-2")
 
     assert (await world.observe()).slot == Slot(granted=False, position=1)
@@ -179,8 +161,7 @@ async def test_a_rival_that_was_granted_a_slot_counts_before_it_shows_it(world: 
 
 async def test_rivals_of_another_blueprint_do_not_count(world: World) -> None:
     world.put_blueprint(maxConcurrentRuns=1)
-    other = {"name": "other"}
-    world.put_run({"phase": "Running"}, name="rival", uid="uid-2", blueprintRef=other)
+    world.add_run("rival", {"phase": "Running"}, "uid-2", blueprintRef={"name": "other"})
 
     assert (await world.observe()).slot == Slot(granted=True)
 
@@ -189,49 +170,48 @@ async def test_rivals_of_another_blueprint_do_not_count(world: World) -> None:
 
 
 async def test_a_pod_that_the_watch_told_of_is_not_asked_for(world: World) -> None:
-    world.put_run({"phase": "Running", "attempt": 1})
-    world.cache.pods.put(world.pod())
+    world.change_run({"phase": "Running", "attempt": 1})
+    world.cache.pods.put(world.new_pod())
 
     assert (await world.observe()).pod == PodSeen(attempt=1)
-    assert world.kube.asked == []
+    assert world.asked == []
 
 
 async def test_a_pod_that_seems_to_be_gone_is_asked_for_before_anything_is_decided(
     world: World,
 ) -> None:
-    world.put_run({"phase": "Running", "attempt": 1})
-    world.kube.objects[POD] = world.pod()
+    world.change_run({"phase": "Running", "attempt": 1})
+    world.new_pod()
 
     assert (await world.observe()).pod == PodSeen(attempt=1)
-    assert world.kube.asked == [POD]
+    assert world.asked == [POD]
 
 
 async def test_what_ended_a_workspace_that_was_not_done_is_asked_for(world: World) -> None:
-    world.put_run({"phase": "Running", "attempt": 1})
-    world.cache.pods.put(world.pod())
+    world.change_run({"phase": "Running", "attempt": 1})
+    world.cache.pods.put(world.new_pod())
     killed = {"name": "agent", "state": {"terminated": {"exitCode": 137, "reason": "Error"}}}
-    world.kube.objects[POD] = world.pod() | {"status": {"containerStatuses": [killed]}}
+    world.server.patch(f"{POD}/status", {"status": {"containerStatuses": [killed]}})
     world.state.conversation.report = dataclasses.replace(DONE, outcome=Outcome.STOPPED)
 
     seen = await world.observe()
 
     assert seen.pod is not None
     assert seen.pod.killed is not None
-    assert world.kube.asked == [POD]
+    assert world.asked == [POD]
 
 
 async def test_a_pod_that_is_gone_is_gone(world: World) -> None:
-    world.put_run({"phase": "Running", "attempt": 1})
+    world.change_run({"phase": "Running", "attempt": 1})
 
     assert (await world.observe()).pod is None
-    assert world.kube.asked == [POD]
+    assert world.asked == [POD]
 
 
 async def test_a_pod_of_somebody_else_is_not_the_runs(world: World) -> None:
-    world.put_run({"phase": "Running", "attempt": 1})
-    foreign = world.pod(ownerReferences=[{"kind": "AgentRun", "uid": "uid-of-an-older-run"}])
-    world.cache.pods.put(foreign)
-    world.kube.objects[POD] = foreign
+    world.change_run({"phase": "Running", "attempt": 1})
+    older = {"apiVersion": API_VERSION, "kind": "AgentRun", "name": RUN_NAME, "uid": "older"}
+    world.cache.pods.put(world.new_pod(ownerReferences=[older]))
 
     assert (await world.observe()).pod is None
 
@@ -241,24 +221,24 @@ async def test_a_run_that_ends_before_its_pod_is_known_has_it_asked_for(
     world: World, status: dict[str, str]
 ) -> None:
     stop = {} if status else {"desiredState": "Stopped"}
-    world.put_run({"phase": "Claimed", **status}, **stop)
-    world.kube.objects[POD] = world.pod()
+    world.change_run({"phase": "Claimed", **status}, **stop)
+    world.new_pod()
 
     assert (await world.observe()).pod == PodSeen(attempt=1)
 
 
 @pytest.mark.parametrize("phase", ["Queued", "Claimed", "Succeeded"])
 async def test_where_no_pod_has_to_be_none_is_asked_for(world: World, phase: str) -> None:
-    world.put_run({"phase": phase})
+    world.change_run({"phase": phase})
 
     assert (await world.observe()).pod is None
-    assert world.kube.asked == []
+    assert world.asked == []
 
 
 async def test_after_a_restart_the_older_pod_is_seen_until_it_is_gone(world: World) -> None:
-    world.put_run({"phase": "Running", "attempt": 1})
-    world.cache.pods.put(world.pod())
-    world.put_run({"phase": "Running", "attempt": 1}, attempt=2)
+    world.change_run({"phase": "Running", "attempt": 1})
+    world.cache.pods.put(world.new_pod())
+    world.change_run({"phase": "Running", "attempt": 1}, attempt=2)
 
     seen = await world.observe()
 
@@ -291,7 +271,7 @@ async def test_messages_that_the_agent_was_not_given_are_counted_by_the_newest_w
     world: World, status: str, conversation: str, report: str | None, expected: int
 ) -> None:
     blank = MORE | {"id": "m-0", "text": " "}
-    world.put_run({"inbox": {"deliveredThrough": status}}, inbox=[blank, MORE])
+    world.change_run({"inbox": {"deliveredThrough": status}}, inbox=[blank, MORE])
     world.state.conversation.delivered_through = conversation
     if report is not None:
         world.state.conversation.report = Finished(Outcome.FAILED, "", "", delivered_through=report)
@@ -300,15 +280,14 @@ async def test_messages_that_the_agent_was_not_given_are_counted_by_the_newest_w
 
 
 async def test_an_issue_that_may_not_be_worked_on_is_refused_once_it_was_read(
-    world: World,
+    delegated: World,
 ) -> None:
-    world.put_run(linear=ISSUE)
-    world.put_blueprint(linear=LINEAR)
-    before = await world.observe()
+    delegated.put_blueprint(linear=LINEAR_TEAM)
+    before = await delegated.observe()
     team, state = Team("team-1", "ENG", "Engineering"), WorkflowState("s-1", "Triage", "triage")
-    world.state.issue = Issue("issue-1", "ENG-1", "Title", "", team, state=state)
-    world.state.issue_read = True
-    after = await world.observe()
+    delegated.state.issue = Issue("issue-1", "ENG-1", "Title", "", team, state=state)
+    delegated.state.issue_read = True
+    after = await delegated.observe()
 
     assert (before.issue_read, before.refusal) == (False, None)
     assert after.issue_read
@@ -316,19 +295,18 @@ async def test_an_issue_that_may_not_be_worked_on_is_refused_once_it_was_read(
     assert after.refusal.reason is RunReason.STATE_NOT_ALLOWED
 
 
-async def test_a_session_that_joined_is_owed_its_first_word(world: World) -> None:
-    world.put_run(linear=ISSUE)
-    world.state.acknowledged = frozenset({"session-1"})
-    alone = (await world.observe()).acknowledged
+async def test_a_session_that_joined_is_owed_its_first_word(delegated: World) -> None:
+    delegated.state.acknowledged = frozenset({"session-1"})
+    alone = (await delegated.observe()).acknowledged
     joined = MORE | {"sessionId": "session-2"}
-    world.put_run(linear=ISSUE, inbox=[joined])
+    delegated.change_run(inbox=[joined])
 
-    assert (alone, (await world.observe()).acknowledged) == (True, False)
+    assert (alone, (await delegated.observe()).acknowledged) == (True, False)
 
 
 async def test_a_new_leader_owes_the_first_word_that_an_earlier_one_may_not_have_got_out(
-    world: World,
+    delegated: World,
 ) -> None:
-    world.put_run({"phase": "Running", "sessions": ["session-1"]}, linear=ISSUE)
+    delegated.change_run({"phase": "Running", "sessions": ["session-1"]})
 
-    assert not (await world.observe()).acknowledged
+    assert not (await delegated.observe()).acknowledged

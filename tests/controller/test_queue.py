@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
+import itertools
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
-from typing_extensions import override
 
 from deputy.controller.queue import WorkQueue
 
@@ -19,6 +19,8 @@ class Work:
 
     def __init__(self) -> None:
         self.done: list[str] = []
+        self.times: list[float] = []
+        """When each piece of work began."""
         self.running: set[str] = set()
         self.most_at_once = 0
         self.gate = asyncio.Event()
@@ -29,6 +31,7 @@ class Work:
     async def __call__(self, key: str) -> float | None:
         assert key not in self.running, f"{key} is worked on twice at once"
         self.running.add(key)
+        self.times.append(asyncio.get_running_loop().time())
         self.most_at_once = max(self.most_at_once, len(self.running))
         await self.tell()
         try:
@@ -46,8 +49,8 @@ class Work:
         async with self.changed:
             self.changed.notify_all()
 
-    async def until(self, fact: Callable[[], bool]) -> None:
-        async with asyncio.timeout(DEADLINE), self.changed:
+    async def until(self, fact: Callable[[], bool], seconds: float = DEADLINE) -> None:
+        async with asyncio.timeout(seconds), self.changed:
             await self.changed.wait_for(fact)
 
 
@@ -172,36 +175,28 @@ async def test_work_that_waited_for_something_cancelled_ends_no_worker(work: Wor
         await work.until(lambda: work.done == ["a", "a"])
 
 
-class Patient(WorkQueue[str]):
-    """A queue that notes for how long it would wait."""
-
-    def __init__(self, work: Work) -> None:
-        super().__init__(work)
-        self.pauses: list[float] = []
-
-    @override
-    def add_later(self, key: str, seconds: float) -> None:
-        self.pauses.append(seconds)
+async def pauses_between(work: Work, tries: int) -> list[float]:
+    """Return the seconds between so many tries of one key."""
+    async with running(work) as queue:
+        queue.add("a")
+        await work.until(lambda: len(work.done) == tries, 3600)
+    return [round(late - early, 6) for early, late in itertools.pairwise(work.times)]
 
 
+@pytest.mark.virtual_time
 async def test_the_pause_doubles_with_every_failure_and_has_an_end(work: Work) -> None:
-    queue = Patient(work)
     work.answers["a"] = [RuntimeError("no")] * 10
 
-    for _ in range(10):
-        await queue._try("a")
+    pauses = await pauses_between(work, 11)
 
-    assert queue.pauses == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0, 30.0]
+    assert pauses == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0, 30.0]
 
 
+@pytest.mark.virtual_time
 async def test_a_success_starts_the_pauses_anew(work: Work) -> None:
-    queue = Patient(work)
-    work.answers["a"] = [RuntimeError("no"), RuntimeError("no"), None, RuntimeError("no")]
+    work.answers["a"] = [RuntimeError("no"), RuntimeError("no"), 0.0, RuntimeError("no")]
 
-    for _ in range(4):
-        await queue._try("a")
-
-    assert queue.pauses == [0.2, 0.4, 0.2]
+    assert await pauses_between(work, 5) == [0.2, 0.4, 0.0, 0.2]
 
 
 async def test_a_key_is_worked_on_again_when_its_work_asks_for_it(work: Work) -> None:

@@ -13,7 +13,8 @@ from deputy.core.outcome import RunOutcome
 from deputy.core.phase import TERMINAL, Phase
 from deputy.core.reason import RunReason
 from deputy.core.run import STOP_GRACE
-from tests.controller.run_world import EVENTS, FIRST, NAME, NAMESPACE, Event, World
+from tests.controller.run_world import EVENTS, FIRST, Event, World
+from tests.support.manifests import NAMESPACE, RUN_NAME
 
 STORIES: dict[str, tuple[Event, ...]] = {
     "a pull request": (*FIRST, World.agent_finishes),
@@ -44,6 +45,15 @@ STORIES: dict[str, tuple[Event, ...]] = {
     "a restart": (
         *FIRST,
         World.person_restarts,
+        World.deleted_pods_go,
+        World.sidecar_connects,
+        World.agent_finishes,
+    ),
+    "a restart while the older pod goes and reports": (
+        World.slot_is_free,
+        World.node_is_drained,
+        World.person_restarts,
+        World.agent_finishes,
         World.deleted_pods_go,
         World.sidecar_connects,
         World.agent_finishes,
@@ -97,7 +107,7 @@ async def saved_late() -> tuple[bool, World]:
     for event in FIRST:
         await event(world)
         await world.settle()
-    world.server.bind(NAMESPACE, f"{NAME}-1", "node")
+    world.server.bind(NAMESPACE, f"{RUN_NAME}-1", "node")
     await world.person_stops()
     await world.settle()
     world.now += STOP_GRACE
@@ -151,6 +161,11 @@ def test_the_stories_have_every_action_carried_out() -> None:
         ("a stop that is ignored", Phase.STOPPED, RunReason.STOPPED_BY_USER),
         ("a stop before the pod answers", Phase.STOPPED, RunReason.STOPPED_BY_USER),
         ("a restart", Phase.SUCCEEDED, RunReason.PULL_REQUEST_OPENED),
+        (
+            "a restart while the older pod goes and reports",
+            Phase.SUCCEEDED,
+            RunReason.PULL_REQUEST_OPENED,
+        ),
         ("a pod that fails", Phase.FAILED, RunReason.OOM_KILLED),
         ("a pod that vanishes", Phase.FAILED, RunReason.POD_DISAPPEARED),
         ("an eviction that saves", Phase.FAILED, RunReason.POD_EVICTED),
@@ -180,7 +195,7 @@ def test_whatever_happens_a_run_ends_once_is_told_once_and_leaves_no_pod(
 
     assert world.phase in TERMINAL
     assert world.outcome is not None
-    assert [told.content.body for told in world.tracker.ends] == [world.outcome.text]  # type: ignore[union-attr]
+    assert [told.content.body for told in world.tracker.closing] == [world.outcome.text]  # type: ignore[union-attr]
     assert world.pods == []
 
 

@@ -35,12 +35,12 @@ def running() -> AgentRun:
 
 
 def awaiting() -> AgentRun:
-    found = moved(running(), Phase.AWAITING_INPUT, RunReason.AWAITING_ANSWER, "waits", EARLY)
-    return run(found)
+    status = moved(running(), Phase.AWAITING_INPUT, RunReason.AWAITING_ANSWER, "waits", EARLY)
+    return run(status)
 
 
 def test_a_status_tells_phase_reason_message_and_all_conditions() -> None:
-    found = moved(run(), Phase.QUEUED, RunReason.WAITING_FOR_SLOT, "number 2", NOW)
+    status = moved(run(), Phase.QUEUED, RunReason.WAITING_FOR_SLOT, "number 2", NOW)
 
     def condition(name: str, status: str, message: str) -> dict[str, Any]:
         return {
@@ -52,7 +52,7 @@ def test_a_status_tells_phase_reason_message_and_all_conditions() -> None:
             "message": message,
         }
 
-    assert found == {
+    assert status == {
         "observedGeneration": 3,
         "phase": "Queued",
         "reason": "WaitingForSlot",
@@ -67,9 +67,9 @@ def test_a_status_tells_phase_reason_message_and_all_conditions() -> None:
 
 
 def test_a_condition_keeps_the_time_of_its_last_change() -> None:
-    found = concluded(running(), STOPPED, NOW)
+    status = concluded(running(), STOPPED, NOW)
 
-    assert {c["type"]: c["lastTransitionTime"] for c in found["conditions"]} == {
+    assert {c["type"]: c["lastTransitionTime"] for c in status["conditions"]} == {
         "Admitted": "2026-11-21T12:00:00Z",
         "WorkspaceReady": "2026-11-21T12:00:00Z",
         "Succeeded": "2026-11-21T12:05:00Z",
@@ -78,14 +78,14 @@ def test_a_condition_keeps_the_time_of_its_last_change() -> None:
 
 
 def test_a_decided_end_is_recorded_before_the_phase_tells_it() -> None:
-    found = concluded(running(), STOPPED, NOW)
+    status = concluded(running(), STOPPED, NOW)
 
-    assert (found["phase"], found["reason"], found["response"]) == (
+    assert (status["phase"], status["reason"], status["response"]) == (
         "Running",
         "StoppedByUser",
         "Stopped, as asked.",
     )
-    assert outcome_of(run(found)) == STOPPED
+    assert outcome_of(run(status)) == STOPPED
 
 
 def test_a_run_whose_end_is_decided_awaits_no_answer_any_more() -> None:
@@ -96,14 +96,14 @@ def test_a_run_whose_end_is_decided_awaits_no_answer_any_more() -> None:
 def test_a_finished_run_tells_its_end_and_when() -> None:
     decided = run(concluded(running(), STOPPED, NOW))
 
-    found = finished(decided, STOPPED, NOW)
+    status = finished(decided, STOPPED, NOW)
 
-    assert (found["phase"], found["completionTime"], found["queuePosition"]) == (
+    assert (status["phase"], status["completionTime"], status["queuePosition"]) == (
         "Stopped",
         "2026-11-21T12:05:00Z",
         0,
     )
-    assert outcome_of(run(found)) == STOPPED
+    assert outcome_of(run(status)) == STOPPED
 
 
 @pytest.mark.parametrize("made", [run, running, awaiting], ids=["queued", "running", "awaiting"])
@@ -112,10 +112,10 @@ def test_the_end_of_a_run_that_goes_on_is_open(made: Any) -> None:
 
 
 def test_the_model_reads_back_every_status_that_is_written() -> None:
-    found = run(finished(running(), STOPPED, NOW)).status
+    status = run(finished(running(), STOPPED, NOW)).status
 
-    assert found.phase is Phase.STOPPED
-    assert [condition.type for condition in found.conditions] == [
+    assert status.phase is Phase.STOPPED
+    assert [condition.type for condition in status.conditions] == [
         "Admitted",
         "WorkspaceReady",
         "Succeeded",

@@ -9,7 +9,8 @@ from deputy.core.reason import RunReason
 from deputy.kube import resources
 from deputy.kube.client import JSON_PATCH
 from deputy.workspace.identity import GROUP_RANGES, UID_RANGE
-from tests.controller.run_world import BLUEPRINT, NAMESPACE, World
+from tests.controller.run_world import BLUEPRINT, World
+from tests.support.manifests import NAMESPACE
 
 
 async def admitted(world: World) -> World:

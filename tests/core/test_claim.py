@@ -1,12 +1,8 @@
 """Facts of the claim: which run an event belongs to."""
 
-import string
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from deputy.api.names import issue_hash, run_name, run_number
+from deputy.api.names import run_name
 from deputy.core.claim import (
     MAX_BYTES,
     MAX_MESSAGES,
@@ -45,27 +41,6 @@ def run(number: int = 1, phase: Phase | None = Phase.RUNNING, **facts: object) -
 
 
 OVER = run(1, Phase.SUCCEEDED)
-
-
-@given(st.text(), st.text())
-def test_the_hash_of_an_issue_fits_into_names_and_labels(organization: str, issue: str) -> None:
-    made = issue_hash(organization, issue)
-
-    assert len(made) == 10
-    assert set(made) <= set(string.ascii_lowercase + "234567")
-
-
-def test_the_hash_of_an_issue_never_changes() -> None:
-    assert issue_hash("org", "issue") == "cxzqwx6vgx"
-    assert issue_hash("org", "issue2") != issue_hash("org", "issue")
-
-
-@pytest.mark.parametrize(
-    ("name", "number"),
-    [("linear-abc-12", 12), ("linear-abc-x", 0), ("by-hand-3", 0), ("linear", 0), ("", 0)],
-)
-def test_a_number_is_read_from_names_of_ours_only(name: str, number: int) -> None:
-    assert run_number(name) == number
 
 
 def test_a_live_run_counts_before_a_newer_one_that_is_over() -> None:

@@ -18,9 +18,9 @@ def report(outcome: Outcome = Outcome.COMPLETED, **facts: object) -> Finished:
 
 
 def test_a_stop_names_the_branch_that_holds_the_work() -> None:
-    outcome = messages.stopped(
-        report(Outcome.STOPPED, branch="eng-42", head_sha="0123456789abcdef")
-    )
+    saved = report(Outcome.STOPPED, branch="eng-42", head_sha="0123456789abcdef")
+
+    outcome = messages.stopped(saved)
 
     assert outcome == RunOutcome(
         RunReason.STOPPED_BY_USER,
@@ -105,6 +105,22 @@ def test_a_pull_request_is_linked_after_the_agents_words() -> None:
     outcome = messages.opened(report(), "https://forge/pr/1")
 
     assert outcome.text == "Fixed it.\n\nPull request: https://forge/pr/1"
+
+
+def test_the_address_stays_however_much_the_agent_had_to_say() -> None:
+    text = messages.opened(report(text="word " * 10_000), "https://forge/pr/1").text
+
+    assert text.endswith("Pull request: https://forge/pr/1")
+    assert len(text) <= messages.MAX_TEXT
+
+
+def test_what_the_forge_refused_beside_it_is_noted() -> None:
+    refused = ("reviewer jane is no collaborator",)
+    text = messages.opened(report(), "https://forge/pr/1", refused).text
+
+    assert text == (
+        "Fixed it.\n\nPull request: https://forge/pr/1\n\nNote: reviewer jane is no collaborator"
+    )
 
 
 @pytest.mark.parametrize(

@@ -76,18 +76,18 @@ def test_a_plan_is_never_longer_than_a_session_shows_and_never_loses_our_last_st
     agents: tuple[Step, ...],
     delivering: bool,  # noqa: FBT001  hypothesis draws it
 ) -> None:
-    plan = plan_of(phase, agents, has_repository=True, delivering=delivering)
+    steps = plan_of(phase, agents, has_repository=True, delivering=delivering)
 
-    assert len(plan) <= MAX_STEPS
-    assert plan[-1].content == "Open the pull request"
+    assert len(steps) <= MAX_STEPS
+    assert steps[-1].content == "Open the pull request"
 
 
 @given(steps)
 def test_what_is_completed_stays_completed_and_the_rest_is_canceled(
-    plan: tuple[Step, ...],
+    shown: tuple[Step, ...],
 ) -> None:
-    assert canceled(plan) == tuple(
-        Step(step.content, DONE if step.status is DONE else NEVER) for step in plan
+    assert canceled(shown) == tuple(
+        Step(step.content, DONE if step.status is DONE else NEVER) for step in shown
     )
 
 
@@ -102,9 +102,9 @@ def test_a_run_that_did_not_go_well_has_its_open_steps_canceled(end: Phase) -> N
 def test_no_step_is_open_once_a_run_is_over(
     last: Phase, end: Phase, agents: tuple[Step, ...]
 ) -> None:
-    plan = plan_at_end(last, end, agents, has_repository=True)
+    steps = plan_at_end(last, end, agents, has_repository=True)
 
-    assert {step.status for step in plan} <= {DONE, NEVER}
+    assert {step.status for step in steps} <= {DONE, NEVER}
 
 
 @pytest.mark.parametrize("phase", BEFORE)

@@ -3,7 +3,7 @@
 import pytest
 
 from deputy.core.progress import update_of
-from deputy.trackers.updates import Content, PostActivity, Priority
+from deputy.trackers.updates import PostActivity, Priority
 from deputy.wire import (
     Answered,
     Asked,
@@ -18,41 +18,24 @@ from deputy.wire import (
     TurnStarted,
     stable_id,
 )
-from deputy.wire import Thought as Said
 
 
 @pytest.mark.parametrize(
-    ("event", "content", "priority"),
+    ("event", "priority"),
     [
-        (Said("I see."), Thought("I see."), Priority.NORMAL),
-        (
-            Said("Looking", ephemeral=True),
-            Thought("Looking", ephemeral=True),
-            Priority.EPHEMERAL,
-        ),
-        (
-            ToolFinished("Edited", "src/a.py", "+1 -1"),
-            ToolFinished("Edited", "src/a.py", "+1 -1"),
-            Priority.NORMAL,
-        ),
-        (
-            ToolFinished("Reading", "src/a.py", ephemeral=True),
-            ToolFinished("Reading", "src/a.py", ephemeral=True),
-            Priority.EPHEMERAL,
-        ),
-        (
-            Asked("Which one?", ("a", "b")),
-            Asked("Which one?", ("a", "b")),
-            Priority.QUESTION,
-        ),
+        (Thought("I see."), Priority.NORMAL),
+        (Thought("Looking", ephemeral=True), Priority.EPHEMERAL),
+        (ToolFinished("Edited", "src/a.py", "+1 -1"), Priority.NORMAL),
+        (ToolFinished("Reading", "src/a.py", ephemeral=True), Priority.EPHEMERAL),
+        (Asked("Which one?", ("a", "b")), Priority.QUESTION),
     ],
 )
-def test_what_a_person_wants_to_see_becomes_one_activity(
-    event: Event, content: Content, priority: Priority
+def test_what_a_person_wants_to_see_becomes_one_activity_as_it_is(
+    event: Thought | ToolFinished | Asked, priority: Priority
 ) -> None:
     update = update_of(NumberedEvent(7, event), "session-1", "uid/1")
 
-    assert update == PostActivity("session-1", stable_id("uid/1", "event/7"), content, priority)
+    assert update == PostActivity("session-1", stable_id("uid/1", "event/7"), event, priority)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +55,7 @@ def test_what_is_between_sidecar_and_operator_is_shown_to_nobody(event: Event) -
 
 def test_an_event_that_is_sent_again_has_the_same_id_and_no_other_event_has_it() -> None:
     def id_of(seq: int, scope: str) -> str:
-        update = update_of(NumberedEvent(seq, Said("I see.")), "session-1", scope)
+        update = update_of(NumberedEvent(seq, Thought("I see.")), "session-1", scope)
         assert isinstance(update, PostActivity)
         return update.activity_id
 

@@ -48,7 +48,7 @@ def test_among_blueprints_of_one_age_the_name_decides() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "found", "routed"),
+    ("wanted", "known", "routed"),
     [
         ("", "", True),
         ("org", "", True),
@@ -57,8 +57,8 @@ def test_among_blueprints_of_one_age_the_name_decides() -> None:
         ("acme", "another", False),
     ],
 )
-def test_an_organization_that_is_named_must_fit(wanted: str, found: str, routed: bool) -> None:  # noqa: FBT001
-    answer = route(TEAM, "org", [blueprint(organization=wanted, organization_id=found)])
+def test_an_organization_that_is_named_must_fit(wanted: str, known: str, routed: bool) -> None:  # noqa: FBT001
+    answer = route(TEAM, "org", [blueprint(organization=wanted, organization_id=known)])
 
     assert isinstance(answer, Routed) is routed
 

@@ -1,4 +1,4 @@
-"""Facts of the decision: what a run needs next."""
+"""Facts of the decision: what a run needs next, from the queue to the work."""
 
 import dataclasses
 import datetime as dt
@@ -10,69 +10,40 @@ from deputy.core import messages
 from deputy.core.action import (
     Acknowledge,
     Admit,
-    AskToStop,
     Conclude,
     CreatePod,
     DeletePod,
-    DeleteRun,
-    Finish,
+    KeepAlive,
     MoveTo,
     NextActions,
     NoteDelay,
-    NotifyEnd,
-    OpenPullRequest,
     ReadIssue,
     SaveLog,
     Wait,
 )
 from deputy.core.admission import Slot
-from deputy.core.observed import BlueprintState, Observed, PodSeen, PullRequestSeen
-from deputy.core.outcome import Problem, RunOutcome
-from deputy.core.phase import ACTIVE, TERMINAL, Phase
+from deputy.core.observed import BlueprintState, PodSeen
+from deputy.core.outcome import Problem
+from deputy.core.phase import Phase
 from deputy.core.pod_delay import NOTE_AFTER, PodDelay, PodObstacle, delayed
 from deputy.core.reason import RunReason
 from deputy.core.run import (
-    KEEP_AT_LEAST,
+    KEEP_ALIVE_AFTER,
     LOST_AFTER,
     POD_GRACE,
-    SAVED_GRACE,
-    STOP_GRACE,
     decide,
 )
-from deputy.wire import Finished, Outcome
-
-NOW = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)
-SECOND, MINUTE, HOUR = dt.timedelta(seconds=1), dt.timedelta(minutes=1), dt.timedelta(hours=1)
-POD = PodSeen(attempt=1)
-ENDING = RunOutcome(RunReason.COMPLETED, "the agent finished", "Done.")
-GRANTED = Slot(granted=True)
-PROBLEM = Problem(RunReason.OOM_KILLED, "it needed more memory than it may have.")
-
-
-def seen(phase: Phase = Phase.RUNNING, **facts: object) -> Observed:
-    """A run that is as it should be in `phase`, but for `facts`."""
-    base: dict[str, object] = {"now": NOW, "phase": phase, "created": NOW - MINUTE}
-    if phase in ACTIVE:
-        base |= {"started": NOW - MINUTE}
-    if phase in (Phase.LAUNCHING, Phase.RUNNING, Phase.AWAITING_INPUT):
-        base |= {"pod": POD}
-    if phase in (Phase.RUNNING, Phase.AWAITING_INPUT):
-        base |= {"connected": True, "last_contact": NOW - SECOND}
-    base |= {"awaiting": phase is Phase.AWAITING_INPUT}
-    return Observed(**(base | facts))  # type: ignore[arg-type]
-
-
-def report(outcome: Outcome = Outcome.COMPLETED, **facts: object) -> Finished:
-    base: dict[str, object] = {
-        "outcome": outcome,
-        "reason": "",
-        "text": "Fixed it.",
-        "branch": "eng-42",
-        "head_sha": "0123456789abcdef",
-        "commits": 1,
-    }
-    return Finished(**(base | facts))  # type: ignore[arg-type]
-
+from tests.core.observed import (
+    GRANTED,
+    HOUR,
+    MINUTE,
+    NOW,
+    POD,
+    PROBLEM,
+    SECOND,
+    report,
+    seen,
+)
 
 # Queued
 
@@ -146,6 +117,12 @@ def test_a_stop_in_the_queue_ends_the_run_before_it_begins() -> None:
     facts = seen(Phase.QUEUED, slot=GRANTED, stop_wanted=True)
 
     assert decide(facts) == NextActions((Conclude(messages.stopped(None)),))
+
+
+def test_a_run_that_was_stopped_before_it_began_gets_its_last_word_alone() -> None:
+    facts = seen(Phase.QUEUED, has_issue=True, acknowledged=False, stop_wanted=True)
+
+    assert decide(facts).actions == (Conclude(messages.stopped(None)),)
 
 
 # From the slot to the work
@@ -245,6 +222,30 @@ def test_the_pauses_grow_to_a_minute_and_the_time_counts_from_the_first_try() ->
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
     assert before is not None
     assert delayed(before, QUOTA, NOW + HOUR).since == NOW
+
+
+# What would be silence
+
+
+SILENT: dict[str, Any] = {"has_issue": True, "silent": KEEP_ALIVE_AFTER}
+
+
+def test_a_silent_run_is_shown_to_live() -> None:
+    assert decide(seen(**SILENT)).actions == (KeepAlive(),)
+
+
+@pytest.mark.parametrize(
+    "otherwise",
+    [
+        {"silent": KEEP_ALIVE_AFTER - SECOND},
+        {"has_issue": False},
+        # The question has to stay the last word, or the session would not wait any more.
+        {"phase": Phase.AWAITING_INPUT},
+    ],
+    ids=["spoke lately", "made by hand", "asked a person"],
+)
+def test_nothing_is_said_where_nobody_would_miss_it(otherwise: dict[str, Any]) -> None:
+    assert decide(seen(**(SILENT | otherwise))).actions == ()
 
 
 # What goes wrong
@@ -353,229 +354,3 @@ def test_a_restart_that_is_noted_goes_on_like_any_run() -> None:
     facts = seen(Phase.LAUNCHING, attempt=2, status_attempt=2, pod=PodSeen(attempt=2))
 
     assert decide(facts) == NextActions(requeue_after=30 * SECOND)
-
-
-# The report
-
-
-def test_a_reported_failure_is_believed() -> None:
-    failed = report(Outcome.FAILED, reason="AgentFailed", text="exit code 3")
-
-    assert decide(seen(report=failed)) == NextActions(
-        (Conclude(messages.reported_failure(failed)),)
-    )
-
-
-def test_a_workspace_that_was_taken_away_fails_with_its_work_saved() -> None:
-    stopped = report(Outcome.STOPPED)
-
-    assert decide(seen(report=stopped)) == NextActions(
-        (Conclude(messages.ended_from_outside(stopped)),)
-    )
-
-
-def test_an_agent_whose_container_was_killed_fails_with_the_reason_and_its_work_saved() -> None:
-    stopped = report(Outcome.STOPPED)
-    facts = seen(report=stopped, pod=PodSeen(attempt=1, killed=PROBLEM))
-
-    assert decide(facts) == NextActions((Conclude(messages.failed(PROBLEM, stopped)),))
-
-
-def test_a_run_without_a_repository_ends_with_the_agents_answer() -> None:
-    assert decide(seen(report=report())) == NextActions((Conclude(messages.completed(report())),))
-
-
-def test_a_run_without_commits_ends_well_without_a_pull_request() -> None:
-    nothing = report(commits=0, head_sha="")
-    facts = seen(has_repository=True, report=nothing)
-
-    assert decide(facts) == NextActions((Conclude(messages.no_changes(nothing)),))
-
-
-def test_commits_are_verified_before_a_run_is_called_done() -> None:
-    facts = seen(has_repository=True, report=report())
-
-    assert decide(facts) == NextActions((OpenPullRequest(),))
-
-
-def test_a_pull_request_that_was_seen_ends_the_run_well() -> None:
-    pull_request = PullRequestSeen("https://forge/pr/1", 1, report().head_sha)
-    facts = seen(has_repository=True, report=report(), pull_request=pull_request)
-
-    assert decide(facts) == NextActions(
-        (Conclude(messages.opened(report(), "https://forge/pr/1")),)
-    )
-
-
-def test_a_pull_request_that_shows_other_commits_is_looked_at_again() -> None:
-    pull_request = PullRequestSeen("https://forge/pr/1", 1, "of the turn before")
-    facts = seen(has_repository=True, report=report(), pull_request=pull_request)
-
-    assert decide(facts) == NextActions((OpenPullRequest(),))
-
-
-def test_a_pull_request_that_cannot_be_had_fails_the_run_and_names_the_branch() -> None:
-    problem = Problem(RunReason.PULL_REQUEST_REFUSED, "the token may not open one.")
-    facts = seen(has_repository=True, report=report(), pull_request_problem=problem)
-
-    assert decide(facts) == NextActions((Conclude(messages.failed(problem, report())),))
-
-
-# Stop and time limit
-
-
-@pytest.mark.parametrize("phase", [Phase.LAUNCHING, Phase.RUNNING, Phase.AWAITING_INPUT])
-def test_a_stop_first_asks_the_workspace_to_save(phase: Phase) -> None:
-    facts = seen(phase, stop_wanted=True)
-
-    assert decide(facts) == NextActions((AskToStop(),), requeue_after=STOP_GRACE)
-
-
-def test_a_stop_waits_for_the_workspace_but_not_for_ever() -> None:
-    facts = seen(stop_wanted=True, stop_asked=NOW - 5 * SECOND)
-
-    assert decide(facts) == NextActions(requeue_after=STOP_GRACE - 5 * SECOND)
-
-
-def test_a_stop_that_is_not_answered_takes_the_pod_and_waits_for_what_it_saves() -> None:
-    facts = seen(stop_wanted=True, stop_asked=NOW - STOP_GRACE)
-
-    assert decide(facts) == NextActions((DeletePod(POD_GRACE),), requeue_after=POD_GRACE)
-
-
-@pytest.mark.parametrize("asked", [STOP_GRACE, MINUTE])
-def test_a_stop_is_not_over_while_the_deleted_pod_may_still_save(asked: dt.timedelta) -> None:
-    pod = PodSeen(1, deleting=True)
-    facts = seen(stop_wanted=True, stop_asked=NOW - asked, pod=pod)
-
-    assert decide(facts) == NextActions(requeue_after=POD_GRACE)
-
-
-def test_a_stop_while_a_node_is_drained_waits_for_what_is_saved() -> None:
-    facts = seen(stop_wanted=True, pod=PodSeen(1, deleting=True))
-
-    assert decide(facts) == NextActions((AskToStop(),), requeue_after=STOP_GRACE)
-
-
-def test_a_save_that_took_longer_than_the_grace_is_named_in_the_end() -> None:
-    saved = report(Outcome.STOPPED)
-    pod = PodSeen(1, deleting=True)
-    facts = seen(stop_wanted=True, stop_asked=NOW - MINUTE, pod=pod, report=saved)
-
-    assert decide(facts) == NextActions((Conclude(messages.stopped(saved)),))
-
-
-def test_a_stop_that_is_answered_names_the_saved_work() -> None:
-    saved = report(Outcome.STOPPED)
-    facts = seen(stop_wanted=True, stop_asked=NOW - SECOND, report=saved)
-
-    assert decide(facts) == NextActions((Conclude(messages.stopped(saved)),))
-
-
-@pytest.mark.parametrize(
-    "pod",
-    [None, PodSeen(1, deleting=True, overdue=True), PodSeen(1, over=True)],
-    ids=["no", "overdue", "over"],
-)
-def test_a_stop_ends_a_run_at_once_whose_pod_can_say_nothing_more(pod: PodSeen | None) -> None:
-    facts = seen(stop_wanted=True, pod=pod)
-
-    assert decide(facts) == NextActions((Conclude(messages.stopped(None)),))
-
-
-def test_a_stop_wins_over_a_report_that_needs_a_pull_request() -> None:
-    facts = seen(stop_wanted=True, has_repository=True, report=report())
-
-    assert decide(facts) == NextActions((Conclude(messages.stopped(report())),))
-
-
-def test_a_run_past_its_deadline_is_asked_to_save_before_it_ends() -> None:
-    late: dict[str, Any] = {"started": NOW - HOUR, "timeout": HOUR}
-
-    assert decide(seen(**late)) == NextActions((AskToStop(),), requeue_after=STOP_GRACE)
-    assert decide(seen(**late, stop_asked=NOW - STOP_GRACE)) == NextActions(
-        (DeletePod(POD_GRACE),), requeue_after=POD_GRACE
-    )
-    assert decide(seen(**late, stop_asked=NOW - STOP_GRACE, pod=None)) == NextActions(
-        (Conclude(messages.timed_out(HOUR, None)),)
-    )
-
-
-def test_a_run_that_never_got_its_pod_times_out_too() -> None:
-    facts = seen(Phase.CLAIMED, started=NOW - HOUR, timeout=HOUR)
-
-    assert decide(facts) == NextActions((Conclude(messages.timed_out(HOUR, None)),))
-
-
-@pytest.mark.parametrize(
-    "facts", [seen(Phase.CLAIMED), seen(Phase.RUNNING, attempt=2, status_attempt=1, pod=None)]
-)
-def test_a_run_whose_blueprint_went_before_its_pod_came_ends_with_a_word(facts: Observed) -> None:
-    gone = dataclasses.replace(
-        facts, blueprint=BlueprintState.MISSING, blueprint_message="create it"
-    )
-
-    problem = Problem(RunReason.BLUEPRINT_NOT_FOUND, "create it.")
-    assert decide(gone) == NextActions((Conclude(messages.failed(problem)),))
-
-
-# The end
-
-
-def test_a_decided_end_is_told_whatever_keeps_the_clearing_up() -> None:
-    facts = seen(outcome=ENDING)
-
-    assert decide(facts) == NextActions((NotifyEnd(ENDING), SaveLog(), DeletePod(POD_GRACE)))
-
-
-def test_once_the_work_is_saved_the_pod_has_a_second_left() -> None:
-    facts = seen(outcome=ENDING, notified=True, log_saved=True, report=report())
-
-    assert decide(facts) == NextActions((DeletePod(SAVED_GRACE),))
-
-
-@pytest.mark.parametrize("grace", [20, 30])
-def test_a_pod_that_was_given_longer_is_hurried_once_its_work_is_saved(grace: int) -> None:
-    pod = PodSeen(1, deleting=True, grace=grace * SECOND)
-    facts = seen(outcome=ENDING, notified=True, log_saved=True, pod=pod)
-
-    assert decide(facts) == NextActions((Finish(ENDING),))
-    saved = dataclasses.replace(facts, report=report())
-    assert decide(saved) == NextActions((DeletePod(SAVED_GRACE),))
-    hurried = dataclasses.replace(pod, grace=SAVED_GRACE)
-    assert decide(dataclasses.replace(saved, pod=hurried)) == NextActions((Finish(ENDING),))
-
-
-def test_a_log_is_saved_once() -> None:
-    facts = seen(outcome=ENDING, log_saved=True, pod=PodSeen(1, deleting=True))
-
-    assert decide(facts) == NextActions((NotifyEnd(ENDING),))
-
-
-def test_a_run_is_over_once_everybody_was_told() -> None:
-    assert decide(seen(outcome=ENDING, notified=True, pod=None)) == NextActions((Finish(ENDING),))
-
-
-def test_a_decided_end_is_not_changed_by_anything_that_comes_later() -> None:
-    facts = seen(
-        outcome=ENDING, notified=True, pod=None, stop_wanted=True, attempt=2, report=report()
-    )
-
-    assert decide(facts) == NextActions((Finish(ENDING),))
-
-
-@pytest.mark.parametrize("phase", sorted(TERMINAL))
-def test_a_pod_that_outlived_its_run_goes(phase: Phase) -> None:
-    assert decide(seen(phase, pod=POD)) == NextActions((DeletePod(POD_GRACE),))
-
-
-def test_a_finished_run_is_deleted_when_its_time_is_over() -> None:
-    facts = seen(Phase.SUCCEEDED, completed=NOW - HOUR, ttl=HOUR)
-
-    assert decide(facts) == NextActions((DeleteRun(),))
-
-
-def test_a_finished_run_of_an_issue_is_kept_for_the_trackers_last_redelivery() -> None:
-    facts = seen(Phase.SUCCEEDED, completed=NOW - HOUR, ttl=dt.timedelta(), has_issue=True)
-
-    assert decide(facts) == NextActions(requeue_after=KEEP_AT_LEAST - HOUR)

@@ -20,7 +20,7 @@ from deputy.core.pod_delay import PodDelay, PodObstacle
 from deputy.core.reason import RunReason
 from deputy.core.run import POD_GRACE, SAVED_GRACE, decide
 from deputy.wire import Outcome
-from tests.core.test_run import ENDING, GRANTED, HOUR, NOW, PROBLEM, report
+from tests.core.observed import ENDING, GRANTED, HOUR, NOW, PROBLEM, report
 
 problems = st.sampled_from([None, PROBLEM])
 pods = st.none() | st.builds(

@@ -2,7 +2,6 @@
 
 import asyncio
 import datetime as dt
-import time
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from tests.kube.promises import NOWHERE, config_map, names_of, pod, run
 from tests.support.api_server import ApiServer
 from tests.support.apiserver.kinds import served
 from tests.support.apiserver.schemas import unknown_rules
+from tests.support.waiting import a_while
 
 RUNS = resources.agentruns("team-a")
 RUN = resources.agentruns("team-a", "run")
@@ -21,12 +21,6 @@ MAPS = resources.configmaps("team-a")
 
 class Crash(Exception):
     """The process dies here."""
-
-
-async def a_while() -> None:
-    """Let everybody have more turns of the loop than a request needs."""
-    for _ in range(20):
-        await asyncio.sleep(0)
 
 
 def test_every_rule_of_our_schemas_is_known_to_the_fake() -> None:
@@ -107,13 +101,27 @@ async def test_a_request_waits_until_the_test_lets_it_go(server: ApiServer) -> N
     assert (await creating)["metadata"]["name"] == "run"
 
 
+@pytest.mark.virtual_time
 async def test_a_delay_is_as_long_as_it_says(server: ApiServer) -> None:
-    server.faults.delay("list", "agentruns", 0.05)
-    began = time.monotonic()
+    server.faults.delay("list", "agentruns", 7)
 
     await server.client().get(RUNS)
 
-    assert time.monotonic() - began >= 0.05
+    assert asyncio.get_running_loop().time() == pytest.approx(7)
+
+
+async def test_every_request_takes_a_turn_before_it_is_dealt_with_and_before_its_answer(
+    server: ApiServer,
+) -> None:
+    there: list[list[str]] = []
+
+    async def turn() -> None:
+        there.append(server.names(RUNS))
+
+    server.faults.take_turns(turn)
+    await server.client().create(RUNS, run())
+
+    assert there == [[], ["run"]]
 
 
 async def test_a_client_that_dies_after_a_write_does_nothing_any_more(server: ApiServer) -> None:
@@ -266,12 +274,13 @@ async def test_a_list_whose_state_is_forgotten_has_no_next_page(server: ApiServe
     assert names_of(await kube.get(RUNS)) == ["a", "b", "c", "d"]
 
 
+@pytest.mark.virtual_time
 async def test_a_connection_on_which_nothing_arrives_times_out(server: ApiServer) -> None:
     server.faults.delay("list", "agentruns", 60)
 
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.02):
-            await server.client().get(RUNS)
+    with pytest.raises(Unavailable, match="no answer from the API server: TimeoutError"):
+        await server.client().get(RUNS)
+    assert asyncio.get_running_loop().time() == pytest.approx(30)
 
 
 # What a cluster does besides
@@ -282,6 +291,27 @@ async def test_a_seeded_object_has_the_status_that_it_is_given(server: ApiServer
 
     assert made["status"] == {"phase": "Running", "attempt": 1}
     assert server.read(RUN) == made
+    assert server.requests == []
+
+
+async def test_a_seeded_object_has_the_uid_that_it_is_given(server: ApiServer) -> None:
+    body = _run() | {"status": {"phase": "Queued"}}
+    body["metadata"]["uid"] = "uid-1"
+
+    made = server.seed(body)
+
+    assert made["metadata"]["uid"] == "uid-1"
+    assert server.read(RUN) == made
+
+
+async def test_what_a_test_changes_is_no_request(server: ApiServer) -> None:
+    server.seed(_run())
+
+    changed = server.patch(RUN, {"spec": {"attempt": 2}})
+    assert server.read(RUN) == changed
+    server.delete(RUN)
+
+    assert server.names(RUNS) == []
     assert server.requests == []
 
 

@@ -2,15 +2,14 @@
 
 import asyncio
 import contextlib
-import copy
-import dataclasses
 import datetime as dt
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from deputy.api.names import LEADER_LABEL
-from deputy.kube.errors import AlreadyExists, Conflict, NotFound, Unavailable
+from deputy.kube import resources
 from deputy.kube.leader import (
     Leadership,
     LeadershipLost,
@@ -19,12 +18,16 @@ from deputy.kube.leader import (
     is_free,
     mark_leader,
 )
+from tests.kube.promises import pod
+from tests.support.api_server import ApiServer
+from tests.support.waiting import until
 
-if TYPE_CHECKING:
-    from deputy.kube.client import Kube
+pytestmark = pytest.mark.virtual_time
 
 NOW = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)
 ME = LeaseSettings("deputy", "deputy-operator", "me")
+YOU = LeaseSettings("deputy", "deputy-operator", "you")
+LEASE = resources.leases("deputy", "deputy-operator")
 
 
 def lease(**spec: Any) -> dict[str, Any]:
@@ -39,7 +42,7 @@ def lease(**spec: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("present", "unchanged", "free"),
+    ("held", "unchanged", "free"),
     [
         (lease(), 0, False),
         (lease(), 8, False),
@@ -55,17 +58,17 @@ def lease(**spec: Any) -> dict[str, Any]:
     ],
 )
 def test_a_lease_is_free_for_its_holder_or_once_it_has_run_out(
-    present: dict[str, Any],
+    held: dict[str, Any],
     unchanged: float,
     free: bool,  # noqa: FBT001  a column of the table
 ) -> None:
-    assert is_free(present, "me", dt.timedelta(seconds=unchanged)) is free
+    assert is_free(held, "me", dt.timedelta(seconds=unchanged)) is free
 
 
 def test_a_new_holder_counts_a_transition_and_notes_when() -> None:
-    written = held_lease(lease(), ME, NOW + dt.timedelta(minutes=1))
+    mine = held_lease(lease(), ME, NOW + dt.timedelta(minutes=1))
 
-    assert written == {
+    assert mine == {
         "metadata": {"name": "deputy-operator", "resourceVersion": "7"},
         "spec": {
             "holderIdentity": "me",
@@ -80,10 +83,10 @@ def test_a_new_holder_counts_a_transition_and_notes_when() -> None:
 def test_a_renewal_changes_nothing_but_its_time() -> None:
     mine = lease(holderIdentity="me")
 
-    written = held_lease(mine, ME, NOW + dt.timedelta(seconds=2))
+    renewed = held_lease(mine, ME, NOW + dt.timedelta(seconds=2))
 
-    renewed = mine["spec"] | {"renewTime": "2026-11-21T12:00:02.000000Z"}
-    assert written == mine | {"spec": renewed}
+    spec = mine["spec"] | {"renewTime": "2026-11-21T12:00:02.000000Z"}
+    assert renewed == mine | {"spec": spec}
 
 
 def test_the_first_holder_of_all_has_a_whole_lease() -> None:
@@ -94,198 +97,186 @@ def test_a_holder_stops_before_anybody_else_may_start() -> None:
     assert ME.renew_every < ME.deadline < ME.duration
 
 
-class FakeKube:
-    """One Lease as the API server keeps it, and what may go wrong with it."""
-
-    def __init__(self, stored: dict[str, Any] | None = None) -> None:
-        self.lease = stored
-        self.broken: Exception | None = None
-        self.writes = 0
-        self.gate, self.asked = asyncio.Event(), asyncio.Event()
-        self.gate.set()
-        self.changed = asyncio.Condition()
-
-    async def get(self, _path: str, **_: str) -> dict[str, Any]:
-        if self.broken is not None:
-            raise self.broken
-        self.asked.set()
-        await self.gate.wait()
-        if self.lease is None:
-            raise NotFound(404, "no lease")
-        return copy.deepcopy(self.lease)
-
-    async def create(self, _path: str, body: dict[str, Any]) -> dict[str, Any]:
-        if self.lease is not None:
-            raise AlreadyExists(409, "there is one")
-        return await self.write(body)
-
-    async def replace(self, _path: str, body: dict[str, Any]) -> dict[str, Any]:
-        assert self.lease is not None
-        known = self.lease["metadata"].get("resourceVersion")
-        if body["metadata"].get("resourceVersion") != known:
-            raise Conflict(409, "it has changed")
-        return await self.write(body)
-
-    async def write(self, body: dict[str, Any]) -> dict[str, Any]:
-        self.writes += 1
-        self.lease = copy.deepcopy(body)
-        self.lease["metadata"]["resourceVersion"] = str(self.writes)
-        async with self.changed:
-            self.changed.notify_all()
-        return copy.deepcopy(self.lease)
-
-    @property
-    def holder(self) -> Any:
-        return None if self.lease is None else self.lease["spec"]["holderIdentity"]
+@pytest.fixture
+def server() -> ApiServer:
+    return ApiServer("deputy")
 
 
-def leadership(kube: FakeKube, identity: str = "me", *, quick: bool = False) -> Leadership:
-    wanted = LeaseSettings("deputy", "deputy-operator", identity)
-    if quick:
-        wanted = dataclasses.replace(wanted, duration=0.2, renew_every=0.01)
-    return Leadership(cast("Kube", kube), wanted)
+def leadership(server: ApiServer, settings: LeaseSettings = ME) -> Leadership:
+    return Leadership(server.client(), settings)
 
 
-async def test_the_first_one_leads_at_once() -> None:
-    kube = FakeKube()
-
-    await leadership(kube).acquire()
-
-    assert kube.holder == "me"
-
-
-async def test_of_two_that_want_it_at_once_one_leads() -> None:
-    kube = FakeKube()
-
-    results = await asyncio.gather(
-        *(leadership(kube, name)._try_acquire_or_renew() for name in ("me", "you"))
-    )
-
-    assert sorted(results) == [False, True]
+def held(server: ApiServer, **spec: Any) -> None:
+    """Have the Lease be somebody else's."""
+    metadata = {"name": "deputy-operator", "namespace": "deputy"}
+    kind = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
+    server.seed(lease(**spec) | kind | {"metadata": metadata})
 
 
-async def test_a_standby_leads_as_soon_as_the_leader_lets_go() -> None:
-    kube = FakeKube()
-    leader = leadership(kube, "you")
+def holder(server: ApiServer) -> str:
+    name: str = server.read(LEASE)["spec"]["holderIdentity"]
+    return name
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+@contextlib.asynccontextmanager
+async def going_on(work: Any) -> AsyncIterator["asyncio.Task[None]"]:
+    """Have something go on that would not end by itself."""
+    task = asyncio.create_task(work)
+    yield task
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_the_first_one_leads_at_once(server: ApiServer) -> None:
+    await leadership(server).acquire()
+
+    assert holder(server) == "me"
+    assert now() == 0
+
+
+async def test_of_two_that_want_it_at_once_one_leads(server: ApiServer) -> None:
+    async with (
+        going_on(leadership(server, ME).acquire()) as mine,
+        going_on(leadership(server, YOU).acquire()) as yours,
+    ):
+        await asyncio.sleep(ME.renew_every)
+
+        assert [mine.done(), yours.done()] == [holder(server) == "me", holder(server) == "you"]
+    assert [request.verb for request in server.requests].count("create") == 2
+
+
+async def test_a_standby_leads_as_soon_as_the_leader_lets_go(server: ApiServer) -> None:
+    leader = leadership(server, YOU)
     await leader.acquire()
-    standby = asyncio.create_task(leadership(kube, "me", quick=True).acquire())
+    standby = asyncio.create_task(leadership(server).acquire())
+    await asyncio.sleep(ME.renew_every * 1.25)
+    assert not standby.done()
+
+    await leader.release()
+    await standby
+
+    assert holder(server) == "me"
+    assert now() < ME.duration
+
+
+async def test_a_holder_whose_clock_is_years_slow_keeps_its_lease(server: ApiServer) -> None:
+    held(server, renewTime="2020-01-01T00:00:00.000000Z")
+
+    async with going_on(leadership(server).acquire()) as acquiring:
+        await asyncio.sleep(ME.duration)
+
+        assert not acquiring.done()
+        assert holder(server) == "other"
+
+
+async def test_a_lease_that_nobody_renews_is_taken_after_its_time(server: ApiServer) -> None:
+    held(server, leaseDurationSeconds=60)
+
+    await leadership(server).acquire()
+
+    assert holder(server) == "me"
+    assert 60 < now() <= 60 + ME.renew_every
+
+
+async def test_letting_go_leaves_another_ones_lease_alone(server: ApiServer) -> None:
+    held(server)
+    before = server.read(LEASE)
+
+    await leadership(server).release()
+
+    assert server.read(LEASE) == before
+
+
+async def test_letting_go_is_no_trouble_where_nobody_answers(server: ApiServer) -> None:
+    leader = leadership(server)
+    await leader.acquire()
+    server.faults.drop("*", "leases", times=9)
+
     await leader.release()
 
-    async with asyncio.timeout(5):
-        await standby
-
-    assert kube.holder == "me"
+    assert holder(server) == "me"
 
 
-async def test_a_holder_whose_clock_is_years_slow_keeps_its_lease() -> None:
-    kube = FakeKube(lease(renewTime="2020-01-01T00:00:00.000000Z"))
-
-    assert not await leadership(kube)._try_acquire_or_renew()
-
-
-async def test_a_lease_that_nobody_renews_is_taken_after_its_time() -> None:
-    kube = FakeKube(lease(leaseDurationSeconds=0))
-
-    async with asyncio.timeout(5):
-        await leadership(kube, quick=True).acquire()
-
-    assert kube.holder == "me"
-
-
-async def test_letting_go_leaves_another_ones_lease_alone() -> None:
-    kube = FakeKube(lease(holderIdentity="other"))
-
-    await leadership(kube).release()
-
-    assert kube.writes == 0
-
-
-async def test_letting_go_is_no_trouble_where_nobody_answers() -> None:
-    kube = FakeKube()
-    kube.broken = Unavailable(0, "nobody answers")
-
-    await leadership(kube).release()
-
-    assert kube.writes == 0
-
-
-@pytest.mark.parametrize("trouble", ["broken", "hangs", "taken"])
-async def test_a_leader_that_cannot_renew_stops(trouble: str) -> None:
-    kube = FakeKube()
-    leader = leadership(kube, quick=True)
+@pytest.mark.parametrize("why", ["nobody answers", "the API server hangs", "another one has it"])
+async def test_a_leader_that_cannot_renew_stops_before_another_one_may_start(
+    server: ApiServer, why: str
+) -> None:
+    leader = leadership(server)
     await leader.acquire()
-    if trouble == "broken":
-        kube.broken = Unavailable(0, "nobody answers")
-    elif trouble == "hangs":
-        kube.gate.clear()
-    else:
-        now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        kube.lease = lease(holderIdentity="other", renewTime=now, leaseDurationSeconds=60)
+    match why:
+        case "nobody answers":
+            server.faults.drop("*", "leases", times=1000)
+        case "the API server hangs":
+            server.faults.hold("*", "leases", times=1000)
+        case _:
+            server.patch(LEASE, {"spec": {"holderIdentity": "other", "leaseDurationSeconds": 60}})
 
-    async with asyncio.timeout(5):
-        with pytest.raises(LeadershipLost):
-            await leader.renew()
+    with pytest.raises(LeadershipLost):
+        await leader.renew()
+
+    assert now() < ME.duration
 
 
-async def test_a_leader_that_renews_goes_on() -> None:
-    kube = FakeKube()
-    leader = leadership(kube, quick=True)
+async def test_a_leader_that_renews_goes_on(server: ApiServer) -> None:
+    leader = leadership(server)
     await leader.acquire()
+
+    async with going_on(leader.renew()) as keeping:
+        await asyncio.sleep(10 * ME.duration)
+
+        assert (keeping.done(), holder(server)) == (False, "me")
+
+
+async def test_a_slow_renewal_counts_from_when_it_was_asked_for(server: ApiServer) -> None:
+    leader = leadership(server)
+    await leader.acquire()
+    server.faults.delay("update", "leases", 3, after_write=True)
     keeping = asyncio.create_task(leader.renew())
+    await until(lambda: renewals(server) == 1)
+    asked = now()
+    server.faults.drop("update", "leases", times=1000)
 
-    async with asyncio.timeout(5), kube.changed:
-        # More renewals than fit into the time after which a leader without any stops.
-        await kube.changed.wait_for(lambda: kube.writes > 30)
-
-    assert (keeping.done(), kube.holder) == (False, "me")
-    keeping.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
+    with pytest.raises(LeadershipLost):
         await keeping
 
-
-async def test_a_slow_renewal_counts_from_when_it_was_asked_for() -> None:
-    kube = FakeKube()
-    leader = leadership(kube)
-    kube.gate.clear()
-    before = asyncio.get_running_loop().time()
-    trying = asyncio.create_task(leader._try_acquire_or_renew())
-    async with asyncio.timeout(5):
-        await kube.asked.wait()
-    asked = asyncio.get_running_loop().time()
-    kube.gate.set()
-
-    assert await trying
-    assert before <= leader._renewed <= asked
+    # The others count from when they have seen it, which is before its answer came.
+    assert now() < asked + ME.duration
 
 
-class FakePods:
-    """The operator's pods and their labels."""
-
-    def __init__(self, **labels: str | None) -> None:
-        self.labels = labels
-
-    async def get(self, _path: str, **_: str) -> dict[str, Any]:
-        marked = [name for name, value in self.labels.items() if value == "true"]
-        return {"items": [{"metadata": {"name": name}} for name in marked]}
-
-    async def patch(self, path: str, body: dict[str, Any]) -> None:
-        name = path.rsplit("/", 1)[-1]
-        if name not in self.labels:
-            raise NotFound(404, "no such pod")
-        self.labels[name] = body["metadata"]["labels"][LEADER_LABEL]
+def renewals(server: ApiServer) -> int:
+    return [request.verb for request in server.requests].count("update")
 
 
-async def test_only_the_leader_carries_the_label() -> None:
-    pods = FakePods(me=None, other="true", third=None)
+def pods(server: ApiServer, **labels: str) -> None:
+    """Have pods of the operator, with or without the leader's label."""
+    for name, value in labels.items():
+        marked = {LEADER_LABEL: value} if value else {}
+        metadata = {"name": name, "namespace": "deputy", "labels": marked}
+        server.seed(pod() | {"metadata": metadata})
 
-    await mark_leader(cast("Kube", pods), "deputy", "me")
 
-    assert pods.labels == {"me": "true", "other": None, "third": None}
+def labelled(server: ApiServer) -> dict[str, str | None]:
+    """Return the leader's label of every pod."""
+    items = [item["metadata"] for item in server.read(resources.pods("deputy"))["items"]]
+    return {one["name"]: one.get("labels", {}).get(LEADER_LABEL) for one in items}
 
 
-async def test_a_pod_that_is_gone_needs_no_label() -> None:
-    pods = FakePods(other="true")
+async def test_only_the_leader_carries_the_label(server: ApiServer) -> None:
+    pods(server, me="", other="true", third="")
 
-    await mark_leader(cast("Kube", pods), "deputy", "me")
+    await mark_leader(server.client(), "deputy", "me")
 
-    assert pods.labels == {"other": None}
+    assert labelled(server) == {"me": "true", "other": None, "third": None}
+
+
+async def test_a_pod_that_is_gone_needs_no_label(server: ApiServer) -> None:
+    pods(server, other="true")
+
+    await mark_leader(server.client(), "deputy", "me")
+
+    assert labelled(server) == {"other": None}

@@ -21,7 +21,7 @@ def body(version: int, uid: str = "uid-1", name: str = "one", **facts: Any) -> B
 
 
 def store() -> Store[Body]:
-    return Store(lambda body: body)
+    return Store(lambda thing: thing)
 
 
 def test_what_is_put_is_got_by_namespace_and_name() -> None:
@@ -61,8 +61,8 @@ def test_the_same_state_is_no_news() -> None:
 def test_an_object_is_parsed_once_a_change() -> None:
     parsed: list[Body] = []
 
-    def parse(read_body: Body) -> int:
-        parsed.append(read_body)
+    def parse(thing: Body) -> int:
+        parsed.append(thing)
         return len(parsed)
 
     known = Store(parse)
@@ -126,8 +126,8 @@ def test_in_whatever_order_words_come_versions_grow_and_the_deleted_stay_away(
             last = 0 if known.get("agents", "one") is None else last
         else:
             known.put(body(version, uid=uid))
-        known_body = known.get("agents", "one")
-        if known_body is not None:
-            assert known_body["metadata"]["uid"] not in gone
+        thing = known.get("agents", "one")
+        if thing is not None:
+            assert thing["metadata"]["uid"] not in gone
             assert known.version("agents", "one") >= last
             last = known.version("agents", "one")

@@ -9,32 +9,26 @@ import kopf
 import pytest
 import structlog
 
+from deputy.api.names import LEASE
 from deputy.health import Health
-from deputy.kube.leader import LeadershipLost
+from deputy.kube import resources
+from deputy.kube.leader import Leadership, LeadershipLost, LeaseSettings
 from deputy.processes import operator
 from deputy.relay.ca import RelayCAMissing
 from deputy.relay.certificates import make_ca
 from deputy.settings import OperatorSettings
+from tests.support.api_server import ApiServer
+from tests.support.waiting import a_while
 
 if TYPE_CHECKING:
     import httpx
 
-    from deputy.kube.client import Kube
-    from deputy.kube.leader import Leadership
-
 
 class Broken:
-    """A struggle for the lease that ends in a mistake of ours."""
+    """A leadership that ends in a mistake of ours."""
 
     async def acquire(self) -> None:
         raise ValueError("what the lease says is no time")
-
-
-class Waiting:
-    """A struggle for the lease that somebody else has won."""
-
-    async def acquire(self) -> None:
-        await asyncio.Event().wait()
 
 
 def settings(folder: pathlib.Path) -> OperatorSettings:
@@ -55,11 +49,21 @@ async def test_who_fails_to_ask_for_the_lease_does_not_lead() -> None:
         await operator._acquired(cast("Leadership", Broken()), asyncio.Event())
 
 
+def leadership(server: ApiServer, identity: str) -> Leadership:
+    return Leadership(server.client(), LeaseSettings("deputy", LEASE, identity))
+
+
 async def test_who_is_asked_to_end_waits_for_the_lease_no_longer() -> None:
-    stop = asyncio.Event()
+    server, stop = ApiServer("deputy"), asyncio.Event()
+    await leadership(server, "operator-2").acquire()
+    acquiring = asyncio.create_task(operator._acquired(leadership(server, "operator-1"), stop))
+    await a_while()
+    assert not acquiring.done()
+
     stop.set()
 
-    assert not await operator._acquired(cast("Leadership", Waiting()), stop)
+    assert not await acquiring
+    assert server.read(resources.leases("deputy", LEASE))["spec"]["holderIdentity"] == "operator-2"
 
 
 async def test_a_signal_that_kopf_took_ends_the_leader_in_order(
@@ -72,7 +76,7 @@ async def test_a_signal_that_kopf_took_ends_the_leader_in_order(
     stop = asyncio.Event()
     leader = operator.Leader(
         settings(tmp_path),
-        kube=cast("Kube", None),
+        kube=ApiServer().client(),
         http=cast("httpx.AsyncClient", None),
         forges=cast("httpx.AsyncClient", None),
         ca=make_ca(dt.datetime.now(dt.UTC)),

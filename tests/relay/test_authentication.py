@@ -1,14 +1,15 @@
 """Facts of authentication: only the API server says whose token it is."""
 
-from typing import TYPE_CHECKING, Any, cast
+import asyncio
+from typing import Any
 
 import pytest
 
 from deputy.kube.errors import Unavailable
 from deputy.relay.authentication import Authenticator, Caller, NotAuthenticated
+from tests.support.api_server import ApiServer
 
-if TYPE_CHECKING:
-    from deputy.kube.client import Kube
+pytestmark = pytest.mark.virtual_time
 
 CALLER = Caller("agents", "linear-abc-1-1", "pod-uid")
 GOOD: dict[str, Any] = {
@@ -24,38 +25,38 @@ GOOD: dict[str, Any] = {
 }
 
 
-class Reviews:
-    """The API server's TokenReviews."""
-
-    def __init__(self, status: dict[str, Any] | Exception = GOOD) -> None:
-        self.status = status
-        self.asked: list[Any] = []
-
-    async def create(self, _path: str, body: dict[str, Any]) -> dict[str, Any]:
-        self.asked.append(body["spec"])
-        if isinstance(self.status, Exception):
-            raise self.status
-        return {"status": self.status}
+@pytest.fixture
+def server() -> ApiServer:
+    """An API server that knows the token `good`."""
+    server = ApiServer()
+    server.tokens["good"] = GOOD
+    return server
 
 
-def authenticator(reviews: Reviews) -> Authenticator:
-    return Authenticator(cast("Kube", reviews))
+@pytest.fixture
+async def authenticator(server: ApiServer) -> Authenticator:
+    return Authenticator(server.client(), asyncio.get_running_loop().time)
 
 
-async def test_a_token_that_the_api_server_knows_names_its_pod() -> None:
-    reviews = Reviews()
+def reviewed(server: ApiServer) -> list[Any]:
+    """Return what the API server was asked."""
+    return [request.json()["spec"] for request in server.requests]
 
-    assert await authenticator(reviews).caller("Bearer good") == CALLER
-    assert reviews.asked == [{"token": "good", "audiences": ["deputy-relay"]}]
+
+async def test_a_token_that_the_api_server_knows_names_its_pod(
+    server: ApiServer, authenticator: Authenticator
+) -> None:
+    assert await authenticator.caller("Bearer good") == CALLER
+    assert reviewed(server) == [{"token": "good", "audiences": ["deputy-relay"]}]
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic Z29vZA==", "good"])
-async def test_a_call_without_a_token_is_refused_unasked(header: str) -> None:
-    reviews = Reviews()
-
+async def test_a_call_without_a_token_is_refused_unasked(
+    server: ApiServer, authenticator: Authenticator, header: str
+) -> None:
     with pytest.raises(NotAuthenticated, match="holds no bearer token"):
-        await authenticator(reviews).caller(header)
-    assert reviews.asked == []
+        await authenticator.caller(header)
+    assert reviewed(server) == []
 
 
 NOBODY = {"authenticated": False, "error": "expired"}
@@ -87,59 +88,59 @@ LIKENESS = GOOD | {"user": GOOD["user"] | {"username": "my:own:agents:deputy-wor
     ],
 )
 async def test_a_token_that_is_not_a_pods_for_us_is_refused(
-    status: dict[str, Any], message: str
+    server: ApiServer, authenticator: Authenticator, status: dict[str, Any], message: str
 ) -> None:
+    server.tokens["bad"] = status
+
     with pytest.raises(NotAuthenticated, match=message):
-        await authenticator(Reviews(status)).caller("Bearer bad")
+        await authenticator.caller("Bearer bad")
 
 
-async def test_a_token_is_reviewed_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = [100.0]
-    monkeypatch.setattr("deputy.relay.authentication.time.monotonic", lambda: clock[0])
-    reviews = Reviews()
-    authenticating = authenticator(reviews)
+async def test_a_token_is_reviewed_once_a_minute(
+    server: ApiServer, authenticator: Authenticator
+) -> None:
+    await authenticator.caller("Bearer good")
+    await authenticator.caller("Bearer good")
+    await asyncio.sleep(61)
+    await authenticator.caller("Bearer good")
 
-    await authenticating.caller("Bearer good")
-    await authenticating.caller("Bearer good")
-    clock[0] += 61
-    await authenticating.caller("Bearer good")
-
-    assert len(reviews.asked) == 2
+    assert len(reviewed(server)) == 2
 
 
-async def test_every_token_is_reviewed_for_itself() -> None:
-    reviews = Reviews()
-    authenticating = authenticator(reviews)
-    await authenticating.caller("Bearer good")
-    reviews.status = NOBODY
+async def test_every_token_is_reviewed_for_itself(
+    server: ApiServer, authenticator: Authenticator
+) -> None:
+    await authenticator.caller("Bearer good")
+    server.tokens["other"] = NOBODY
 
     with pytest.raises(NotAuthenticated):
-        await authenticating.caller("Bearer other")
+        await authenticator.caller("Bearer other")
 
 
-async def test_a_refusal_is_not_remembered() -> None:
-    reviews = Reviews(NOBODY)
-    authenticating = authenticator(reviews)
+async def test_a_refusal_is_not_remembered(server: ApiServer, authenticator: Authenticator) -> None:
+    server.tokens["good"] = NOBODY
     with pytest.raises(NotAuthenticated):
-        await authenticating.caller("Bearer good")
-    reviews.status = GOOD
+        await authenticator.caller("Bearer good")
+    server.tokens["good"] = GOOD
 
-    assert await authenticating.caller("Bearer good") == CALLER
+    assert await authenticator.caller("Bearer good") == CALLER
 
 
-async def test_an_api_server_that_does_not_answer_lets_nobody_in() -> None:
+async def test_an_api_server_that_does_not_answer_lets_nobody_in(
+    server: ApiServer, authenticator: Authenticator
+) -> None:
+    server.faults.drop("create", "tokenreviews")
+
     with pytest.raises(Unavailable):
-        await authenticator(Reviews(Unavailable(0, "nobody answers"))).caller("Bearer good")
+        await authenticator.caller("Bearer good")
 
 
-async def test_no_token_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = [0.0]
-    monkeypatch.setattr("deputy.relay.authentication.time.monotonic", lambda: clock[0])
-    authenticating = authenticator(Reviews())
-
+async def test_no_token_is_kept(server: ApiServer, authenticator: Authenticator) -> None:
     for number in range(1100):
-        clock[0] += 1
-        await authenticating.caller(f"Bearer token-{number}")
+        server.tokens[f"token-{number}"] = GOOD
+        await asyncio.sleep(1)
+        await authenticator.caller(f"Bearer token-{number}")
 
-    assert len(authenticating._known) <= 1001
-    assert "token-" not in repr(authenticating._known)
+    kept = repr(vars(authenticator))
+    assert "token-" not in kept
+    assert kept.count("Caller(") <= 1001

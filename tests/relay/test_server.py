@@ -4,7 +4,7 @@ import asyncio
 import io
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import aiohttp
 import pytest
@@ -13,13 +13,13 @@ from aiohttp.test_utils import TestClient
 
 from deputy.core.conversation import RelayConversation
 from deputy.forges.errors import TokenMissing
-from deputy.kube.errors import KubeError, Unavailable
-from deputy.relay.authentication import Authenticator, Caller, NotAuthenticated
+from deputy.relay.authentication import Authenticator, Caller
 from deputy.relay.server import RelayServer
 from deputy.relay.service import UnknownCaller
 from deputy.wire import (
     MAX_BATCH,
     MAX_TEXT,
+    RELAY_AUDIENCE,
     EventsAnswer,
     GitToken,
     Hello,
@@ -29,6 +29,7 @@ from deputy.wire import (
     Thought,
     to_json,
 )
+from tests.support.api_server import ApiServer
 
 Client: TypeAlias = TestClient[web.Request, web.Application]
 Starter: TypeAlias = Callable[[web.Application], Awaitable[Client]]
@@ -41,20 +42,6 @@ MORE = Message("m-1", MessageKind.PROMPT, "And test it.", "alice")
 LONG = "30"
 
 
-class Door:
-    """Lets in whoever says «good»."""
-
-    def __init__(self) -> None:
-        self.trouble: KubeError | None = None
-
-    async def caller(self, authorization: str) -> Caller:
-        if self.trouble is not None:
-            raise self.trouble
-        if authorization != "Bearer good":
-            raise NotAuthenticated("the token is not valid for the relay")
-        return CALLER
-
-
 class OneRun:
     """A service with one run."""
 
@@ -62,12 +49,12 @@ class OneRun:
         self.one = RelayConversation("uid-1", 1, prompts=(TASK,))
         self.taken: list[NumberedEvent] = []
         self.polled = asyncio.Event()
-        self.trouble: Exception | None = None
+        self.error: Exception | None = None
 
     async def conversation(self, caller: Caller) -> RelayConversation:
         assert caller == CALLER
-        if self.trouble is not None:
-            raise self.trouble
+        if self.error is not None:
+            raise self.error
         return self.one
 
     async def note_contact(self, conversation: RelayConversation) -> None:
@@ -90,13 +77,17 @@ def service() -> OneRun:
 
 
 @pytest.fixture
-def door() -> Door:
-    return Door()
+def server() -> ApiServer:
+    """An API server that knows the token `good`."""
+    server = ApiServer("agents")
+    metadata = {"name": CALLER.pod, "namespace": CALLER.namespace, "uid": CALLER.pod_uid}
+    server.admit("good", {"metadata": metadata, "spec": {}}, RELAY_AUDIENCE)
+    return server
 
 
 @pytest.fixture
-async def client(aiohttp_client: Starter, service: OneRun, door: Door) -> Client:
-    relay = RelayServer(service, cast("Authenticator", door))
+async def client(aiohttp_client: Starter, service: OneRun, server: ApiServer) -> Client:
+    relay = RelayServer(service, Authenticator(server.client()))
     return await aiohttp_client(relay.app())
 
 
@@ -108,20 +99,27 @@ ROUTES = [("POST", "/v1/events"), ("GET", "/v1/inbox"), ("POST", "/v1/tokens/git
 
 
 @pytest.mark.parametrize(("verb", "path"), ROUTES)
-@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer bad"}], ids=["no", "bad"])
+@pytest.mark.parametrize(
+    ("headers", "error"),
+    [
+        ({}, "the Authorization header holds no bearer token"),
+        ({"Authorization": "Bearer bad"}, "the token is not valid for the relay"),
+    ],
+    ids=["no", "bad"],
+)
 async def test_nobody_is_let_in_without_a_good_token(
-    client: Client, verb: str, path: str, headers: dict[str, str]
+    client: Client, verb: str, path: str, headers: dict[str, str], error: str
 ) -> None:
     answer = await client.request(verb, path, headers=headers)
 
-    assert await said(answer) == (401, {"error": "the token is not valid for the relay"})
+    assert await said(answer) == (401, {"error": error})
 
 
 @pytest.mark.parametrize(("verb", "path"), ROUTES)
 async def test_a_pod_without_a_run_of_its_own_is_refused(
     client: Client, service: OneRun, verb: str, path: str
 ) -> None:
-    service.trouble = UnknownCaller("the pod belongs to no AgentRun that is known")
+    service.error = UnknownCaller("the pod belongs to no AgentRun that is known")
 
     answer = await client.request(verb, path, headers=GOOD)
 
@@ -130,9 +128,9 @@ async def test_a_pod_without_a_run_of_its_own_is_refused(
 
 @pytest.mark.parametrize(("verb", "path"), ROUTES)
 async def test_while_the_api_server_is_away_sidecars_are_asked_to_try_again(
-    client: Client, door: Door, verb: str, path: str
+    client: Client, server: ApiServer, verb: str, path: str
 ) -> None:
-    door.trouble = Unavailable(0, "no answer from 10.0.0.1")
+    server.faults.drop("create", "tokenreviews")
 
     answer = await client.request(verb, path, headers=GOOD)
 
@@ -220,7 +218,7 @@ async def test_a_body_without_end_is_cut_off(client: Client, service: OneRun) ->
 async def test_a_mistake_of_ours_is_no_mistake_of_the_sidecars(
     client: Client, service: OneRun
 ) -> None:
-    service.trouble = ValueError("ours")
+    service.error = ValueError("ours")
 
     answer = await client.post("/v1/events", json=batch(), headers=GOOD)
 
@@ -325,7 +323,7 @@ async def test_a_token_is_handed_to_the_runs_own_pod(client: Client) -> None:
 async def test_a_run_without_a_token_is_told_what_to_create(
     client: Client, service: OneRun
 ) -> None:
-    service.trouble = TokenMissing('Secret "forge" does not exist; create it')
+    service.error = TokenMissing('Secret "forge" does not exist; create it')
 
     answer = await client.post("/v1/tokens/git", headers=GOOD)
 

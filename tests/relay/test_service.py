@@ -1,7 +1,6 @@
 """Facts of the service behind the relay: who may speak for whom, and what the agent is told."""
 
 import asyncio
-import base64
 from typing import Any
 
 import pytest
@@ -20,7 +19,8 @@ from deputy.wire import (
     NumberedEvent,
     Thought,
 )
-from tests.relay.relay_world import CALLER, DECIDED, MORE, NAME, World, done
+from tests.relay.relay_world import CALLER, DECIDED, MORE, POD, World, done
+from tests.support.manifests import API_VERSION, RUN_NAME
 
 
 @pytest.fixture
@@ -36,16 +36,17 @@ async def test_a_pod_speaks_for_its_run(world: World) -> None:
 
 
 async def test_a_pod_that_the_watch_has_not_told_of_is_read_directly(world: World) -> None:
-    body = world.pod_body()
-    world.cache.pods.remove(body)
-    world.kube.objects["/api/v1/namespaces/agents/pods/linear-abc-1-1"] = body
+    world.put_run({"attempt": 2}, attempt=2)
+    world.new_pod(name=f"{RUN_NAME}-2", uid="newer")
 
-    assert (await world.service.conversation(CALLER)).run_uid == "uid-1"
+    conversation = await world.service.conversation(Caller("agents", f"{RUN_NAME}-2", "newer"))
+
+    assert conversation.run_uid == "uid-1"
 
 
 async def test_a_pod_that_was_made_anew_under_its_name_is_read_directly(world: World) -> None:
-    newer = world.pod_body(uid="newer")
-    world.kube.objects["/api/v1/namespaces/agents/pods/linear-abc-1-1"] = newer
+    world.server.delete(POD)
+    world.new_pod(uid="newer")
 
     conversation = await world.service.conversation(Caller("agents", CALLER.pod, "newer"))
 
@@ -53,8 +54,8 @@ async def test_a_pod_that_was_made_anew_under_its_name_is_read_directly(world: W
 
 
 async def test_the_token_of_a_pod_that_is_gone_speaks_for_nobody(world: World) -> None:
-    body = world.pod_body(uid="newer")
-    world.kube.objects["/api/v1/namespaces/agents/pods/linear-abc-1-1"] = body
+    world.server.delete(POD)
+    world.new_pod(uid="newer")
 
     with pytest.raises(UnknownCaller, match="of an older pod"):
         await world.service.conversation(Caller("agents", CALLER.pod, "oldest"))
@@ -65,40 +66,40 @@ async def test_a_pod_that_nobody_knows_speaks_for_nobody(world: World) -> None:
         await world.service.conversation(Caller("agents", "stranger", "x"))
 
 
-LABELS = {"deputy.dev/run": "uid-1"}
+ANOTHER_RUN = {"apiVersion": API_VERSION, "kind": "AgentRun", "name": "another", "uid": "uid-2"}
 
 
 @pytest.mark.parametrize(
     "metadata",
     [
-        {"labels": {}, "ownerReferences": []},
+        {"labels": {"deputy.dev/run": None}, "ownerReferences": None},
         {"labels": None},
-        {"labels": LABELS, "ownerReferences": []},
-        {"labels": LABELS, "ownerReferences": [{"kind": "AgentRun", "uid": "uid-2"}]},
+        {"ownerReferences": None},
+        {"ownerReferences": [ANOTHER_RUN]},
     ],
     ids=["no label", "no labels", "no owner", "another owner"],
 )
 async def test_a_label_alone_makes_no_pod_speak_for_a_run(
     world: World, metadata: dict[str, Any]
 ) -> None:
-    world.put_pod(**metadata)
+    world.change_pod(**metadata)
 
     with pytest.raises(UnknownCaller):
         await world.service.conversation(CALLER)
 
 
 async def test_no_pod_speaks_for_a_run_of_another_namespace(world: World) -> None:
-    world.put_pod(namespace="evil")
+    world.put_pod(namespace="evil", uid="evil-uid")
 
     with pytest.raises(UnknownCaller, match="was not made for its AgentRun"):
-        await world.service.conversation(Caller("evil", CALLER.pod, "pod-uid"))
+        await world.service.conversation(Caller("evil", CALLER.pod, "evil-uid"))
 
 
 async def test_a_second_pod_of_the_same_owner_does_not_speak_for_it(world: World) -> None:
-    world.put_pod(name="forged")
+    world.put_pod(name="forged", uid="forged-uid")
 
     with pytest.raises(UnknownCaller, match="another attempt"):
-        await world.service.conversation(Caller("agents", "forged", "pod-uid"))
+        await world.service.conversation(Caller("agents", "forged", "forged-uid"))
 
 
 async def test_the_pod_of_an_older_attempt_does_not_speak_any_more(world: World) -> None:
@@ -110,10 +111,10 @@ async def test_the_pod_of_an_older_attempt_does_not_speak_any_more(world: World)
 
 async def test_the_pod_of_a_new_attempt_is_asked_to_wait_until_it_is_noted(world: World) -> None:
     world.put_run({"attempt": 1}, attempt=2)
-    world.put_pod(name=f"{NAME}-2")
+    world.put_pod(name=f"{RUN_NAME}-2", uid="newer")
 
     with pytest.raises(Unavailable):
-        await world.service.conversation(Caller("agents", f"{NAME}-2", "pod-uid"))
+        await world.service.conversation(Caller("agents", f"{RUN_NAME}-2", "newer"))
 
 
 # What the agent is told
@@ -177,13 +178,16 @@ async def test_a_new_attempt_begins_a_new_conversation(world: World) -> None:
 
 
 REPOSITORY = {"url": "https://github.com/acme/api.git", "credentialsSecretRef": {"name": "forge"}}
-SECRET = "/api/v1/namespaces/agents/secrets/forge"
+
+
+def put_secret(world: World, **content: Any) -> None:
+    metadata = {"name": "forge", "namespace": "agents"}
+    world.server.seed({"apiVersion": "v1", "kind": "Secret", "metadata": metadata} | content)
 
 
 async def test_the_token_is_the_blueprints(world: World) -> None:
     world.put_blueprint(REPOSITORY)
-    token = base64.b64encode(b"secret\n").decode()
-    world.kube.objects[SECRET] = {"data": {"token": token}}
+    put_secret(world, stringData={"token": "secret\n"})
 
     git_token = await world.service.git_token(world.conversation)
 
@@ -220,7 +224,7 @@ async def test_a_token_that_is_not_there_is_named_with_what_to_do(
 ) -> None:
     world.put_blueprint(repository)
     if secret is not None:
-        world.kube.objects[SECRET] = secret
+        put_secret(world, **secret)
 
     with pytest.raises(TokenMissing, match=message):
         await world.service.git_token(world.conversation)
@@ -230,10 +234,9 @@ async def test_the_workspace_of_a_deleted_run_may_still_save_its_work_and_hears_
     world: World,
 ) -> None:
     world.put_blueprint(REPOSITORY)
-    token = base64.b64encode(b"secret").decode()
-    world.kube.objects[SECRET] = {"data": {"token": token}}
+    put_secret(world, stringData={"token": "secret"})
     world.deleted["uid-1"] = world.run
-    world.cache.runs.remove(world.run_body())
+    world.delete_run()
     world.states.forget("uid-1")
 
     conversation = await world.service.conversation(CALLER)
@@ -247,7 +250,7 @@ async def test_the_workspace_of_a_deleted_run_may_still_save_its_work_and_hears_
 
 
 async def test_a_deleted_run_without_its_pod_is_unknown(world: World) -> None:
-    world.cache.runs.remove(world.run_body())
+    world.delete_run()
 
     with pytest.raises(UnknownCaller):
         await world.service.conversation(CALLER)

@@ -8,7 +8,6 @@ import pytest
 from deputy.core.outcome import Problem
 from deputy.core.phase import Phase
 from deputy.core.reason import RunReason
-from deputy.relay import service
 from deputy.trackers.linear.pending import WriterStopped
 from deputy.trackers.updates import PostActivity, SetPlan
 from deputy.wire import (
@@ -32,6 +31,9 @@ from tests.relay.relay_world import (
     done,
     event_id,
 )
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.virtual_time
 
 
 @pytest.fixture
@@ -53,46 +55,40 @@ async def test_an_event_is_shown_under_an_id_of_its_own_and_then_safe(world: Wor
     assert KEY in world.looked_at
 
 
-async def test_nothing_is_safe_before_the_tracker_has_it(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(service, "_BATCH_TIMEOUT", 0.01)
-    world.tracker.at_once = False
+async def test_nothing_is_safe_before_the_tracker_has_it(world: World) -> None:
+    world.tracker.holds_back = True
 
     assert await world.take(Hello(), Thought("I see."), Thought("More.")) == EventsAnswer(1)
 
 
-async def test_only_what_comes_before_the_first_gap_is_safe(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(service, "_BATCH_TIMEOUT", 0.01)
-    world.tracker.at_once = False
+async def test_only_what_comes_before_the_first_gap_is_safe(world: World) -> None:
+    world.tracker.holds_back = True
     taking = asyncio.create_task(world.take(Thought("a"), Thought("b"), Thought("c")))
-    await world.until(lambda: len(world.tracker.sent) == 3)
-    world.tracker.sent[0][1].set_result("")
-    world.tracker.sent[2][1].set_result("")
+    await until(lambda: len(world.tracker.updates) == 3)
+    world.tracker.answers[0].set_result("")
+    world.tracker.answers[2].set_result("")
 
     assert await taking == EventsAnswer(1)
 
 
 async def test_what_a_leader_that_ends_has_not_written_is_not_safe(world: World) -> None:
-    world.tracker.at_once = False
+    world.tracker.holds_back = True
     call = asyncio.ensure_future(world.take(Hello(), Thought("I see.")))
-    await world.until(lambda: bool(world.tracker.sent))
-    ((_, future),) = world.tracker.sent
+    await until(lambda: bool(world.tracker.updates))
+    (answer,) = world.tracker.answers
 
-    future.set_exception(WriterStopped("the writer has stopped"))
+    answer.set_exception(WriterStopped("the writer has stopped"))
 
     assert await call == EventsAnswer(1)
 
 
 async def test_an_event_is_answered_as_soon_as_the_tracker_has_it(world: World) -> None:
-    world.tracker.at_once = False
+    world.tracker.holds_back = True
     taking = asyncio.create_task(world.take(Thought("I see.")))
-    await world.until(lambda: len(world.tracker.sent) == 1)
+    await until(lambda: len(world.tracker.updates) == 1)
     assert not taking.done()
 
-    world.tracker.sent[0][1].set_result("")
+    world.tracker.answers[0].set_result("")
 
     async with asyncio.timeout(5):
         assert await taking == EventsAnswer(1)
@@ -111,11 +107,11 @@ async def test_what_is_safe_is_not_shown_again(world: World) -> None:
     assert world.tracker.ids == [event_id(1), event_id(2)]
 
 
-async def test_a_run_made_by_hand_tells_no_tracker(world: World) -> None:
-    world.put_run(linear=None)
+async def test_a_run_made_by_hand_tells_no_tracker() -> None:
+    world = World(linear=None)
 
     assert await world.take(Thought("I see."), PlanChanged(())) == EventsAnswer(2)
-    assert world.tracker.sent == []
+    assert world.tracker.updates == []
 
 
 async def test_the_agents_plan_is_shown_between_our_steps(world: World) -> None:
@@ -138,7 +134,7 @@ async def test_after_the_end_everything_is_refused_and_nothing_shown(
     )
 
     assert answer == EventsAnswer(8, {7: "the run is over", 8: "the run is over"})
-    assert (world.tracker.sent, conversation.finished, conversation.report) == ([], True, None)
+    assert (world.tracker.updates, conversation.finished, conversation.report) == ([], True, None)
 
 
 # Questions
@@ -166,15 +162,14 @@ async def test_a_report_counts_at_once_but_is_safe_only_when_the_end_is_recorded
 
 
 async def test_a_report_counts_only_once_everything_before_it_is_shown(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World,
 ) -> None:
-    monkeypatch.setattr(service, "_BATCH_TIMEOUT", 0.01)
-    world.tracker.at_once = False
+    world.tracker.holds_back = True
     first = await world.take(Thought("I see."), done())
     before = world.conversation.report
-    for _, future in world.tracker.sent:
-        future.set_result("")
-    world.tracker.at_once = True
+    for answer in world.tracker.answers:
+        answer.set_result("")
+    world.tracker.holds_back = False
     second = await world.take(Thought("I see."), done())
 
     assert (first, before) == (EventsAnswer(0), None)
@@ -244,17 +239,16 @@ async def test_a_new_turn_asks_for_the_pull_request_anew(world: World) -> None:
 
 
 async def test_the_next_leader_takes_what_was_not_safe_and_shows_it_under_the_same_ids(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World,
 ) -> None:
-    monkeypatch.setattr(service, "_BATCH_TIMEOUT", 0.01)
     events = (Thought("a"), Thought("b"), Thought("c"), done())
-    world.tracker.at_once = False
+    world.tracker.holds_back = True
     taking = asyncio.create_task(world.take(*events))
-    await world.until(lambda: len(world.tracker.sent) == 3)
-    world.tracker.sent[0][1].set_result("")
+    await until(lambda: len(world.tracker.updates) == 3)
+    world.tracker.answers[0].set_result("")
     first = await taking
     world.new_leader()
-    world.tracker.at_once = True
+    world.tracker.holds_back = False
 
     second = await world.take(*events[first.acked :], start=first.acked + 1)
 

@@ -93,20 +93,32 @@ class ApiServer:
         """How many watches clients have open."""
         return sum(watch.is_open for watch in self._watches)
 
-    # What a test puts there and looks at
+    # What a test puts there and looks at, without a request of anybody
 
     def seed(self, body: Mapping[str, Any]) -> Object:
-        """Store an object with the status that it is given; return it as it is stored."""
+        """Store a new object with the status and the uid that it is given; return it as stored."""
         kind = kind_of(body)
-        path = kind.path(body["metadata"].get("namespace", "default"))
-        stored = self._do("POST", path, body)
+        folder = kind.path(body["metadata"].get("namespace", "default"))
+        stored = self._do("POST", folder, body)
+        if uid := body["metadata"].get("uid"):
+            key = (stored["metadata"].get("namespace", ""), stored["metadata"]["name"])
+            metadata = stored["metadata"] | {"uid": uid}
+            stored = self.storage.put(kind, key, stored | {"metadata": metadata}).body
         if "status" not in body:
             return stored
-        path = f"{path}/{stored['metadata']['name']}/status"
+        path = f"{folder}/{stored['metadata']['name']}/status"
         return self._do("PUT", path, stored | {"status": body["status"]})
 
+    def patch(self, path: str, patch: Mapping[str, Any]) -> Object:
+        """Merge `patch` into an object, or into its status; return it as it is stored."""
+        return self._do("PATCH", path, patch, "application/merge-patch+json")
+
+    def delete(self, path: str) -> None:
+        """Have an object gone at once."""
+        self._do("DELETE", path, {"gracePeriodSeconds": 0})
+
     def read(self, path: str) -> Object:
-        """Return what a GET of `path` answers, without counting as a request."""
+        """Return what a GET of `path` answers."""
         answer = self._answer(Request("GET", path))
         body: Object = json.loads(answer.body)
         return body
@@ -140,8 +152,7 @@ class ApiServer:
         """Let every pod go that is being deleted, as the kubelet does once its containers end."""
         for stored in self.storage.items(POD):
             if "deletionTimestamp" in stored.body["metadata"]:
-                path = POD.path(stored.namespace, stored.name)
-                self._do("DELETE", path, {"gracePeriodSeconds": 0})
+                self.delete(POD.path(stored.namespace, stored.name))
 
     def collect_garbage(self) -> None:
         """Delete what has lost its owners, and empty the namespaces that are being deleted."""
@@ -171,9 +182,11 @@ class ApiServer:
         for watch in list(self._watches):
             watch.silence()
 
-    def _do(self, method: str, path: str, body: Mapping[str, Any]) -> Object:
-        answer = self._answer(Request(method, path, body=json.dumps(body).encode()))
-        stored: Object = json.loads(answer.body)
+    def _do(
+        self, method: str, path: str, body: Mapping[str, Any], kind: str = "application/json"
+    ) -> Object:
+        request = Request(method, path, body=json.dumps(body).encode(), content_type=kind)
+        stored: Object = json.loads(self._answer(request).body)
         return stored
 
     def _answer(self, request: Request) -> Answer:

@@ -46,8 +46,8 @@ async def until(look: Callable[[], Awaitable[Any]], what: str, seconds: float = 
     """Return what `look` finds, once it finds something; the test fails where it never does."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if value := await look():
-            return value
+        if answer := await look():
+            return answer
         await asyncio.sleep(0.05)
     pytest.fail(f"after {seconds} seconds still not: {what}")
 
@@ -71,10 +71,10 @@ class Linear:
 
     async def words(self, session_id: str) -> list[tuple[str, str]]:
         """Return type and text of every activity of ours in a session."""
-        session_seen = await self.see(f"sessions/{session_id}")
+        session = await self.see(f"sessions/{session_id}")
         return [
             (activity["type"], activity["content"].get("body", ""))
-            for activity in session_seen["history"]
+            for activity in session["history"]
             if activity["type"] != "prompt"
         ]
 
@@ -157,8 +157,8 @@ class Replica:
 
 @pytest.fixture
 async def session() -> AsyncIterator[ClientSession]:
-    async with ClientSession() as found:
-        yield found
+    async with ClientSession() as session:
+        yield session
 
 
 @contextlib.asynccontextmanager
@@ -254,8 +254,8 @@ class Cluster:
         self.kube = kube
         self.namespace = namespace
 
-    async def apply(self, blueprint: Mapping[str, Any]) -> None:
-        await self.kube.create(resources.blueprints(self.namespace), blueprint)
+    async def apply(self, manifest: Mapping[str, Any]) -> None:
+        await self.kube.create(resources.blueprints(self.namespace), manifest)
 
     async def runs(self) -> list[dict[str, Any]]:
         listed = await self.kube.get(resources.agentruns(self.namespace))
@@ -263,8 +263,8 @@ class Cluster:
         return items
 
     async def run(self) -> dict[str, Any]:
-        (only_run,) = await self.runs()
-        return only_run
+        (run,) = await self.runs()
+        return run
 
     async def set_status(self, name: str, **status: str) -> None:
         path = f"{resources.agentruns(self.namespace, name)}/status"

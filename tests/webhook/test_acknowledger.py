@@ -23,7 +23,7 @@ WORD = first("session")
 THOUGHT = PostActivity("session", WORD.activity_id, Thought(FIRST), Priority.ACKNOWLEDGEMENT)
 
 
-class Tracker:
+class FakeClient:
     """Answers with what it is given, then says that all is sent."""
 
     def __init__(self, *answers: object) -> None:
@@ -45,9 +45,9 @@ class Told:
     """An acknowledger whose pauses take no time, and what it counted."""
 
     def __init__(self, *answers: object) -> None:
-        self.tracker = Tracker(*answers)
+        self.client = FakeClient(*answers)
         self.before = counted(metrics.ACKNOWLEDGEMENTS)
-        self.acknowledger = Acknowledger(self.tracker, self._pause)
+        self.acknowledger = Acknowledger(self.client, self._pause)
         self.pauses: list[float] = []
 
     async def _pause(self, seconds: float) -> None:
@@ -62,10 +62,10 @@ async def test_a_first_word_is_posted_behind_the_answer() -> None:
     told = Told()
 
     told.acknowledger.acknowledge(WORD)
-    assert told.tracker.asked == []
+    assert told.client.asked == []
     await told.acknowledger.drain(5)
 
-    assert told.tracker.asked == [THOUGHT]
+    assert told.client.asked == [THOUGHT]
     assert told.counted() == {"sent": 1}
 
 
@@ -75,7 +75,7 @@ async def test_a_first_word_is_tried_again_with_the_same_id() -> None:
     told.acknowledger.acknowledge(WORD)
     await told.acknowledger.drain(5)
 
-    assert told.tracker.asked == [THOUGHT] * 3
+    assert told.client.asked == [THOUGHT] * 3
     assert told.pauses == [0.25, 1.0]
     assert told.counted() == {"sent": 1}
 
@@ -87,7 +87,7 @@ async def test_many_first_words_travel_together() -> None:
         told.acknowledger.acknowledge(first(f"session-{number}"))
     await told.acknowledger.drain(5)
 
-    assert told.tracker.requests == [10, 10, 10]
+    assert told.client.requests == [10, 10, 10]
     assert told.counted() == {"sent": 30}
 
 
@@ -101,7 +101,7 @@ async def test_words_that_failed_together_are_tried_alone(answer: object) -> Non
         told.acknowledger.acknowledge(first(f"session-{number}"))
     await told.acknowledger.drain(5)
 
-    assert told.tracker.requests == [3, 1, 1, 1]
+    assert told.client.requests == [3, 1, 1, 1]
     assert told.counted() == {"sent": 3}
 
 
@@ -111,7 +111,7 @@ async def test_a_first_word_that_cannot_be_posted_is_left_to_the_operator() -> N
     told.acknowledger.acknowledge(WORD)
     await told.acknowledger.drain(5)
 
-    assert told.tracker.asked == [THOUGHT] * 4
+    assert told.client.asked == [THOUGHT] * 4
     assert told.counted() == {"left_to_operator": 1}
 
 
@@ -122,7 +122,7 @@ async def test_what_does_not_pass_is_not_tried_again(error: Exception) -> None:
     told.acknowledger.acknowledge(WORD)
     await told.acknowledger.drain(5)
 
-    assert told.tracker.asked == [THOUGHT]
+    assert told.client.asked == [THOUGHT]
     assert told.counted() == {"left_to_operator": 1}
 
 
@@ -149,7 +149,7 @@ async def test_a_refusal_is_posted_before_the_answer() -> None:
 
     await told.acknowledger.refuse("session", "id", Response("No."))
 
-    assert told.tracker.asked == [PostActivity("session", "id", Response("No."), Priority.TERMINAL)]
+    assert told.client.asked == [PostActivity("session", "id", Response("No."), Priority.TERMINAL)]
 
 
 async def test_a_refusal_that_cannot_be_posted_makes_the_event_come_again() -> None:

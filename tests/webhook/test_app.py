@@ -5,7 +5,7 @@ import datetime as dt
 import json
 import time
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import pytest
 from aiohttp import ClientSession
@@ -19,11 +19,9 @@ from deputy.webhook import metrics
 from deputy.webhook.acknowledger import NotAcknowledged
 from deputy.webhook.app import MAX_BODY, Parts, make_app
 from deputy.webhook.claiming import ClaimUnsettled
+from tests.support.api_server import ApiServer
 from tests.support.metrics import counted
 from tests.webhook.conftest import SECRET, Replica, delivery, served, sign
-
-if TYPE_CHECKING:
-    from deputy.kube.client import Kube
 
 UNKNOWN = {"type": "Reaction", "action": "create", "organizationId": "org"}
 
@@ -57,13 +55,14 @@ class Secret:
         self.webhook_secrets()
 
 
-class Fake:
+class FakeParts:
     """An application whose parts do as they are told."""
 
     def __init__(self) -> None:
         self.intake = Recorder()
         self.secrets = Secret()
-        self.resync = Resync(cast("Kube", None), (), ())
+        self.now = 0.0
+        self.resync = Resync(ApiServer().client(), (), (), lambda: self.now)
         self.ending = asyncio.Event()
         self.before = counted(metrics.RECEIVED)
         health = health_of(self.ending, self.resync, self.secrets.check)
@@ -74,14 +73,14 @@ class Fake:
 
 
 @pytest.fixture
-async def fake() -> Fake:
-    fake = Fake()
+async def fake() -> FakeParts:
+    fake = FakeParts()
     await fake.resync.seed()
     return fake
 
 
 @pytest.fixture
-async def replica(fake: Fake, session: ClientSession) -> AsyncIterator[Replica]:
+async def replica(fake: FakeParts, session: ClientSession) -> AsyncIterator[Replica]:
     async with served(make_app(fake.parts)) as url:
         yield Replica(url, session)
 
@@ -98,7 +97,7 @@ def created() -> dict[str, Any]:
     }
 
 
-async def test_a_delivery_is_taken_and_then_answered(replica: Replica, fake: Fake) -> None:
+async def test_a_delivery_is_taken_and_then_answered(replica: Replica, fake: FakeParts) -> None:
     status = await replica.send(created())
 
     assert status == 200
@@ -111,7 +110,7 @@ async def test_every_secret_is_good_so_that_they_can_be_rotated(replica: Replica
     assert await replica.send(created(), secret="old-secret") == 200
 
 
-async def test_an_unknown_event_is_answered_and_counted(replica: Replica, fake: Fake) -> None:
+async def test_an_unknown_event_is_answered_and_counted(replica: Replica, fake: FakeParts) -> None:
     status = await replica.send(UNKNOWN)
 
     assert status == 200
@@ -137,7 +136,7 @@ async def test_an_unknown_event_is_answered_and_counted(replica: Replica, fake: 
     ],
 )
 async def test_what_is_not_from_linear_is_refused(
-    replica: Replica, fake: Fake, body: bytes, headers: dict[str, str], answer: tuple[int, str]
+    replica: Replica, fake: FakeParts, body: bytes, headers: dict[str, str], answer: tuple[int, str]
 ) -> None:
     answered, _ = await replica.post(body, headers)
 
@@ -148,7 +147,7 @@ async def test_what_is_not_from_linear_is_refused(
 
 @pytest.mark.parametrize("off", [-61.0, 61.0])
 async def test_a_delivery_from_another_time_is_refused(
-    replica: Replica, fake: Fake, off: float
+    replica: Replica, fake: FakeParts, off: float
 ) -> None:
     status = await replica.send(created(), at=time.time() + off)
 
@@ -156,7 +155,7 @@ async def test_a_delivery_from_another_time_is_refused(
     assert fake.received() == {("unknown", "stale"): 1}
 
 
-async def test_a_body_of_two_megabytes_is_refused(replica: Replica, fake: Fake) -> None:
+async def test_a_body_of_two_megabytes_is_refused(replica: Replica, fake: FakeParts) -> None:
     body, headers = delivery({**created(), "more": "x" * 2 * 1024 * 1024})
 
     status, _ = await replica.post(body, headers)
@@ -167,7 +166,7 @@ async def test_a_body_of_two_megabytes_is_refused(replica: Replica, fake: Fake) 
 
 
 async def test_a_body_that_does_not_say_how_long_it_is_is_refused_too(
-    fake: Fake, replica: Replica, session: ClientSession
+    fake: FakeParts, replica: Replica, session: ClientSession
 ) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(2 * MAX_BODY // 65536):
@@ -190,7 +189,7 @@ async def test_a_body_that_does_not_say_how_long_it_is_is_refused_too(
     ],
 )
 async def test_what_could_not_be_taken_has_to_come_again(
-    replica: Replica, fake: Fake, error: Exception, result: str
+    replica: Replica, fake: FakeParts, error: Exception, result: str
 ) -> None:
     fake.intake.error = error
 
@@ -202,7 +201,7 @@ async def test_what_could_not_be_taken_has_to_come_again(
 
 
 async def test_without_a_secret_nothing_is_taken_and_readyz_says_what_to_do(
-    replica: Replica, fake: Fake
+    replica: Replica, fake: FakeParts
 ) -> None:
     fake.secrets.missing = True
 
@@ -211,28 +210,26 @@ async def test_without_a_secret_nothing_is_taken_and_readyz_says_what_to_do(
     assert (await replica.get("/healthz"))[0] == 200
 
 
-async def test_it_is_not_ready_before_the_blueprints_are_read(replica: Replica, fake: Fake) -> None:
-    fake.resync._seeded = False
+async def test_it_is_not_ready_before_the_blueprints_are_read(session: ClientSession) -> None:
+    async with served(make_app(FakeParts().parts)) as url:
+        answer = await Replica(url, session).get("/readyz")
 
-    status, text = await replica.get("/readyz")
-
-    assert (status, text) == (
-        503,
-        "the Blueprints have not been read from the API server yet\n",
-    )
+    assert answer == (503, "the Blueprints have not been read from the API server yet\n")
 
 
-async def test_it_is_not_ready_once_it_ends_but_still_takes(replica: Replica, fake: Fake) -> None:
+async def test_it_is_not_ready_once_it_ends_but_still_takes(
+    replica: Replica, fake: FakeParts
+) -> None:
     fake.ending.set()
 
     assert await replica.get("/readyz") == (503, "shutting down\n")
     assert await replica.send(created()) == 200
 
 
-async def test_it_is_sick_when_the_api_server_is_silent(replica: Replica, fake: Fake) -> None:
+async def test_it_is_sick_when_the_api_server_is_silent(replica: Replica, fake: FakeParts) -> None:
     assert await replica.get("/healthz") == (200, "ok\n")
 
-    fake.resync._last_success -= 301
+    fake.now += 301
 
     assert await replica.get("/healthz") == (503, "no list has succeeded for 301 s\n")
 

@@ -1,35 +1,32 @@
-"""Facts of claiming, against a model in which every step may be overtaken."""
+"""Facts of claiming over an API server, where every request may be overtaken."""
 
-import functools
+import asyncio
 import random
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deputy.api.names import issue_hash, run_name
+from deputy.api.names import ISSUE_LABEL, issue_hash, run_name
 from deputy.core.claim import RunFacts
-from deputy.core.phase import Phase
+from deputy.core.phase import TERMINAL, Phase
+from deputy.core.routing import BlueprintFacts, Refusal, Routed, route
+from deputy.kube import resources
 from deputy.trackers.events import SessionCreated, SessionPrompted
+from deputy.trackers.models import Team
 from deputy.webhook.claiming import Claimed, Claimer, ClaimResult, ClaimUnsettled
 from deputy.webhook.commands import PromptCommand, SessionCommand, WithdrawalCommand
-from tests.webhook.modelled import (
-    ISSUE,
-    JANE,
-    NOW,
-    ModelServer,
-    NoLocks,
-    created,
-    done,
-    drive,
-    pause,
-    prompted,
-    to_blueprint,
-)
+from deputy.webhook.runs import ApiServerRuns
+from tests.support.api_server import ApiServer
+from tests.support.manifests import NAMESPACE, agent_run
+from tests.webhook.issue_events import ISSUE, JANE, NOW, created, prompted
+from tests.webhook.overtaking import NoLocks, Turns
 
 HASH = issue_hash("org", "issue")
-FIRST = run_name(HASH, 1)
+FIRST, SECOND = run_name(HASH, 1), run_name(HASH, 2)
+BLUEPRINT = BlueprintFacts("api", NAMESPACE, NOW, "ENG")
 
 SESSIONS = st.sampled_from(["one", "two", "three"])
 
@@ -45,79 +42,119 @@ EVENTS = st.one_of(
 STOPS = st.builds(message, SESSIONS, st.sampled_from("xy"), stop=st.just(value=True))
 
 
-def command(event: Any) -> SessionCommand | PromptCommand:
-    if isinstance(event, SessionCreated):
-        return SessionCommand(event, to_blueprint, NOW)
-    return PromptCommand(event, ISSUE, to_blueprint, NOW)
+class Claims:
+    """Webhook processes before one API server; `turn` is where one may overtake another."""
 
+    def __init__(self, turn: Callable[[float], Awaitable[None]]) -> None:
+        self.server = ApiServer(NAMESPACE)
+        self.turn = turn
+        runs = ApiServerRuns(self.server.client(), (NAMESPACE,))
+        self.claimer = Claimer(runs, NoLocks(), turn)
 
-def settle(server: ModelServer, event: Any) -> Claimed:
-    claimed = done(Claimer(server, NoLocks(), pause).carry_out(command(event)))
-    assert isinstance(claimed, Claimed)
-    return claimed
+    async def settle(self, event: Any) -> Claimed:
+        """Return what becomes of an event."""
+        claimed = await self.claimer.carry_out(self.command(event))
+        assert isinstance(claimed, Claimed)
+        return claimed
 
+    async def result(self, event: Any) -> ClaimResult:
+        return (await self.settle(event)).result
 
-def outcome(server: ModelServer, event: Any) -> ClaimResult:
-    return settle(server, event).result
+    def command(self, event: Any) -> SessionCommand | PromptCommand:
+        if isinstance(event, SessionCreated):
+            return SessionCommand(event, self._route, NOW)
+        return PromptCommand(event, ISSUE, self._route, NOW)
 
+    async def _route(self, team: Team, organization_id: str) -> Routed | Refusal:
+        await self.turn(0)
+        return route(team, organization_id, [BLUEPRINT])
 
-def spec_of(server: ModelServer, name: str = FIRST) -> dict[str, Any]:
-    spec: dict[str, Any] = server.objects[name]["spec"]
-    return spec
+    # What is there, and what the operator makes of it
 
+    def runs(self) -> dict[str, dict[str, Any]]:
+        """Return every run by its name."""
+        items = self.server.read(resources.agentruns(NAMESPACE))["items"]
+        return {run["metadata"]["name"]: run for run in items}
 
-def test_a_run_is_created_with_all_that_it_needs() -> None:
-    server = ModelServer()
+    def spec(self, name: str = FIRST) -> dict[str, Any]:
+        spec: dict[str, Any] = self.server.read(resources.agentruns(NAMESPACE, name))["spec"]
+        return spec
 
-    settle(server, created("session"))
-
-    prompt = spec_of(server).pop("prompt")
-    assert "context" in prompt
-    assert server.objects == {
-        FIRST: {
-            "apiVersion": "deputy.dev/v1alpha1",
-            "kind": "AgentRun",
-            "metadata": {
-                "name": FIRST,
-                "namespace": "agents",
-                "uid": "uid-0",
-                "labels": {
-                    "deputy.dev/issue": HASH,
-                    "app.kubernetes.io/name": "deputy",
-                    "app.kubernetes.io/component": "run",
-                    "app.kubernetes.io/part-of": "deputy",
-                    "app.kubernetes.io/managed-by": "deputy",
-                },
-                "annotations": {"deputy.dev/received": NOW.isoformat(timespec="microseconds")},
-            },
-            "spec": {
-                "blueprintRef": {"name": "api"},
-                "linear": {
-                    "organizationId": "org",
-                    "issueId": "issue",
-                    "issueIdentifier": "ENG-1",
-                    "issueTitle": "Title",
-                    "issueUrl": "https://linear.app/i",
-                    "sessionId": "session",
-                    "delegatorId": "jane",
-                    "delegatorEmail": "jane@example.com",
-                    "appUserId": "app",
-                },
-                "desiredState": "Active",
-                "inbox": [],
-            },
+    def conclude(self, name: str) -> None:
+        """Record how a run ends; from here on nobody reads its inbox."""
+        decided = {
+            "type": "Succeeded",
+            "status": "True",
+            "lastTransitionTime": "2026-11-20T09:00:00Z",
+            "reason": "Completed",
+            "message": "the agent finished",
         }
+        phase = phase_of(self.runs()[name]) or Phase.RUNNING
+        self._set_status(name, {"phase": phase, "response": "Done.", "conditions": [decided]})
+
+    def set_phase(self, name: str, phase: Phase) -> None:
+        self._set_status(name, {"phase": phase})
+
+    def _set_status(self, name: str, status: dict[str, Any]) -> None:
+        path = resources.agentruns(NAMESPACE, name)
+        self.server.patch(f"{path}/status", {"status": status})
+
+
+def phase_of(run: dict[str, Any]) -> str:
+    phase: str = run.get("status", {}).get("phase", "")
+    return phase
+
+
+async def at_once(_seconds: float) -> None:
+    """Wait for nobody."""
+
+
+@pytest.fixture
+def claims() -> Claims:
+    return Claims(at_once)
+
+
+async def test_a_run_is_created_with_all_that_it_needs(claims: Claims) -> None:
+    await claims.settle(created("session"))
+
+    run = claims.runs()[FIRST]
+    metadata, spec = run["metadata"], run["spec"]
+    assert "context" in spec.pop("prompt")
+    assert metadata["labels"] == {
+        ISSUE_LABEL: HASH,
+        "app.kubernetes.io/name": "deputy",
+        "app.kubernetes.io/component": "run",
+        "app.kubernetes.io/part-of": "deputy",
+        "app.kubernetes.io/managed-by": "deputy",
     }
+    received = NOW.isoformat(timespec="microseconds")
+    assert metadata["annotations"] == {"deputy.dev/received": received}
+    assert spec == {
+        "blueprintRef": {"name": "api"},
+        "linear": {
+            "organizationId": "org",
+            "issueId": "issue",
+            "issueIdentifier": "ENG-1",
+            "issueTitle": "Title",
+            "issueUrl": "https://linear.app/i",
+            "sessionId": "session",
+            "delegatorId": "jane",
+            "delegatorEmail": "jane@example.com",
+            "appUserId": "app",
+        },
+        "desiredState": "Active",
+        "inbox": [],
+    }
+    assert list(claims.runs()) == [FIRST]
 
 
-def test_a_second_session_joins_the_live_run_with_what_was_said_in_it() -> None:
-    server = ModelServer()
-    settle(server, created("one"))
+async def test_a_second_session_joins_the_live_run_with_what_was_said_in_it(claims: Claims) -> None:
+    await claims.settle(created("one"))
 
-    claimed = settle(server, created("two", "and add a test"))
+    claimed = await claims.settle(created("two", "and add a test"))
 
     assert claimed.result is ClaimResult.JOINED
-    assert spec_of(server)["inbox"] == [
+    assert claims.spec()["inbox"] == [
         {
             "id": "two",
             "kind": "Prompt",
@@ -129,114 +166,103 @@ def test_a_second_session_joins_the_live_run_with_what_was_said_in_it() -> None:
     ]
 
 
-def test_a_prompt_after_the_end_begins_a_run_that_follows_up() -> None:
-    server = ModelServer()
-    settle(server, created("one"))
-    server.set_phase(FIRST, Phase.SUCCEEDED)
+async def test_a_prompt_after_the_end_begins_a_run_that_follows_up(claims: Claims) -> None:
+    await claims.settle(created("one"))
+    claims.set_phase(FIRST, Phase.SUCCEEDED)
 
-    assert outcome(server, prompted("one", "a")) is ClaimResult.CREATED
-    assert outcome(server, prompted("one", "a")) is ClaimResult.KNOWN
+    assert await claims.result(prompted("one", "a")) is ClaimResult.CREATED
+    assert await claims.result(prompted("one", "a")) is ClaimResult.KNOWN
 
-    spec = spec_of(server, run_name(HASH, 2))
+    spec = claims.spec(SECOND)
     assert "say a" in spec["prompt"]
     assert spec["linear"]["activityId"] == "a"
     assert spec["linear"]["sessionId"] == "one"
     assert spec["inbox"] == []
 
 
-def test_an_opening_that_a_prompt_has_overtaken_brings_its_words_once() -> None:
-    server = ModelServer()
-    settle(server, prompted("one", "a"))
+async def test_an_opening_that_a_prompt_has_overtaken_brings_its_words_once(claims: Claims) -> None:
+    await claims.settle(prompted("one", "a"))
 
-    assert outcome(server, created("one", "use Rust")) is ClaimResult.JOINED
-    assert outcome(server, created("one", "use Rust")) is ClaimResult.KNOWN
+    assert await claims.result(created("one", "use Rust")) is ClaimResult.JOINED
+    assert await claims.result(created("one", "use Rust")) is ClaimResult.KNOWN
 
-    assert [entry["text"] for entry in spec_of(server)["inbox"]] == ["use Rust"]
-
-
-def test_a_delegation_that_a_prompt_has_overtaken_adds_nothing() -> None:
-    server = ModelServer()
-    settle(server, prompted("one", "a"))
-
-    assert outcome(server, created("one")) is ClaimResult.KNOWN
+    assert [entry["text"] for entry in claims.spec()["inbox"]] == ["use Rust"]
 
 
-def test_a_stop_marks_the_live_run_and_says_who_wanted_it() -> None:
-    server = ModelServer()
-    settle(server, created("one"))
+async def test_a_delegation_that_a_prompt_has_overtaken_adds_nothing(claims: Claims) -> None:
+    await claims.settle(prompted("one", "a"))
 
-    assert outcome(server, prompted("one", "x", stop=True)) is ClaimResult.STOPPED
-    assert outcome(server, prompted("one", "x", stop=True)) is ClaimResult.KNOWN
+    assert await claims.result(created("one")) is ClaimResult.KNOWN
 
-    spec = spec_of(server)
+
+async def test_a_stop_marks_the_live_run_and_says_who_wanted_it(claims: Claims) -> None:
+    await claims.settle(created("one"))
+
+    assert await claims.result(prompted("one", "x", stop=True)) is ClaimResult.STOPPED
+    assert await claims.result(prompted("one", "x", stop=True)) is ClaimResult.KNOWN
+
+    spec = claims.spec()
     assert spec["desiredState"] == "Stopped"
     assert [(entry["kind"], entry["from"]) for entry in spec["inbox"]] == [("Stop", "Jane Doe")]
 
 
-def test_a_stop_before_its_run_wins() -> None:
-    server = ModelServer()
+async def test_a_stop_before_its_run_wins(claims: Claims) -> None:
+    assert await claims.result(prompted("one", "x", stop=True)) is ClaimResult.CREATED_STOPPED
+    assert await claims.result(created("one")) is ClaimResult.KNOWN
 
-    assert outcome(server, prompted("one", "x", stop=True)) is ClaimResult.CREATED_STOPPED
-    assert outcome(server, created("one")) is ClaimResult.KNOWN
-
-    spec = spec_of(server)
+    spec = claims.spec()
     assert spec["desiredState"] == "Stopped"
     assert "prompt" not in spec
     assert [entry["id"] for entry in spec["inbox"]] == ["x"]
 
 
-def test_what_comes_when_the_end_is_recorded_waits_for_the_next_run() -> None:
-    server = ModelServer()
-    settle(server, created("one"))
-    server.conclude(FIRST)
+async def test_what_comes_when_the_end_is_recorded_waits_for_the_next_run(claims: Claims) -> None:
+    await claims.settle(created("one"))
+    claims.conclude(FIRST)
 
     with pytest.raises(ClaimUnsettled, match="still ending"):
-        settle(server, prompted("one", "a"))
-    assert outcome(server, prompted("one", "x", stop=True)) is ClaimResult.KNOWN
+        await claims.settle(prompted("one", "a"))
+    assert await claims.result(prompted("one", "x", stop=True)) is ClaimResult.KNOWN
 
-    server.set_phase(FIRST, Phase.SUCCEEDED)
-    assert outcome(server, prompted("one", "a")) is ClaimResult.CREATED
-
-
-def test_a_stop_after_the_end_has_nothing_to_stop() -> None:
-    server = ModelServer()
-    settle(server, created("one"))
-    server.set_phase(FIRST, Phase.FAILED)
-
-    assert outcome(server, prompted("one", "x", stop=True)) is ClaimResult.NOTHING_TO_STOP
+    claims.set_phase(FIRST, Phase.SUCCEEDED)
+    assert await claims.result(prompted("one", "a")) is ClaimResult.CREATED
 
 
-def test_what_comes_while_a_run_is_being_stopped_has_to_come_again() -> None:
-    server = ModelServer()
-    settle(server, created("one"))
-    settle(server, prompted("one", "x", stop=True))
+async def test_a_stop_after_the_end_has_nothing_to_stop(claims: Claims) -> None:
+    await claims.settle(created("one"))
+    claims.set_phase(FIRST, Phase.FAILED)
+
+    assert await claims.result(prompted("one", "x", stop=True)) is ClaimResult.NOTHING_TO_STOP
+
+
+async def test_what_comes_while_a_run_is_being_stopped_has_to_come_again(claims: Claims) -> None:
+    await claims.settle(created("one"))
+    await claims.settle(prompted("one", "x", stop=True))
 
     with pytest.raises(ClaimUnsettled):
-        settle(server, prompted("one", "a"))
+        await claims.settle(prompted("one", "a"))
 
-    server.set_phase(FIRST, Phase.STOPPED)
-    assert outcome(server, prompted("one", "a")) is ClaimResult.CREATED
+    claims.set_phase(FIRST, Phase.STOPPED)
+    assert await claims.result(prompted("one", "a")) is ClaimResult.CREATED
 
 
-def test_a_name_that_somebody_else_holds_is_passed_over() -> None:
-    server = ModelServer()
-    server.objects[FIRST] = {"metadata": {"name": FIRST, "namespace": "agents", "labels": {}}}
+async def test_a_name_that_somebody_else_holds_is_passed_over(claims: Claims) -> None:
+    claims.server.seed(agent_run(FIRST))
 
-    claimed = settle(server, created("one"))
+    claimed = await claims.settle(created("one"))
 
     assert claimed.run is not None
-    assert claimed.run.name == run_name(HASH, 2)
+    assert claimed.run.name == SECOND
 
 
-def test_a_full_inbox_takes_no_prompt_but_stops() -> None:
-    server = ModelServer()
-    settle(server, created("one"))
+async def test_a_full_inbox_takes_no_prompt_but_stops(claims: Claims) -> None:
+    await claims.settle(created("one"))
     for number in range(95):
-        settle(server, prompted("one", f"p{number}"))
+        await claims.settle(prompted("one", f"p{number}"))
 
-    assert outcome(server, prompted("one", "one too many")) is ClaimResult.FULL
-    assert outcome(server, prompted("one", "x", stop=True)) is ClaimResult.STOPPED
-    assert spec_of(server)["desiredState"] == "Stopped"
+    assert await claims.result(prompted("one", "one too many")) is ClaimResult.FULL
+    assert await claims.result(prompted("one", "x", stop=True)) is ClaimResult.STOPPED
+    assert claims.spec()["desiredState"] == "Stopped"
 
 
 def withdrawal(former: str | None = "app") -> WithdrawalCommand:
@@ -255,67 +281,79 @@ def _undelegated(run: RunFacts) -> str:
         ("another", ClaimResult.NOTHING_LIVE),
     ],
 )
-def test_an_issue_taken_away_from_us_stops_its_run(
-    former: str | None, expected: ClaimResult
+async def test_an_issue_taken_away_from_us_stops_its_run(
+    claims: Claims, former: str | None, expected: ClaimResult
 ) -> None:
-    server = ModelServer()
-    settle(server, created("one"))
+    await claims.settle(created("one"))
 
-    claimed = done(Claimer(server, NoLocks(), pause).carry_out(withdrawal(former)))
+    claimed = await claims.claimer.carry_out(withdrawal(former))
 
+    assert isinstance(claimed, Claimed)
     assert claimed.result is expected
 
 
-def test_an_issue_taken_away_twice_is_stopped_once() -> None:
-    server = ModelServer()
-    settle(server, created("one"))
-    claimer = Claimer(server, NoLocks(), pause)
+async def test_an_issue_taken_away_twice_is_stopped_once(claims: Claims) -> None:
+    await claims.settle(created("one"))
 
-    assert done(claimer.carry_out(withdrawal())).result is ClaimResult.STOPPED
-    assert done(claimer.carry_out(withdrawal())).result is ClaimResult.NOTHING_LIVE
-    assert len(spec_of(server)["inbox"]) == 1
+    twice = [await claims.claimer.carry_out(withdrawal()) for _ in range(2)]
+
+    assert [isinstance(claimed, Claimed) and claimed.result for claimed in twice] == [
+        ClaimResult.STOPPED,
+        ClaimResult.NOTHING_LIVE,
+    ]
+    assert len(claims.spec()["inbox"]) == 1
 
 
 class World:
-    """A model server, its operator, and what must hold at every moment."""
+    """Claims that overtake one another, the operator, and what must hold at every moment."""
 
     def __init__(self, seed: int) -> None:
-        self.server = ModelServer()
         self.random = random.Random(seed)  # noqa: S311  it has to be repeatable
+        self.turns = Turns(self.random.randrange)
+        self.claims = Claims(self.turns.turn)
+        self.claims.server.faults.take_turns(self.turns.turn)
         self.concluded: dict[str, int] = {}
 
-    def choose(self, count: int) -> int:
-        return self.random.randrange(count)
-
     def go_on(self) -> None:
-        """Let the operator do something, sometimes; then look whether the rules still hold."""
-        live = self.server.live()
+        """Look whether the rules still hold; then let the operator do something, sometimes."""
+        runs = self.claims.runs()
+        live = [name for name, run in runs.items() if phase_of(run) not in TERMINAL]
         assert len(live) <= 1
-        for name in live:
-            self._operate(name)
         for name, length in self.concluded.items():
-            assert len(spec_of(self.server, name)["inbox"]) == length
+            assert len(runs[name]["spec"]["inbox"]) == length
+        for name in live:
+            self._operate(name, runs[name]["spec"])
 
-    def _operate(self, name: str) -> None:
-        stopped = spec_of(self.server, name)["desiredState"] == "Stopped"
+    def _operate(self, name: str, spec: dict[str, Any]) -> None:
+        stopped = spec["desiredState"] == "Stopped"
         if name in self.concluded:
             if self.random.random() < 0.3:
-                self.server.set_phase(name, Phase.STOPPED if stopped else Phase.SUCCEEDED)
+                self.claims.set_phase(name, Phase.STOPPED if stopped else Phase.SUCCEEDED)
         elif self.random.random() < (0.3 if stopped else 0.05):
-            self.server.conclude(name)
-            self.concluded[name] = len(spec_of(self.server, name)["inbox"])
+            self.claims.conclude(name)
+            self.concluded[name] = len(spec["inbox"])
         elif self.random.random() < 0.2:
-            self.server.set_phase(name, Phase.RUNNING)
+            self.claims.set_phase(name, Phase.RUNNING)
 
-    def take(self, events: list[Any]) -> list[Any]:
-        claimer = Claimer(self.server, NoLocks(), pause)
+    def take(self, events: list[Any]) -> list[Claimed]:
+        """Return what becomes of events that come all at once, each up to three times."""
         copies = [event for event in events for _ in range(self.random.randint(1, 3))]
-        handlers = [functools.partial(claimer.carry_out, command(event)) for event in copies]
-        return drive(handlers, self.choose, self.go_on, (ClaimUnsettled,))
+        return self.take_each(copies, self.go_on)
+
+    def take_each(self, events: list[Any], between: Callable[[], None]) -> list[Claimed]:
+        return asyncio.run(self.turns.play([self._taken(event) for event in events], between))
+
+    async def _taken(self, event: Any) -> Claimed:
+        """Return what becomes of an event that is sent again until it is taken."""
+        while True:
+            try:
+                return await self.claims.settle(event)
+            except ClaimUnsettled:
+                continue
 
     def taken(self) -> list[str]:
         """Every message that is in any run, as often as it is in one."""
-        specs = [run["spec"] for run in self.server.objects.values()]
+        specs = [run["spec"] for run in self.claims.runs().values()]
         begun = [spec["linear"].get("activityId") for spec in specs]
         inboxes = [
             entry["id"]
@@ -326,9 +364,9 @@ class World:
         return sorted(filter(None, begun + inboxes))
 
     def sessions(self) -> set[str]:
-        runs = self.server.objects.values()
-        own = {run["spec"]["linear"]["sessionId"] for run in runs}
-        return own | {entry["sessionId"] for run in runs for entry in run["spec"]["inbox"]}
+        specs = [run["spec"] for run in self.claims.runs().values()]
+        own = {spec["linear"]["sessionId"] for spec in specs}
+        return own | {entry["sessionId"] for spec in specs for entry in spec["inbox"]}
 
 
 @settings(deadline=None, max_examples=150)
@@ -353,11 +391,12 @@ def test_whatever_overtakes_a_stop_no_run_lives_that_was_stopped(
 ) -> None:
     world = World(seed)
 
-    results = world.take(events)
+    claims = world.take(events)
 
-    for result in results:
-        if result.result in (ClaimResult.STOPPED, ClaimResult.CREATED_STOPPED):
-            assert spec_of(world.server, result.run.name)["desiredState"] == "Stopped"
+    for claimed in claims:
+        if claimed.result in (ClaimResult.STOPPED, ClaimResult.CREATED_STOPPED):
+            assert claimed.run is not None
+            assert world.claims.spec(claimed.run.name)["desiredState"] == "Stopped"
     messages = world.taken()
     assert len(messages) == len(set(messages))
 
@@ -367,14 +406,12 @@ def test_whatever_overtakes_a_stop_no_run_lives_that_was_stopped(
 def test_many_copies_and_mentions_at_once_make_one_run(seed: int) -> None:
     world = World(seed)
     events = [created("delegated")] * 20 + [created(f"mention-{n}", "hi") for n in range(10)]
-    claimer = Claimer(world.server, NoLocks(), pause)
-    handlers = [functools.partial(claimer.carry_out, command(event)) for event in events]
 
-    results = drive(handlers, world.choose, lambda: None, (ClaimUnsettled,))
+    claims = world.take_each(events, lambda: None)
 
-    assert list(world.server.objects) == [FIRST]
+    assert list(world.claims.runs()) == [FIRST]
     assert world.sessions() == {"delegated", *(f"mention-{n}" for n in range(10))}
-    by_outcome = [result.result for result in results]
-    assert by_outcome.count(ClaimResult.CREATED) == 1
-    assert by_outcome.count(ClaimResult.JOINED) == 10
-    assert by_outcome.count(ClaimResult.KNOWN) == 19
+    results = [claimed.result for claimed in claims]
+    assert results.count(ClaimResult.CREATED) == 1
+    assert results.count(ClaimResult.JOINED) == 10
+    assert results.count(ClaimResult.KNOWN) == 19

@@ -31,8 +31,8 @@ async def said(linear: Linear, session: str, count: int = 1) -> Any:
 
 
 async def delegate(linear: Linear) -> str:
-    session_seen = await linear.do("delegate", issue="ENG-1")
-    session: str = session_seen["sessionId"]
+    delegated = await linear.do("delegate", issue="ENG-1")
+    session: str = delegated["sessionId"]
     return session
 
 

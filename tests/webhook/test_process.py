@@ -80,9 +80,9 @@ async def process(
     running = await asyncio.create_subprocess_exec(
         *arguments, env=environment, stdout=asyncio.subprocess.PIPE
     )
-    started = Process(running, Replica(f"http://127.0.0.1:{port}", session))
-    yield started
-    await started.end()
+    process = Process(running, Replica(f"http://127.0.0.1:{port}", session))
+    yield process
+    await process.end()
 
 
 async def is_up(process: Process) -> bool:

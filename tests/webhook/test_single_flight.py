@@ -7,7 +7,7 @@ import pytest
 from deputy.kube.errors import Unavailable
 from deputy.trackers.events import Ignored, TrackerEvent
 from deputy.webhook.single_flight import IssueLocks, SingleFlight
-from tests.webhook.modelled import created, prompted
+from tests.webhook.issue_events import created, prompted
 
 
 class Gate:

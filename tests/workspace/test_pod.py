@@ -41,8 +41,8 @@ def pod_of(spec: BlueprintSpec) -> dict[str, Any]:
 
 
 def agent_of(pod: dict[str, Any]) -> dict[str, Any]:
-    container: dict[str, Any] = next(c for c in pod["spec"]["containers"] if c["name"] == "agent")
-    return container
+    agent: dict[str, Any] = next(c for c in pod["spec"]["containers"] if c["name"] == "agent")
+    return agent
 
 
 def workspace_of(pod: dict[str, Any]) -> Workspace:

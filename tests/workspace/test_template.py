@@ -183,13 +183,13 @@ def test_a_template_adds_labels_and_annotations_but_none_of_ours(name: str) -> N
         "container.apparmor.security.beta.kubernetes.io/agent": "unconfined",
     }
 
-    pod_metadata = pod_of(templated(metadata={name: hostile}))["metadata"]
+    metadata = pod_of(templated(metadata={name: hostile}))["metadata"]
 
-    assert pod_metadata[name]["team"] == "api"
-    assert pod_metadata["annotations"]["deputy.dev/attempt"] == "1"
-    assert pod_metadata["labels"].items() >= labels_of(run()).items()
-    assert "deputy.dev/leader" not in pod_metadata[name]
-    assert "container.apparmor.security.beta.kubernetes.io/agent" not in pod_metadata[name]
+    assert metadata[name]["team"] == "api"
+    assert metadata["annotations"]["deputy.dev/attempt"] == "1"
+    assert metadata["labels"].items() >= labels_of(run()).items()
+    assert "deputy.dev/leader" not in metadata[name]
+    assert "container.apparmor.security.beta.kubernetes.io/agent" not in metadata[name]
 
 
 def test_a_template_cannot_rename_or_disown_the_pod() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
@@ -36,13 +36,20 @@ class _Stored:
 class Resync:
     """Lists everything at the start and once a minute."""
 
-    def __init__(self, kube: Kube, watched: Sequence[Watched], namespaces: Sequence[str]) -> None:
+    def __init__(
+        self,
+        kube: Kube,
+        watched: Sequence[Watched],
+        namespaces: Sequence[str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._kube = kube
         self._watched = watched
         self._namespaces = namespaces
         self._seeded = False
+        self._clock = clock
         self._stale_comparisons = 0
-        self._last_success = time.monotonic()
+        self._last_success = clock()
 
     @property
     def seeded(self) -> bool:
@@ -55,7 +62,7 @@ class Resync:
             return ""
         if self._stale_comparisons >= 2:
             return "the watches are silent: lists show changes that they did not tell"
-        silent = time.monotonic() - self._last_success
+        silent = self._clock() - self._last_success
         return f"no list has succeeded for {silent:.0f} s" if silent > _UNHEALTHY_AFTER else ""
 
     async def seed(self) -> None:
@@ -66,7 +73,7 @@ class Resync:
         for watched, body in await self._listed():
             watched.store.put(body)
         self._seeded = True
-        self._last_success = time.monotonic()
+        self._last_success = self._clock()
         self._notify_all()
 
     async def run(self) -> None:
@@ -89,7 +96,7 @@ class Resync:
         missed = sum(one.store.put(body) for one, body in newer)
         missed += sum(_forget_unlisted(one) for one in unlisted)
         self._stale_comparisons = self._stale_comparisons + 1 if missed else 0
-        self._last_success = time.monotonic()
+        self._last_success = self._clock()
         if missed:
             metrics.STALE_WATCH.inc(missed)
             _LOG.warning("the watches had missed changes", count=missed)

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import time
+from collections.abc import Callable
 
 from deputy.errors import DeputyError
 from deputy.kube import resources
@@ -29,8 +30,9 @@ class Caller:
 class Authenticator:
     """Asks the API server whose token it is, once a minute for each token."""
 
-    def __init__(self, kube: Kube) -> None:
+    def __init__(self, kube: Kube, clock: Callable[[], float] = time.monotonic) -> None:
         self._kube = kube
+        self._clock = clock
         self._known: dict[bytes, tuple[float, Caller]] = {}
 
     async def caller(self, authorization: str) -> Caller:
@@ -40,7 +42,7 @@ class Authenticator:
             raise NotAuthenticated("the Authorization header holds no bearer token")
         digest = hashlib.sha256(token.encode()).digest()
         known = self._known.get(digest)
-        if known is None or known[0] < time.monotonic():
+        if known is None or known[0] < self._clock():
             caller = await self._review(token)
             self._remember(digest, caller)
             return caller
@@ -68,7 +70,7 @@ class Authenticator:
         return Caller(namespace=parts[2], pod=names[0], pod_uid=uids[0])
 
     def _remember(self, digest: bytes, caller: Caller) -> None:
-        now = time.monotonic()
+        now = self._clock()
         if len(self._known) > 1000:
             self._known = {k: v for k, v in self._known.items() if v[0] > now}
         self._known[digest] = (now + _REVIEW_SECONDS, caller)

@@ -56,10 +56,10 @@ def first_status(kind: Kind) -> Object | None:
 def _secret(body: Object) -> Object:
     plain = {
         name: base64.b64encode(text.encode()).decode()
-        for name, text in body.get("stringData", {}).items()
+        for name, text in (body.get("stringData") or {}).items()
     }
-    rest = {name: value for name, value in body.items() if name != "stringData"}
-    data = body.get("data", {}) | plain
+    rest = {name: value for name, value in body.items() if name not in ("data", "stringData")}
+    data = (body.get("data") or {}) | plain
     return {"type": "Opaque"} | rest | ({"data": data} if data else {})
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 import aiohttp
 
@@ -48,6 +48,7 @@ class Faults:
         self._writes_left: int | None = None
         self._death: BaseException | None = None
         self._dead = False
+        self._turn: Callable[[], Awaitable[None]] | None = None
 
     def fail(
         self,
@@ -87,17 +88,27 @@ class Faults:
         """Raise `death` when that many writes are done, and at whatever is asked after that."""
         self._writes_left, self._death = writes, death
 
+    def take_turns(self, turn: Callable[[], Awaitable[None]]) -> None:
+        """Have every request wait for a turn before anything is done, and again for its answer."""
+        self._turn = turn
+
     async def before(self, request: Request) -> Answer | None:
         """Let happen what happens before a request is dealt with."""
         if self._dead and self._death is not None:
             raise self._death
+        await self._take_turn()
         return await self._happen(request, after_write=False)
 
     async def after(self, request: Request, answer: Answer) -> None:
         """Let happen what happens before the answer arrives."""
         if self._death is not None and request.verb in _WRITES and answer.status < 400:
             self._count_write(self._death)
+        await self._take_turn()
         await self._happen(request, after_write=True)
+
+    async def _take_turn(self) -> None:
+        if self._turn is not None:
+            await self._turn()
 
     def _count_write(self, death: BaseException) -> None:
         self._writes_left = (self._writes_left or 0) - 1

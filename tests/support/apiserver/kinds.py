@@ -143,6 +143,7 @@ class Location:
         return "/".join(filter(None, (self.kind.plural, self.subresource)))
 
 
+@functools.lru_cache(maxsize=4096)
 def locate(path: str) -> Location | None:
     """Return what `path` names; None where nothing of that kind is served."""
     parts = path.strip("/").split("/")
