@@ -10,7 +10,6 @@ from collections.abc import Callable
 import httpx
 import structlog
 import tenacity
-from aiohttp import web
 
 from deputy import log
 from deputy.clock import utc_now
@@ -31,14 +30,14 @@ from deputy.webhook.acknowledger import Acknowledger
 from deputy.webhook.app import Parts, make_app
 from deputy.webhook.blueprints import BlueprintRouter
 from deputy.webhook.claiming import Claimer
+from deputy.webhook.connections import listen
 from deputy.webhook.intake import Intake
 from deputy.webhook.runs import ApiServerRuns
 from deputy.webhook.single_flight import IssueLocks, SingleFlight
 
 _LOG = structlog.stdlib.get_logger(__name__)
 
-#: How long requests in flight, and then acknowledgements under way, may take at the end.
-_LAST_REQUESTS = 8.0
+#: How long acknowledgements under way may take at the end.
 _LAST_ACKNOWLEDGEMENTS = 8.0
 _REMIND_EVERY = 60.0
 
@@ -66,14 +65,14 @@ async def serve(settings: WebhookSettings, connection: Connection) -> None:
             group.create_task(list_and_watch(built.following, settings, stop)),
             group.create_task(_remind(built.check_credentials, settings)),
         )
-        runner = await _start(built.parts, settings)
+        listening = await listen(make_app(built.parts), settings.port)
         _LOG.info("serving", port=settings.port, namespaces=settings.agent_namespaces)
         await stop.wait()
         _LOG.info("ending", drain_seconds=settings.drain.total_seconds())
         built.ending.set()
         # Whoever sends to us learns only after a moment that we are not ready any more.
         await asyncio.sleep(settings.drain.total_seconds())
-        await runner.cleanup()
+        await listening.end()
         await built.acknowledger.drain(_LAST_ACKNOWLEDGEMENTS)
         for task in background:
             task.cancel()
@@ -166,13 +165,6 @@ async def list_and_watch(
 )
 async def _seed(resync: Resync) -> None:
     await resync.seed()
-
-
-async def _start(parts: Parts, settings: WebhookSettings) -> web.AppRunner:
-    runner = web.AppRunner(make_app(parts), access_log=None, shutdown_timeout=_LAST_REQUESTS)
-    await runner.setup()
-    await web.TCPSite(runner, port=settings.port, backlog=1024).start()
-    return runner
 
 
 async def _remind(check: Callable[[], None], settings: WebhookSettings) -> None:

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ from deputy.trackers.linear.errors import (
 from deputy.trackers.linear.payloads import event_of
 
 SIGNATURE_HEADER = "linear-signature"
+_SIGNATURE = re.compile(r"[0-9a-f]{64}")
 
 #: How far the time inside a delivery may be from ours; Linear's own client allows as much.
 WINDOW = dt.timedelta(seconds=60)
@@ -47,13 +49,26 @@ def from_http(
     return event_of(payload)
 
 
+def signature_of(headers: Mapping[str, str]) -> str:
+    """Return the signature that a delivery brings, before anybody reads its body.
+
+    Raises:
+        SignatureMissing: the header is not there.
+        SignatureWrong: it is no signature at all.
+    """
+    given = next((v for k, v in headers.items() if k.lower() == SIGNATURE_HEADER), "")
+    if not given:
+        raise SignatureMissing("the header Linear-Signature is missing")
+    if not _SIGNATURE.fullmatch(given):
+        raise SignatureWrong("Linear-Signature is not the hexadecimal SHA-256 that Linear sends")
+    return given
+
+
 def _check_signature(headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes]) -> None:
     usable = [secret for secret in secrets if secret]
     if not usable:
         raise SecretUnset("no webhook secret is set, so no delivery can be checked")
-    given = next((v for k, v in headers.items() if k.lower() == SIGNATURE_HEADER), "")
-    if not given:
-        raise SignatureMissing("the header Linear-Signature is missing")
+    given = signature_of(headers)
     # Every secret is tried, so that the time taken does not tell which one it was.
     signed = [_is_signed(given, body, secret) for secret in usable]
     if not any(signed):
@@ -62,7 +77,7 @@ def _check_signature(headers: Mapping[str, str], body: bytes, secrets: Sequence[
 
 def _is_signed(given: str, body: bytes, secret: bytes) -> bool:
     made = hmac.new(secret, body, hashlib.sha256).hexdigest()
-    return hmac.compare_digest(made.encode(), given.encode("utf-8", "replace"))
+    return hmac.compare_digest(made, given)
 
 
 def _object(body: bytes) -> dict[str, Any]:
