@@ -108,7 +108,7 @@ class _Connection(asyncio.BufferedProtocol):
             self._inner.connection_lost(exc)
 
     @override
-    def get_buffer(self, sizehint: int) -> bytearray:
+    def get_buffer(self, _sizehint: int) -> bytearray:
         return self._buffer
 
     @override
