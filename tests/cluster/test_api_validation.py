@@ -211,7 +211,6 @@ REFUSED: list[tuple[str, str, Any, str]] = [
     ("issue", "spec.blueprintRef", ABSENT, "spec.blueprintRef: Required value"),
     ("issue", "spec.linear.organizationId", ABSENT, "spec.linear.organizationId: Required value"),
     ("issue", "spec.linear.issueId", ABSENT, "spec.linear.issueId: Required value"),
-    ("issue", "spec.linear.sessionId", ABSENT, "spec.linear.sessionId: Required value"),
     ("issue", "spec.linear.sessionId", "", "should be at least 1 chars long"),
     ("issue", "spec.linear.priority", 5, "should be less than or equal to 4"),
     ("issue", "spec.inbox", [ENTRY, ENTRY], 'Duplicate value: {"id":"a"}'),

@@ -445,3 +445,21 @@ def test_a_finished_run_of_an_issue_is_kept_for_the_trackers_last_redelivery() -
     facts = seen(Phase.SUCCEEDED, completed=NOW - HOUR, ttl=dt.timedelta(), has_issue=True)
 
     assert decide(facts) == NextActions(requeue_after=KEEP_AT_LEAST - HOUR)
+
+
+def test_a_run_waits_for_an_earlier_one_of_its_issue_out_of_line() -> None:
+    queued = seen(Phase.QUEUED, slot=GRANTED, earlier_run="linear-abc-1")
+
+    message = "waiting for run linear-abc-1 of the same issue to end"
+    wait = Wait(RunReason.WAITING_FOR_EARLIER_RUN, message, quiet=True)
+    assert decide(queued) == NextActions((wait,))
+    noted = dataclasses.replace(queued, blocked=True)
+    assert decide(noted) == NextActions(requeue_after=SECOND)
+
+
+def test_once_the_earlier_run_is_over_a_run_is_in_line() -> None:
+    queued = seen(Phase.QUEUED, slot=GRANTED, blocked=True)
+
+    wait = Wait(RunReason.WAITING_FOR_SLOT, messages.EARLIER_RUN_OVER, quiet=True)
+    assert decide(queued) == NextActions((wait,))
+    assert decide(dataclasses.replace(queued, blocked=False)) == NextActions((Admit(),))

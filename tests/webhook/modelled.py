@@ -8,7 +8,7 @@ from typing import Any
 
 from deputy.api.agentrun import InboxEntry
 from deputy.api.names import ISSUE_LABEL
-from deputy.core.claim import RunFacts
+from deputy.core.claim_facts import RunFacts
 from deputy.core.phase import TERMINAL, Phase
 from deputy.core.routing import BlueprintFacts, Refusal, Routed, route
 from deputy.trackers.events import SessionCreated, SessionPrompted
@@ -92,6 +92,14 @@ class ModelServer:
         await Step()
         return True
 
+    async def note(self, run: RunFacts, entry: InboxEntry) -> bool:
+        await Step()
+        inbox = self.objects[run.name]["spec"]["inbox"]
+        if any(other["id"] == entry.id for other in inbox):
+            return False
+        inbox.append(entry.model_dump(mode="json", by_alias=True))
+        return True
+
     def live(self) -> list[str]:
         return [
             name
@@ -116,14 +124,15 @@ class ModelServer:
         self.objects[name]["status"] = {"phase": phase}
 
 
-def created(session: str, text: str = "") -> SessionCreated:
-    return SessionCreated("org", "app", session, ISSUE, JANE, "context", text, ())
+def created(session: str, text: str = "", sent: dt.datetime = NOW) -> SessionCreated:
+    return SessionCreated("org", "app", session, ISSUE, JANE, "context", text, (), sent)
 
 
-def prompted(session: str, activity: str, *, stop: bool = False) -> SessionPrompted:
-    return SessionPrompted(
-        "org", "app", session, ISSUE, activity, JANE, "stop" if stop else f"say {activity}", stop
-    )
+def prompted(
+    session: str, activity: str, *, stop: bool = False, sent: dt.datetime = NOW
+) -> SessionPrompted:
+    text = "stop" if stop else f"say {activity}"
+    return SessionPrompted("org", "app", session, ISSUE, activity, JANE, text, stop, sent)
 
 
 def drive(

@@ -63,8 +63,8 @@ class LinearIssue(StrictModel):
     """Address of the issue."""
     priority: Annotated[Int32, Field(ge=0, le=4)] = 0
     """Linear's priority: 1 urgent to 4 low, 0 none."""
-    session_id: Reference
-    """Id of the session that the run began with."""
+    session_id: Reference = ""
+    """Id of the session that the run began with; absent where the issue was withdrawn before."""
     activity_id: MaybeReference = ""
     """Id of the prompt that began the run, where it was a follow-up in an older session."""
     delegator_id: MaybeReference = ""
@@ -73,6 +73,8 @@ class LinearIssue(StrictModel):
     """E-mail address of the person who delegated."""
     app_user_id: MaybeReference = ""
     """Id of our own user in the organisation."""
+    sent_time: dt.datetime | None = None
+    """When that happened which the run began with, by Linear's clock."""
 
 
 class InboxEntry(StrictModel):
@@ -90,6 +92,8 @@ class InboxEntry(StrictModel):
     """What was said."""
     received_time: dt.datetime | None = None
     """When it reached us."""
+    sent_time: dt.datetime | None = None
+    """When it was said, by Linear's clock."""
 
 
 class AgentRunSpec(StrictModel):

@@ -9,9 +9,16 @@ from typing import Any
 from deputy.api.agentrun import AgentRun, DesiredState, InboxEntry, InboxKind
 from deputy.api.blueprint import Blueprint, BlueprintSpec, PickUpSpec
 from deputy.api.meta import API_VERSION, Condition
-from deputy.api.names import BLUEPRINT_SPEC_ANNOTATION, RECEIVED_ANNOTATION, run_number
+from deputy.api.names import (
+    AFTER_ANNOTATION,
+    BLUEPRINT_SPEC_ANNOTATION,
+    ISSUE_LABEL,
+    RECEIVED_ANNOTATION,
+    run_name,
+    run_number,
+)
 from deputy.core.admission import Contender
-from deputy.core.claim import RunFacts
+from deputy.core.claim_facts import RunFacts
 from deputy.core.conditions import ConditionType
 from deputy.core.outcome import RunOutcome
 from deputy.core.reason import RunReason
@@ -104,6 +111,7 @@ def contender(run: AgentRun, priority: int | None = None) -> Contender:
         priority=priority if priority is not None else known,
         created=_received(run) or created,
         ended=is_concluded(run),
+        blocked=run.status.reason == RunReason.WAITING_FOR_EARLIER_RUN,
     )
 
 
@@ -135,10 +143,46 @@ def run_facts(run: AgentRun) -> RunFacts:
         sessions=frozenset(sessions_of(run)),
         messages=frozenset(filter(None, (begun_by, *(entry.id for entry in inbox)))),
         app_user_id=linear.app_user_id if linear else "",
+        begun=_begun(run),
+        stopped=_stopped(run),
         inbox_length=len(inbox),
         inbox_bytes=sum(len(entry.text.encode()) for entry in inbox),
         as_seen=("/status/phase", phase) if has_status else ("/status", None),
     )
+
+
+def _begun(run: AgentRun) -> dt.datetime | None:
+    """Return when that happened which `run` began with; older runs only tell when it reached us."""
+    sent = run.spec.linear.sent_time if run.spec.linear else None
+    return sent or _received(run) or run.metadata.creation_timestamp
+
+
+def _stopped(run: AgentRun) -> dt.datetime | None:
+    """Return when somebody last stopped or withdrew `run`."""
+    stops = (entry for entry in run.spec.inbox if entry.kind is InboxKind.STOP)
+    moments = (stop.sent_time or stop.received_time for stop in stops)
+    return max(filter(None, moments), default=None)
+
+
+def runs_before(run: AgentRun) -> tuple[tuple[str, str], ...]:
+    """Return namespace and name of the runs that have to end before `run` starts.
+
+    Those are the ones that were ending when it was created, and the one just before it, whose pod
+    may still be there.
+    """
+    metadata, number = run.metadata, run_number(run.metadata.name)
+    noted = metadata.annotations.get(AFTER_ANNOTATION, "").split(",")
+    keys = [
+        (namespace, name) for namespace, _, name in (one.partition("/") for one in noted) if name
+    ]
+    if number > 1 and (issue := metadata.labels.get(ISSUE_LABEL)):
+        keys.append((metadata.namespace, run_name(issue, number - 1)))
+    return tuple(dict.fromkeys(keys))
+
+
+def was_ending_before(run: AgentRun) -> str:
+    """Return the name of a run that was still ending when `run` was created, empty for none."""
+    return run.metadata.annotations.get(AFTER_ANNOTATION, "").partition(",")[0].rpartition("/")[2]
 
 
 def blueprint_facts(blueprint: Blueprint) -> BlueprintFacts | None:

@@ -13,6 +13,7 @@ from deputy.api.facts import (
     outcome_of,
     owned_by,
     pick_up_of,
+    runs_before,
     sessions_of,
     spec_in_force,
     undelivered,
@@ -22,7 +23,8 @@ from deputy.controller.run_state import RunState
 from deputy.core import messages, routing
 from deputy.core.admission import NO_SLOT, Slot, slot_of
 from deputy.core.outcome import Problem
-from deputy.core.phase import ACTIVE, Phase
+from deputy.core.phase import ACTIVE, TERMINAL, Phase
+from deputy.core.reason import RunReason
 from deputy.core.run import BlueprintState, Observed, PodSeen
 from deputy.kube import resources
 from deputy.kube.cache import Cache
@@ -31,6 +33,8 @@ from deputy.kube.errors import NotFound
 from deputy.wire import Outcome
 from deputy.workspace.status import pod_seen
 
+#: How long past its time a deleted pod keeps the next run of its issue waiting.
+_POD_GONE_AFTER = dt.timedelta(minutes=1)
 #: What time limits are where the Blueprint is gone.
 _DEFAULTS = BlueprintSpec.model_fields
 
@@ -69,6 +73,8 @@ class Observer:
             acknowledged=_is_acknowledged(run, state),
             issue_read=run.spec.linear is None or state.issue_read,
             refusal=_refusal(run, spec, state),
+            earlier_run=self._earlier_run(run, now),
+            blocked=run.status.reason == RunReason.WAITING_FOR_EARLIER_RUN,
             slot=slot,
             pod=_seen(pod, now),
             last_contact=conversation.last_contact,
@@ -104,6 +110,19 @@ class Observer:
         self._cache.pods.put(fresh)
         return fresh
 
+    def _earlier_run(self, run: AgentRun, now: dt.datetime) -> str:
+        """Return the name of a run that has to be gone before `run` starts, empty for none."""
+        if run.status.phase is not Phase.QUEUED:
+            return ""
+        for key in runs_before(run):
+            earlier = self._cache.runs.get(*key)
+            if earlier is None or earlier.metadata.uid == run.metadata.uid:
+                continue
+            pod = self._cache.pod_of(earlier)
+            if earlier.status.phase not in TERMINAL or (pod is not None and not _lost(pod, now)):
+                return key[1]
+        return ""
+
     def _slot(self, run: AgentRun, blueprint: Blueprint | None, state: RunState) -> Slot:
         if run.status.phase is not Phase.QUEUED or blueprint is None:
             return NO_SLOT
@@ -117,6 +136,12 @@ class Observer:
             self._assumed & {other.metadata.uid for other in runs},
             blueprint.spec.max_concurrent_runs,
         )
+
+
+def _lost(pod: Mapping[str, Any], now: dt.datetime) -> bool:
+    """Say whether a pod should be gone by now: its node is, and nobody else clears it up."""
+    deleted = pod["metadata"].get("deletionTimestamp")
+    return bool(deleted) and now - dt.datetime.fromisoformat(deleted) > _POD_GONE_AFTER
 
 
 def _seen(pod: Mapping[str, Any] | None, now: dt.datetime) -> PodSeen | None:

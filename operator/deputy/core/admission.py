@@ -21,6 +21,8 @@ class Contender:
     created: dt.datetime
     ended: bool
     """Whether the outcome is decided; such a run holds no slot, though people may wait for word."""
+    blocked: bool = False
+    """Whether an earlier run of its issue has to end first; nobody waits for it meanwhile."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ def holds_slot(run: Contender) -> bool:
 
 def is_queued(run: Contender) -> bool:
     """Whether `run` waits for a slot."""
-    return run.phase is Phase.QUEUED and not run.ended
+    return run.phase is Phase.QUEUED and not run.ended and not run.blocked
 
 
 def queue_key(run: Contender) -> tuple[int, dt.datetime, str]:

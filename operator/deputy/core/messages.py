@@ -40,6 +40,14 @@ def position(place: int) -> str:
     return f"waiting for a slot, number {place} in the queue"
 
 
+def waits_for_run(name: str) -> str:
+    """Say that an earlier run of the issue ends first."""
+    return f"waiting for run {name} of the same issue to end"
+
+
+EARLIER_RUN_OVER = "the run before it is over; waiting for a slot"
+
+
 def queued(message: str) -> str:
     """Tell a session why its run waits."""
     return f"Not started yet: {message}. It starts by itself; send `/stop` to withdraw it."

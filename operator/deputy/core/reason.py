@@ -8,6 +8,7 @@ class RunReason(enum.StrEnum):
 
     # Waiting
     WAITING_FOR_SLOT = "WaitingForSlot"
+    WAITING_FOR_EARLIER_RUN = "WaitingForEarlierRun"
     BLUEPRINT_NOT_READY = "BlueprintNotReady"
     BLUEPRINT_NOT_FOUND = "BlueprintNotFound"
     # Going

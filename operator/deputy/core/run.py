@@ -43,6 +43,8 @@ POD_GRACE = dt.timedelta(seconds=20)
 LOST_AFTER = dt.timedelta(minutes=5)
 #: Silence after which a session is told that its run lives: Linear calls it stale after thirty.
 KEEP_ALIVE_AFTER = dt.timedelta(minutes=20)
+#: Until it is looked again whether an earlier run of the issue is over.
+EARLIER_RUN_PAUSE = dt.timedelta(seconds=1)
 #: The shortest life of a finished run: Linear repeats a webhook after six hours, and must find it.
 KEEP_AT_LEAST = dt.timedelta(hours=7)
 
@@ -107,6 +109,10 @@ class Observed:
     """Whether the tracker was asked for the issue; true without one."""
     refusal: Problem | None = None
     """Why the issue may not be worked on, judged from what was read."""
+    earlier_run: str = ""
+    """A run of the same issue that has to be over, with its pod gone, before this one starts."""
+    blocked: bool = False
+    """Whether the status says that the run waits for an earlier one, which keeps it out of line."""
     slot: Slot = NO_SLOT
     pod: PodSeen | None = None
     last_contact: dt.datetime | None = None
@@ -173,6 +179,13 @@ def _decide(seen: Observed) -> NextActions:
 
 def _queue(seen: Observed) -> NextActions:
     """A run without a slot: may it have one?"""
+    if seen.earlier_run:
+        return _wait_for_earlier_run(seen)
+    if seen.blocked:
+        # From here on it is in line.
+        return NextActions(
+            (Wait(RunReason.WAITING_FOR_SLOT, messages.EARLIER_RUN_OVER, quiet=True),)
+        )
     if seen.blueprint is BlueprintState.MISSING:
         return _wait(seen, RunReason.BLUEPRINT_NOT_FOUND)
     if seen.blueprint is BlueprintState.NOT_READY and seen.has_issue:
@@ -189,6 +202,14 @@ def _queue(seen: Observed) -> NextActions:
         return NextActions((Admit(),))
     message = messages.position(seen.slot.position)
     return _wait(seen, RunReason.WAITING_FOR_SLOT, message, seen.slot.position)
+
+
+def _wait_for_earlier_run(seen: Observed) -> NextActions:
+    """Two agents must not work on one issue: look again soon, an end takes seconds."""
+    if seen.blocked:
+        return NextActions(requeue_after=EARLIER_RUN_PAUSE)
+    message = messages.waits_for_run(seen.earlier_run)
+    return NextActions((Wait(RunReason.WAITING_FOR_EARLIER_RUN, message, quiet=True),))
 
 
 def _wait(seen: Observed, reason: RunReason, message: str = "", position: int = 0) -> NextActions:

@@ -19,36 +19,49 @@ from deputy.core.claim import (
     Create,
     CreateStopped,
     Full,
+    Note,
     NothingLive,
     NothingToStop,
+    Outdated,
+    Overtaken,
     PromptDecision,
-    RunFacts,
     SessionDecision,
-    StillEnding,
     Stop,
     StopDecision,
     WithdrawalDecision,
+    earlier_than,
 )
+from deputy.core.claim_facts import RunFacts
 from deputy.core.routing import Refusal
 from deputy.errors import DeputyError
+from deputy.kube.errors import Unavailable
 from deputy.webhook.runs import NewRun, Runs
 
 #: Attempts at a run that changes meanwhile, before the event has to be sent again.
 _MAX_ATTEMPTS = 40
-#: Attempts at a run that is ending: about three seconds, within the five that Linear waits.
-_MAX_ATTEMPTS_WHILE_ENDING = 12
-_PAUSE_WHILE_ENDING = 0.25
+#: Pauses while the API server does not answer: it has most of the five seconds that Linear waits.
+_PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6)
 
 ClaimDecision: TypeAlias = SessionDecision | PromptDecision | StopDecision | WithdrawalDecision
+_DecisionOnRuns: TypeAlias = (
+    Attach
+    | Append
+    | Stop
+    | Note
+    | AlreadyKnown
+    | NothingToStop
+    | NothingLive
+    | Full
+    | Overtaken
+    | Outdated
+)
 
 
 class ClaimUnsettled(DeputyError):
-    """The run changed too often, or takes too long to end: the event has to come again."""
+    """The run changed too often: the event has to come again."""
 
-    def __init__(self, issue: str, ending: RunFacts | None = None) -> None:
-        why = f"run {ending.name} is still ending" if ending else "they change too often"
-        super().__init__(f"the runs of issue {issue} do not settle: {why}")
-        self.ending = ending
+    def __init__(self, issue: str) -> None:
+        super().__init__(f"the runs of issue {issue} do not settle: they change too often")
 
 
 class ClaimResult(enum.StrEnum):
@@ -62,6 +75,9 @@ class ClaimResult(enum.StrEnum):
     KNOWN = "known"
     NOTHING_TO_STOP = "nothing_to_stop"
     NOTHING_LIVE = "nothing_live"
+    NOTED = "noted"
+    OVERTAKEN = "overtaken"
+    OUTDATED = "outdated"
     FULL = "full"
 
 
@@ -71,6 +87,8 @@ class Claimed:
 
     result: ClaimResult
     run: RunFacts | None
+    after: str = ""
+    """The run that has to end before the one that was created."""
 
 
 class Command(Protocol):
@@ -86,8 +104,10 @@ class Command(Protocol):
     def entry(self, run: RunFacts) -> InboxEntry | None:
         """Return what to add to the inbox of a live run."""
 
-    async def new_run(self, number: int, *, stopped: bool) -> NewRun | Refusal:
-        """Return the run to create, or why there shall be none."""
+    async def new_run(
+        self, number: int, runs: Sequence[RunFacts], *, stopped: bool
+    ) -> NewRun | Refusal:
+        """Return the run to create after `runs`, or why there shall be none."""
 
     async def refusal(self) -> Refusal | None:
         """Return why a live run shall not hear of this."""
@@ -120,37 +140,44 @@ class Claimer:
         tried later; trying again is always safe.
         """
         taken: set[int] = set()
-        endings = 0
+        pauses = iter(_PAUSES)
         for attempt in range(_MAX_ATTEMPTS):
-            async with self._locks.of(command.issue_hash):
-                decision = command.decide(await self._runs.of_issue(command.issue_hash), taken)
-                claimed = await self._write(command, decision, taken)
+            try:
+                claimed = await self._attempt(command, taken)
+            except Unavailable:
+                pause = next(pauses, None)
+                if pause is None:
+                    raise
+                await self._pause(pause)
+                continue
             if claimed is not None:
                 return claimed
-            if isinstance(decision, StillEnding):
-                endings += 1
-                if endings > _MAX_ATTEMPTS_WHILE_ENDING:
-                    raise ClaimUnsettled(command.issue_hash, decision.run)
-                await self._pause(_PAUSE_WHILE_ENDING)
-            else:
-                await self._pause(random.uniform(0, 0.002 * (attempt + 1)))  # noqa: S311  jitter
+            await self._pause(random.uniform(0, 0.002 * (attempt + 1)))  # noqa: S311  jitter
         raise ClaimUnsettled(command.issue_hash)
 
-    async def _write(
-        self, command: Command, decision: ClaimDecision, taken: set[int]
-    ) -> Claimed | Refusal | None:
-        """Write what was decided; None where it has to be decided again."""
+    async def _attempt(self, command: Command, taken: set[int]) -> Claimed | Refusal | None:
+        """Look, decide and write once; None where it has to be decided again."""
+        async with self._locks.of(command.issue_hash):
+            runs = await self._runs.of_issue(command.issue_hash)
+            decision = command.decide(runs, taken)
+            match decision:
+                case Create(number):
+                    return await self._create(command, number, runs, taken, stopped=False)
+                case CreateStopped(number):
+                    return await self._create(command, number, runs, taken, stopped=True)
+                case _:
+                    return await self._write(command, decision)
+
+    async def _write(self, command: Command, decision: _DecisionOnRuns) -> Claimed | Refusal | None:
         match decision:
-            case Create(number):
-                return await self._create(command, number, taken, stopped=False)
-            case CreateStopped(number):
-                return await self._create(command, number, taken, stopped=True)
             case Attach(run):
                 return await command.refusal() or await self._add(command, run, ClaimResult.JOINED)
             case Append(run):
                 return await self._add(command, run, ClaimResult.APPENDED)
             case Stop(run):
                 return await self._add(command, run, ClaimResult.STOPPED)
+            case Note(run):
+                return await self._note(command, run)
             case _:
                 return _nothing_to_write(decision)
 
@@ -159,23 +186,37 @@ class Claimer:
         done = await self._runs.add(run, command.entry(run), stop=stop)
         return Claimed(result, run) if done else None
 
+    async def _note(self, command: Command, run: RunFacts) -> Claimed | None:
+        entry = command.entry(run)
+        done = entry is None or await self._runs.note(run, entry)
+        return Claimed(ClaimResult.NOTED, run) if done else None
+
     async def _create(
-        self, command: Command, number: int, taken: set[int], *, stopped: bool
+        self,
+        command: Command,
+        number: int,
+        runs: Sequence[RunFacts],
+        taken: set[int],
+        *,
+        stopped: bool,
     ) -> Claimed | Refusal | None:
-        run = await command.new_run(number, stopped=stopped)
+        run = await command.new_run(number, runs, stopped=stopped)
         if isinstance(run, Refusal):
             return run
         created = await self._runs.create(run)
         if created is not None:
-            return Claimed(ClaimResult.CREATED_STOPPED if stopped else ClaimResult.CREATED, created)
+            result = ClaimResult.CREATED_STOPPED if stopped else ClaimResult.CREATED
+            return Claimed(
+                result, created, next((one.name for one in earlier_than(number, runs)), "")
+            )
         if not await self._runs.holds(run, command.issue_hash):
             taken.add(number)
         return None
 
 
 def _nothing_to_write(
-    decision: AlreadyKnown | NothingToStop | NothingLive | Full | StillEnding,
-) -> Claimed | None:
+    decision: AlreadyKnown | NothingToStop | NothingLive | Full | Overtaken | Outdated,
+) -> Claimed:
     match decision:
         case AlreadyKnown(run):
             return Claimed(ClaimResult.KNOWN, run)
@@ -185,5 +226,7 @@ def _nothing_to_write(
             return Claimed(ClaimResult.NOTHING_LIVE, None)
         case Full(run):
             return Claimed(ClaimResult.FULL, run)
-        case StillEnding():
-            return None
+        case Overtaken(run):
+            return Claimed(ClaimResult.OVERTAKEN, run)
+        case Outdated(run):
+            return Claimed(ClaimResult.OUTDATED, run)

@@ -10,15 +10,18 @@ from deputy.api.agentrun import (
     DesiredState,
     InboxEntry,
     InboxKind,
+    LinearIssue,
 )
 from deputy.api.names import issue_hash
 from deputy.core import claim
+from deputy.core.claim_facts import RunFacts
 from deputy.core.prompt import compose, follow_up
 from deputy.core.routing import BlueprintFacts, Refusal, Routed, may_delegate
 from deputy.trackers import events
-from deputy.trackers.models import Issue, Person, Team
+from deputy.trackers.models import Issue, Team
 from deputy.webhook.objects import inbox_entry, linear_issue, new_run
 from deputy.webhook.runs import NewRun
+from deputy.wire import stable_id
 
 Route = Callable[[Team, str], Awaitable[Routed | Refusal]]
 
@@ -36,18 +39,23 @@ class SessionCommand:
         """Hash of the issue."""
         return issue_hash(self.event.organization_id, self.event.issue.id)
 
-    def decide(
-        self, runs: Sequence[claim.RunFacts], taken: Collection[int]
-    ) -> claim.SessionDecision:
+    def decide(self, runs: Sequence[RunFacts], taken: Collection[int]) -> claim.SessionDecision:
         """Decide what the session becomes."""
         event = self.event
-        return claim.decide_session(event.session_id, runs, taken, has_text=bool(event.text))
+        return claim.decide_session(
+            event.session_id, runs, taken, has_text=bool(event.text), sent=event.sent
+        )
 
-    def entry(self, _run: claim.RunFacts) -> InboxEntry:
+    def entry(self, _run: RunFacts) -> InboxEntry:
         """Return what was said in the session, which is nothing where this is a delegation."""
         event = self.event
         return inbox_entry(
-            event.session_id, event.session_id, event.delegator, event.text, now=self.now
+            event.session_id,
+            event.session_id,
+            event.delegator,
+            event.text,
+            now=self.now,
+            sent=event.sent,
         )
 
     async def refusal(self) -> Refusal | None:
@@ -57,7 +65,9 @@ class SessionCommand:
             return None
         return may_delegate(blueprint.pick_up, self.event.delegator)
 
-    async def new_run(self, number: int, *, stopped: bool) -> NewRun | Refusal:
+    async def new_run(
+        self, number: int, runs: Sequence[RunFacts], *, stopped: bool
+    ) -> NewRun | Refusal:
         """Return the run that works on the issue."""
         event = self.event
         blueprint = await _routed(self.route, event.issue, event.organization_id)
@@ -71,7 +81,10 @@ class SessionCommand:
             linear=linear_issue(event, event.issue, event.delegator),
             desired_state=DesiredState.STOPPED if stopped else DesiredState.ACTIVE,
         )
-        return new_run(blueprint.namespace, self.issue_hash, number, spec, self.now)
+        after = claim.earlier_than(number, runs)
+        return new_run(
+            blueprint.namespace, self.issue_hash, number, spec, now=self.now, after=after
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -89,31 +102,38 @@ class PromptCommand:
         return issue_hash(self.event.organization_id, self.issue.id)
 
     def decide(
-        self, runs: Sequence[claim.RunFacts], taken: Collection[int]
+        self, runs: Sequence[RunFacts], taken: Collection[int]
     ) -> claim.PromptDecision | claim.StopDecision:
         """Decide what becomes of the message."""
         event = self.event
         if event.is_stop:
-            return claim.decide_stop(event.session_id, event.activity_id, runs, taken)
-        return claim.decide_prompt(event.activity_id, runs, taken)
+            return claim.decide_stop(event.session_id, event.activity_id, runs, taken, event.sent)
+        return claim.decide_prompt(event.activity_id, runs, taken, event.sent)
 
-    def entry(self, run: claim.RunFacts) -> InboxEntry | None:
+    def entry(self, run: RunFacts) -> InboxEntry | None:
         """Return the message; a full inbox is stopped without one."""
         return None if run.full else self._entry()
 
     def _entry(self) -> InboxEntry:
         event = self.event
         kind = InboxKind.STOP if event.is_stop else InboxKind.PROMPT
-        text = event.text
         return inbox_entry(
-            event.activity_id, event.session_id, event.author, text, now=self.now, kind=kind
+            event.activity_id,
+            event.session_id,
+            event.author,
+            event.text,
+            now=self.now,
+            sent=event.sent,
+            kind=kind,
         )
 
     async def refusal(self) -> Refusal | None:
         """Return nothing: whoever can write in a session may speak to its run."""
         return None
 
-    async def new_run(self, number: int, *, stopped: bool) -> NewRun | Refusal:
+    async def new_run(
+        self, number: int, runs: Sequence[RunFacts], *, stopped: bool
+    ) -> NewRun | Refusal:
         """Return the run that follows up, or the stopped one that the stop has overtaken."""
         event = self.event
         blueprint = await _routed(self.route, self.issue, event.organization_id)
@@ -129,41 +149,79 @@ class PromptCommand:
             desired_state=DesiredState.STOPPED if stopped else DesiredState.ACTIVE,
             inbox=[self._entry()] if stopped else [],
         )
-        return new_run(blueprint.namespace, self.issue_hash, number, spec, self.now)
+        after = claim.earlier_than(number, runs)
+        return new_run(
+            blueprint.namespace, self.issue_hash, number, spec, now=self.now, after=after
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class WithdrawalCommand:
     """The live run of an issue that was canceled, removed or taken away from us is stopped."""
 
-    issue_hash: str
-    message_id: Callable[[claim.RunFacts], str]
-    text: str
-    actor: Person | None
+    event: events.IssueChanged | events.Unassigned
+    change: str
+    """What happened to the issue, in one word."""
     former_delegate: str | None
+    route: Route
     now: dt.datetime
 
-    def decide(
-        self, runs: Sequence[claim.RunFacts], _taken: Collection[int]
-    ) -> claim.WithdrawalDecision:
-        """Decide whether anything has to stop."""
-        return claim.decide_withdrawal(runs, self.former_delegate)
+    @property
+    def issue_hash(self) -> str:
+        """Hash of the issue."""
+        return issue_hash(self.event.organization_id, self.event.issue_id)
 
-    def entry(self, run: claim.RunFacts) -> InboxEntry | None:
+    def decide(self, runs: Sequence[RunFacts], taken: Collection[int]) -> claim.WithdrawalDecision:
+        """Decide whether anything has to stop."""
+        # Only our own notification says for certain that the issue was ours, though no run tells.
+        ours = isinstance(self.event, events.Unassigned) and self.event.issue is not None
+        return claim.decide_withdrawal(
+            runs, self.former_delegate, self.event.sent, taken, ours=ours
+        )
+
+    def entry(self, run: RunFacts) -> InboxEntry | None:
         """Return a stop that says why; the same withdrawal told twice has the same id."""
-        if run.full:
+        if run.full and not run.finished:
             return None
+        key = f"{self.change}/{self.event.sent}" if run.finished else self.change
+        return self._entry(stable_id(run.uid, key))
+
+    def _entry(self, message_id: str) -> InboxEntry:
+        event, text = self.event, f"The issue was {self.change}."
         return inbox_entry(
-            self.message_id(run), "", self.actor, self.text, now=self.now, kind=InboxKind.STOP
+            message_id, "", event.actor, text, now=self.now, sent=event.sent, kind=InboxKind.STOP
         )
 
     async def refusal(self) -> Refusal | None:
         """Return nothing: nobody asks."""
         return None
 
-    async def new_run(self, number: int, *, stopped: bool) -> NewRun | Refusal:
-        """Never called: a withdrawal decides for no new run."""
-        raise AssertionError(f"a withdrawal creates no run {number} (stopped: {stopped})")
+    async def new_run(
+        self, number: int, runs: Sequence[RunFacts], *, stopped: bool
+    ) -> NewRun | Refusal:
+        """Return the stopped run that a delegation finds which the withdrawal has overtaken."""
+        event = self.event
+        if not isinstance(event, events.Unassigned) or event.issue is None or not stopped:
+            raise AssertionError(f"this withdrawal creates no run {number}")
+        blueprint = await _routed(self.route, event.issue, event.organization_id)
+        if isinstance(blueprint, Refusal):
+            return blueprint
+        spec = AgentRunSpec(
+            blueprint_ref=BlueprintRef(name=blueprint.name),
+            linear=LinearIssue(
+                organization_id=event.organization_id,
+                issue_id=event.issue_id,
+                issue_identifier=event.issue.identifier,
+                app_user_id=event.app_user_id,
+                sent_time=event.sent,
+            ),
+            desired_state=DesiredState.STOPPED,
+            inbox=[self._entry(stable_id(self.issue_hash, f"{self.change}/{event.sent}"))],
+        )
+        after = claim.earlier_than(number, runs)
+        return new_run(
+            blueprint.namespace, self.issue_hash, number, spec, now=self.now, after=after
+        )
 
 
 async def _routed(route: Route, issue: Issue, organization_id: str) -> BlueprintFacts | Refusal:

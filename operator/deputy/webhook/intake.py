@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from deputy.api.names import issue_hash
 from deputy.core import acknowledgements
-from deputy.core.claim import RunFacts
+from deputy.core.claim_facts import RunFacts
 from deputy.core.routing import Refusal
 from deputy.trackers import events
 from deputy.trackers.models import Issue
@@ -16,7 +15,7 @@ from deputy.trackers.updates import Response
 from deputy.webhook import metrics
 from deputy.webhook.acknowledger import Acknowledger
 from deputy.webhook.blueprints import BlueprintRouter
-from deputy.webhook.claiming import Claimed, Claimer, ClaimResult, ClaimUnsettled
+from deputy.webhook.claiming import Claimed, Claimer, ClaimResult
 from deputy.webhook.commands import PromptCommand, SessionCommand, WithdrawalCommand
 from deputy.wire import Thought, stable_id
 
@@ -28,6 +27,10 @@ ELSEWHERE = (
 FULL = (
     "Too many messages are waiting for me in this run, so I have not taken this one. Say it again "
     "when I have answered some, or stop me and begin anew."
+)
+OVERTAKEN = (
+    "After this was said the work on this issue was stopped, or the issue taken away from me, so I "
+    "have not started. Say it again if it still counts."
 )
 NOTHING_TO_STOP = "Nothing is running for this issue any more, so there is nothing to stop."
 
@@ -74,21 +77,18 @@ class Intake:
     async def _session(self, event: events.SessionCreated) -> str:
         command = SessionCommand(event, self.blueprints.route, self.now())
         session = event.session_id
-        try:
-            claimed = await self.claimer.carry_out(command)
-        except ClaimUnsettled as error:
-            if error.ending:
-                self.acknowledger.acknowledge(acknowledgements.waiting(session, error.ending.name))
-            raise
+        claimed = await self.claimer.carry_out(command)
         if isinstance(claimed, Refusal):
             return await self._refuse(session, session, claimed)
         match claimed:
-            case Claimed(ClaimResult.CREATED):
-                self.acknowledger.acknowledge(acknowledgements.first(session))
+            case Claimed(ClaimResult.CREATED, _, after):
+                self.acknowledger.acknowledge(acknowledgements.first(session, after=after))
             case Claimed(ClaimResult.JOINED, RunFacts() as run) if session not in run.sessions:
                 self.acknowledger.acknowledge(acknowledgements.joined(session, run.uid, run.name))
             case Claimed(ClaimResult.FULL):
                 await self.acknowledger.refuse(session, stable_id(session, "full"), Response(FULL))
+            case Claimed(ClaimResult.OVERTAKEN):
+                await self._overtaken(session, session)
             case _:
                 pass  # what the session waits for is said by the operator
         return self._log_claimed(claimed, event.organization_id, event.issue.id)
@@ -100,12 +100,14 @@ class Intake:
         if isinstance(claimed, Refusal):
             return await self._refuse(session, key, claimed)
         match claimed:
-            case Claimed(ClaimResult.CREATED):
-                self.acknowledger.acknowledge(acknowledgements.first(session, key))
+            case Claimed(ClaimResult.CREATED, _, after):
+                self.acknowledger.acknowledge(acknowledgements.first(session, key, after))
             case Claimed(ClaimResult.APPENDED, RunFacts() as run) if session not in run.sessions:
                 self.acknowledger.acknowledge(acknowledgements.joined(session, run.uid, run.name))
             case Claimed(ClaimResult.FULL):
                 await self.acknowledger.refuse(session, stable_id(key, "full"), Thought(FULL))
+            case Claimed(ClaimResult.OVERTAKEN):
+                await self._overtaken(session, key)
             case Claimed(ClaimResult.NOTHING_TO_STOP):
                 text = Response(NOTHING_TO_STOP)
                 await self.acknowledger.refuse(session, stable_id(key, "nothing-to-stop"), text)
@@ -134,18 +136,15 @@ class Intake:
         *,
         former: str | None = None,
     ) -> str:
-        command = WithdrawalCommand(
-            issue_hash=issue_hash(event.organization_id, event.issue_id),
-            message_id=lambda run: stable_id(run.uid, change),
-            text=f"The issue was {change}.",
-            actor=event.actor,
-            former_delegate=former,
-            now=self.now(),
-        )
+        command = WithdrawalCommand(event, change, former, self.blueprints.route, self.now())
         claimed = await self.claimer.carry_out(command)
         if isinstance(claimed, Refusal):
             return "refused"
         return self._log_claimed(claimed, event.organization_id, event.issue_id)
+
+    async def _overtaken(self, session_id: str, key: str) -> None:
+        text = Response(OVERTAKEN)
+        await self.acknowledger.refuse(session_id, stable_id(key, "overtaken"), text)
 
     async def _refuse(self, session_id: str, key: str, refusal: Refusal) -> str:
         content = Response(refusal.text)

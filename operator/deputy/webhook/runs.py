@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from deputy.api.agentrun import AgentRun, DesiredState, InboxEntry
 from deputy.api.facts import run_facts
 from deputy.api.names import ISSUE_LABEL
-from deputy.core.claim import RunFacts
+from deputy.core.claim_facts import RunFacts
 from deputy.kube import resources
 from deputy.kube.client import JSON_PATCH, Kube
 from deputy.kube.errors import AlreadyExists, Conflict, Invalid, NotFound
@@ -44,6 +44,9 @@ class Runs(Protocol):
 
     async def add(self, run: RunFacts, entry: InboxEntry | None, *, stop: bool) -> bool:
         """Add to a run's inbox, and want it stopped; False where it is not as it was seen."""
+
+    async def note(self, run: RunFacts, entry: InboxEntry) -> bool:
+        """Add to the inbox of a run that is over; False where it is not as it was seen."""
 
 
 class ApiServerRuns:
@@ -86,9 +89,16 @@ class ApiServerRuns:
         The patch tests what was decided on: that it is still the same run in the same phase. The
         inbox is a map by id, so a message that another replica has added makes it invalid.
         """
+        return await self._patch(run, _operations(run, entry, stop=stop))
+
+    async def note(self, run: RunFacts, entry: InboxEntry) -> bool:
+        """Add to the inbox of a run that is over, for whoever claims its issue next."""
+        return await self._patch(run, [_same(run), _append(entry)])
+
+    async def _patch(self, run: RunFacts, operations: list[dict[str, Any]]) -> bool:
         path = resources.agentruns(run.namespace, run.name)
         try:
-            await self._kube.patch(path, _operations(run, entry, stop=stop), JSON_PATCH)
+            await self._kube.patch(path, operations, JSON_PATCH)
         except (Invalid, Conflict, NotFound):
             return False
         return True
@@ -102,7 +112,7 @@ def facts_of(body: Mapping[str, Any]) -> RunFacts:
 def _operations(run: RunFacts, entry: InboxEntry | None, *, stop: bool) -> list[dict[str, Any]]:
     path, value = run.as_seen
     operations: list[dict[str, Any]] = [
-        {"op": "test", "path": "/metadata/uid", "value": run.uid},
+        _same(run),
         # A test for null passes where nothing is.
         {"op": "test", "path": path, "value": value},
     ]
@@ -110,10 +120,18 @@ def _operations(run: RunFacts, entry: InboxEntry | None, *, stop: bool) -> list[
         # How a run ends is recorded before it is over; what came later nobody would read.
         operations.append({"op": "test", "path": "/status/response", "value": None})
     if entry is not None:
-        message = entry.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        operations.append({"op": "add", "path": "/spec/inbox/-", "value": message})
+        operations.append(_append(entry))
     if stop:
         operations.append(
             {"op": "add", "path": "/spec/desiredState", "value": DesiredState.STOPPED}
         )
     return operations
+
+
+def _same(run: RunFacts) -> dict[str, Any]:
+    return {"op": "test", "path": "/metadata/uid", "value": run.uid}
+
+
+def _append(entry: InboxEntry) -> dict[str, Any]:
+    message = entry.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return {"op": "add", "path": "/spec/inbox/-", "value": message}

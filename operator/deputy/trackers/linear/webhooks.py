@@ -25,16 +25,19 @@ from deputy.trackers.linear.payloads import event_of
 SIGNATURE_HEADER = "linear-signature"
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
 
-#: How far the time inside a delivery may be from ours; Linear's own client allows as much.
-WINDOW = dt.timedelta(seconds=60)
+#: How old a delivery may be: Linear repeats the same bytes after a minute, an hour and six hours.
+MAX_AGE = dt.timedelta(hours=6, minutes=15)
+#: How far Linear's clock may be ahead of ours.
+MAX_SKEW = dt.timedelta(seconds=60)
 
 
 def from_http(
     headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes], now: dt.datetime
 ) -> TrackerEvent:
-    """Return what a delivery says, once one of `secrets` signed it within `WINDOW` of `now`.
+    """Return what a delivery says, once one of `secrets` signed it, `MAX_AGE` ago at most.
 
-    Freshness is judged by the time inside the signed body, never by a header, which nobody signs.
+    Age is judged by the time inside the signed body, never by a header, which nobody signs. Taking
+    the same event again changes nothing, so nobody gains by sending again what was recorded.
 
     Raises:
         SecretUnset: there is no secret, or only blank ones.
@@ -94,6 +97,11 @@ def _check_time(payload: Mapping[str, Any], now: dt.datetime) -> None:
     timestamp = payload.get("webhookTimestamp")
     if isinstance(timestamp, bool) or not isinstance(timestamp, int | float):
         raise MalformedDelivery("webhookTimestamp is missing or not a number")
-    off = now.timestamp() - timestamp / 1000 if abs(timestamp) < 1e15 else math.inf
-    if not abs(off) <= WINDOW.total_seconds():
-        raise StaleDelivery(f"webhookTimestamp is more than {WINDOW.seconds} seconds from now")
+    age = now.timestamp() - timestamp / 1000 if abs(timestamp) < 1e15 else math.inf
+    # Written so that what is no number is refused.
+    if not age >= -MAX_SKEW.total_seconds():
+        raise StaleDelivery(
+            f"webhookTimestamp is more than {MAX_SKEW.seconds} seconds ahead of this node's clock"
+        )
+    if not age <= MAX_AGE.total_seconds():
+        raise StaleDelivery(f"webhookTimestamp is more than {MAX_AGE} hours old")

@@ -1,0 +1,59 @@
+"""What claiming must know of the runs of an issue."""
+
+import dataclasses
+import datetime as dt
+
+from deputy.core.phase import TERMINAL, Phase
+
+#: Prompts that one run's inbox takes; the schema allows a few more, so that a stop always fits.
+MAX_MESSAGES = 95
+#: Entries that the schema allows; the last few are for stops.
+MAX_ENTRIES = 100
+#: Bytes of text that one inbox takes: well below what etcd stores in one object.
+MAX_BYTES = 600_000
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What claiming must know of a run."""
+
+    name: str
+    number: int
+    """Its place among the runs of its issue, from 1; 0 for one that was made by hand."""
+    namespace: str
+    uid: str
+    phase: Phase | None = None
+    """None while the operator has said nothing of it yet."""
+    stopping: bool = False
+    """Whether somebody wants it to end."""
+    concluded: bool = False
+    """Whether how it ends is recorded already: nobody reads what comes now."""
+    sessions: frozenset[str] = frozenset()
+    """Every session that the run knows: its own, and those of its inbox."""
+    messages: frozenset[str] = frozenset()
+    """Every message that the run has taken; a session's own id stands for its opening."""
+    app_user_id: str = ""
+    """The tracker's user that we are for this run."""
+    begun: dt.datetime | None = None
+    """When that happened which the run began with, by the tracker's clock."""
+    stopped: dt.datetime | None = None
+    """When somebody last stopped or withdrew it, by the tracker's clock."""
+    inbox_length: int = 0
+    inbox_bytes: int = 0
+    as_seen: tuple[str, str | None] = ("/status", None)
+    """What a write has to find unchanged: a place in the object, and what is there, if anything."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run is over."""
+        return self.phase in TERMINAL
+
+    @property
+    def ending(self) -> bool:
+        """Whether the run takes nothing more, though it is not over."""
+        return not self.finished and (self.stopping or self.concluded)
+
+    @property
+    def full(self) -> bool:
+        """Whether the inbox takes no more prompts."""
+        return self.inbox_length >= MAX_MESSAGES or self.inbox_bytes >= MAX_BYTES
