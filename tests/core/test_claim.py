@@ -93,9 +93,19 @@ def test_the_next_number_is_after_all_runs_and_all_names_that_others_hold() -> N
             [run(1, concluded=True), run(2)], Attach(run(2)), id="one ends, and the next waits"
         ),
         pytest.param(
-            [run(1, inbox_length=MAX_MESSAGES)],
-            Full(run(1, inbox_length=MAX_MESSAGES)),
-            id="too many messages",
+            [run(1, inbox_waiting=MAX_MESSAGES)],
+            Full(run(1, inbox_waiting=MAX_MESSAGES)),
+            id="too many messages wait",
+        ),
+        pytest.param(
+            [run(1, inbox_length=MAX_MESSAGES, inbox_waiting=MAX_MESSAGES - 1)],
+            Attach(run(1, inbox_length=MAX_MESSAGES, inbox_waiting=MAX_MESSAGES - 1)),
+            id="the agent was given some of many",
+        ),
+        pytest.param(
+            [run(1, inbox_length=MAX_ENTRIES - 5)],
+            Full(run(1, inbox_length=MAX_ENTRIES - 5)),
+            id="too many in all",
         ),
         pytest.param(
             [run(1, inbox_bytes=MAX_BYTES)], Full(run(1, inbox_bytes=MAX_BYTES)), id="too long"
@@ -176,7 +186,7 @@ def test_a_prompt_that_was_taken_is_not_taken_again(phase: Phase) -> None:
             id="its run ends anyway",
         ),
         pytest.param(
-            [run(2, inbox_length=100)], Stop(run(2, inbox_length=100)), id="a full inbox stops too"
+            [run(2, inbox_length=295)], Stop(run(2, inbox_length=295)), id="a full inbox stops too"
         ),
         pytest.param(
             [run(1, Phase.SUCCEEDED, sessions=frozenset({"new"}))],

@@ -32,6 +32,7 @@ from deputy.core.run import (
     KEEP_AT_LEAST,
     LOST_AFTER,
     POD_GRACE,
+    RECORD_DELIVERIES,
     STOP_GRACE,
     BlueprintState,
     Observed,
@@ -463,3 +464,18 @@ def test_once_the_earlier_run_is_over_a_run_is_in_line() -> None:
     wait = Wait(RunReason.WAITING_FOR_SLOT, messages.EARLIER_RUN_OVER, quiet=True)
     assert decide(queued) == NextActions((wait,))
     assert decide(dataclasses.replace(queued, blocked=False)) == NextActions((Admit(),))
+
+
+def test_a_run_with_a_blank_task_is_refused_with_a_word() -> None:
+    queued = seen(Phase.QUEUED, slot=GRANTED, has_task=False)
+
+    assert decide(queued) == NextActions((Conclude(messages.no_task()),))
+    assert messages.no_task().phase is Phase.STOPPED
+    assert "blank" in messages.no_task().text
+
+
+def test_what_the_agent_was_given_is_recorded_once_it_is_much() -> None:
+    record = MoveTo(Phase.RUNNING, RunReason.WORKING, "the agent works")
+
+    assert decide(seen(unrecorded=RECORD_DELIVERIES)) == NextActions((record,))
+    assert decide(seen(unrecorded=RECORD_DELIVERIES - 1)).actions == ()

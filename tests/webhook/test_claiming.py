@@ -1,5 +1,6 @@
 """Facts of claiming, against a model in which every step may be overtaken."""
 
+import dataclasses
 import datetime as dt
 import functools
 import random
@@ -13,6 +14,8 @@ from typing_extensions import override
 from deputy.api.names import issue_hash, run_name
 from deputy.core.claim_facts import RunFacts
 from deputy.core.phase import Phase
+from deputy.core.reason import RunReason
+from deputy.core.routing import Refusal
 from deputy.kube.errors import Unavailable
 from deputy.trackers.events import SessionCreated, SessionPrompted, Unassigned
 from deputy.webhook.claiming import Claimed, Claimer, ClaimResult, ClaimUnsettled
@@ -334,7 +337,9 @@ def test_a_full_inbox_takes_no_prompt_but_stops() -> None:
 
 def withdrawal(former: str | None = "app", sent: dt.datetime = NOW) -> WithdrawalCommand:
     event = Unassigned("org", "app", ISSUE.id, JANE, ISSUE, sent)
-    return WithdrawalCommand(event, "undelegated", former, to_blueprint, NOW)
+    return WithdrawalCommand(
+        event, "undelegated", "The issue was undelegated.", former, to_blueprint, NOW
+    )
 
 
 def withdraw(server: ModelServer, sent: dt.datetime = NOW) -> ClaimResult:
@@ -514,3 +519,41 @@ def test_many_copies_and_mentions_at_once_make_one_run(seed: int) -> None:
     assert by_outcome.count(ClaimResult.CREATED) == 1
     assert by_outcome.count(ClaimResult.JOINED) == 10
     assert by_outcome.count(ClaimResult.KNOWN) == 19
+
+
+def deliver(server: ModelServer, through: str) -> None:
+    """Note that the agent was given every message up to one."""
+    inbox = {"deliveredThrough": through}
+    server.objects[FIRST]["status"] = {"phase": Phase.RUNNING, "inbox": inbox}
+
+
+def test_what_the_agent_was_given_makes_room_in_the_inbox() -> None:
+    server = ModelServer()
+    settle(server, created("one"))
+    for number in range(95):
+        settle(server, prompted("one", f"p{number}"))
+    deliver(server, "p94")
+
+    assert outcome(server, prompted("one", "the answer")) is ClaimResult.APPENDED
+    assert outcome(server, prompted("one", "p0")) is ClaimResult.KNOWN
+
+
+BLANK_PROMPT = dataclasses.replace(prompted("one", "a"), text=" \n")
+
+
+def test_a_blank_message_to_a_live_run_is_not_taken() -> None:
+    server = ModelServer()
+    settle(server, created("one"))
+
+    assert outcome(server, BLANK_PROMPT) is ClaimResult.BLANK
+    assert spec_of(server)["inbox"] == []
+
+
+def test_a_blank_message_begins_no_run() -> None:
+    server = ModelServer()
+
+    refused = done(Claimer(server, NoLocks(), pause).carry_out(command(BLANK_PROMPT)))
+
+    assert isinstance(refused, Refusal)
+    assert refused.reason is RunReason.TASK_MISSING
+    assert server.objects == {}

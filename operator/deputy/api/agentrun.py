@@ -21,10 +21,14 @@ from deputy.api.meta import (
     cel,
     unique,
 )
+from deputy.core.claim_facts import MAX_ENTRIES
 from deputy.core.phase import Phase
 
 NO_TASK = "spec.prompt is required unless spec.linear is given"
+BLANK_TASK = "spec.prompt is blank; say what is to be done"
 INBOX_GROWS = "spec.inbox is only ever added to"
+STAYS_STOPPED = "spec.desiredState cannot go back from Stopped; create a new run"
+ATTEMPT_GROWS = "spec.attempt can only be raised"
 
 
 class DesiredState(enum.StrEnum):
@@ -124,15 +128,14 @@ class AgentRunSpec(StrictModel):
         Field(
             ge=1,
             le=100,
-            json_schema_extra={"format": "int32"}
-            | cel(("self >= oldSelf", "spec.attempt can only be raised")),
+            json_schema_extra={"format": "int32"} | cel(("self >= oldSelf", ATTEMPT_GROWS)),
         ),
     ] = 1
     """Raised to start again in a fresh workspace."""
     inbox: Annotated[
         list[InboxEntry],
         Field(
-            max_length=100,
+            max_length=MAX_ENTRIES,
             json_schema_extra={
                 "x-kubernetes-list-type": "map",
                 "x-kubernetes-list-map-keys": ["id"],
@@ -147,6 +150,8 @@ class AgentRunSpec(StrictModel):
     def _has_a_task(self) -> "AgentRunSpec":
         if not self.prompt and self.linear is None:
             raise ValueError(NO_TASK)
+        if self.linear is None and not self.prompt.strip():
+            raise ValueError(BLANK_TASK)
         return self
 
     @model_validator(mode="after")
@@ -210,7 +215,8 @@ class AgentRunStatus(LenientModel):
     pull_request: PullRequestStatus | None = None
     """The pull request, once it was seen on the forge."""
     sessions: Annotated[
-        list[Reference], Field(max_length=101, json_schema_extra={"x-kubernetes-list-type": "set"})
+        list[Reference],
+        Field(max_length=MAX_ENTRIES + 1, json_schema_extra={"x-kubernetes-list-type": "set"}),
     ] = []
     """Every Linear session that is attached to the run."""
     inbox: InboxStatus = InboxStatus()

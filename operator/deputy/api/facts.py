@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
 from deputy.api.agentrun import AgentRun, DesiredState, InboxEntry, InboxKind
 from deputy.api.blueprint import Blueprint, BlueprintSpec, PickUpSpec
 from deputy.api.meta import API_VERSION, Condition
@@ -146,6 +148,7 @@ def run_facts(run: AgentRun) -> RunFacts:
         begun=_begun(run),
         stopped=_stopped(run),
         inbox_length=len(inbox),
+        inbox_waiting=len(undelivered(run, status.inbox.delivered_through)),
         inbox_bytes=sum(len(entry.text.encode()) for entry in inbox),
         as_seen=("/status/phase", phase) if has_status else ("/status", None),
     )
@@ -225,8 +228,19 @@ def spec_in_force(
     if pod is not None:
         annotations = pod["metadata"].get("annotations") or {}
         if BLUEPRINT_SPEC_ANNOTATION in annotations:
-            return BlueprintSpec.model_validate_json(annotations[BLUEPRINT_SPEC_ANNOTATION])
+            return _spec_of(annotations[BLUEPRINT_SPEC_ANNOTATION])
     return blueprint.spec if blueprint is not None else None
+
+
+def _spec_of(text: str) -> BlueprintSpec | None:
+    """Return the spec that an operator noted; a newer one may have noted more than we know.
+
+    None where we cannot read it at all: what a newer operator began goes on without its spec.
+    """
+    try:
+        return BlueprintSpec.model_validate_json(text, extra="ignore")
+    except ValidationError:
+        return None
 
 
 def spec_as_text(spec: BlueprintSpec) -> str:

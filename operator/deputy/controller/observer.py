@@ -13,6 +13,7 @@ from deputy.api.facts import (
     outcome_of,
     owned_by,
     pick_up_of,
+    prompts_in,
     runs_before,
     sessions_of,
     spec_in_force,
@@ -63,6 +64,7 @@ class Observer:
             status_attempt=attempt_of(run),
             has_issue=run.spec.linear is not None,
             has_repository=spec is not None and spec.repository is not None,
+            has_task=bool(run.spec.prompt.strip() or prompts_in(run)),
             stop_wanted=run.spec.desired_state is DesiredState.STOPPED,
             timeout=_timeout(spec),
             ttl=_ttl(spec),
@@ -83,6 +85,7 @@ class Observer:
             stop_asked=conversation.stop_asked,
             report=conversation.standing_report,
             silent=now - (conversation.shown_at or now),
+            unrecorded=_unrecorded(run, state),
             undelivered=_undelivered(run, state),
             pull_request=state.pull_request,
             pull_request_problem=state.pull_request_problem,
@@ -182,6 +185,12 @@ def _readiness(run: AgentRun, blueprint: Blueprint | None) -> tuple[BlueprintSta
         BlueprintState.NOT_READY,
         f"Blueprint {blueprint.metadata.name} is not ready: {ready.message}.",
     )
+
+
+def _unrecorded(run: AgentRun, state: RunState) -> int:
+    """Return how many messages the agent was given since the status last told of it."""
+    told = undelivered(run, run.status.inbox.delivered_through)
+    return len(told) - len(undelivered(run, state.conversation.delivered_through))
 
 
 def _undelivered(run: AgentRun, state: RunState) -> int:

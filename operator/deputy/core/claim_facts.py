@@ -5,10 +5,12 @@ import datetime as dt
 
 from deputy.core.phase import TERMINAL, Phase
 
-#: Prompts that one run's inbox takes; the schema allows a few more, so that a stop always fits.
+#: Prompts that may wait for one agent; what it was given counts no more.
 MAX_MESSAGES = 95
-#: Entries that the schema allows; the last few are for stops.
-MAX_ENTRIES = 100
+#: Entries that the schema allows: the ids of what was taken are kept, so that it is taken once.
+MAX_ENTRIES = 300
+#: Entries that only stops may have.
+_FOR_STOPS = 5
 #: Bytes of text that one inbox takes: well below what etcd stores in one object.
 MAX_BYTES = 600_000
 
@@ -39,6 +41,8 @@ class RunFacts:
     stopped: dt.datetime | None = None
     """When somebody last stopped or withdrew it, by the tracker's clock."""
     inbox_length: int = 0
+    inbox_waiting: int = 0
+    """How many prompts the agent was not given yet, as far as the status tells."""
     inbox_bytes: int = 0
     as_seen: tuple[str, str | None] = ("/status", None)
     """What a write has to find unchanged: a place in the object, and what is there, if anything."""
@@ -56,4 +60,8 @@ class RunFacts:
     @property
     def full(self) -> bool:
         """Whether the inbox takes no more prompts."""
-        return self.inbox_length >= MAX_MESSAGES or self.inbox_bytes >= MAX_BYTES
+        return (
+            self.inbox_waiting >= MAX_MESSAGES
+            or self.inbox_length >= MAX_ENTRIES - _FOR_STOPS
+            or self.inbox_bytes >= MAX_BYTES
+        )

@@ -81,6 +81,12 @@ def not_picked_up(reason: RunReason, message: str) -> RunOutcome:
     return _outcome(reason, message, f"This issue was not picked up: {message}")
 
 
+def no_task() -> RunOutcome:
+    """Tell that there is nothing to do."""
+    fact = "its task is blank; say in words what is to be done."
+    return not_picked_up(RunReason.TASK_MISSING, fact)
+
+
 def failed(problem: Problem, report: Finished | None = None) -> RunOutcome:
     """Tell what went wrong; `problem.message` names the next step, `report` what was saved."""
     text = f"This did not work: {_ended(problem.message)}{_saved(report)} {_RETRY}"

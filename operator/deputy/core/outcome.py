@@ -9,6 +9,7 @@ _STOPPED = (
     RunReason.STOPPED_BY_USER,
     RunReason.STATE_NOT_ALLOWED,
     RunReason.DELEGATOR_NOT_ALLOWED,
+    RunReason.TASK_MISSING,
     RunReason.BLUEPRINT_NOT_READY,
     RunReason.BLUEPRINT_NOT_FOUND,
 )

@@ -20,6 +20,7 @@ class RunReason(enum.StrEnum):
     # Not picked up
     STATE_NOT_ALLOWED = "StateNotAllowed"
     DELEGATOR_NOT_ALLOWED = "DelegatorNotAllowed"
+    TASK_MISSING = "TaskMissing"
     # Succeeded
     PULL_REQUEST_OPENED = "PullRequestOpened"
     NO_CHANGES = "NoChanges"

@@ -43,6 +43,8 @@ POD_GRACE = dt.timedelta(seconds=20)
 LOST_AFTER = dt.timedelta(minutes=5)
 #: Silence after which a session is told that its run lives: Linear calls it stale after thirty.
 KEEP_ALIVE_AFTER = dt.timedelta(minutes=20)
+#: So many deliveries are worth a write: whoever adds to the inbox goes by what the status tells.
+RECORD_DELIVERIES = 32
 #: Until it is looked again whether an earlier run of the issue is over.
 EARLIER_RUN_PAUSE = dt.timedelta(seconds=1)
 #: The shortest life of a finished run: Linear repeats a webhook after six hours, and must find it.
@@ -96,6 +98,8 @@ class Observed:
     """The attempt that the status tells of; older than the wanted one after a restart."""
     has_issue: bool = False
     has_repository: bool = False
+    has_task: bool = True
+    """Whether anybody has said what is to be done."""
     stop_wanted: bool = False
     timeout: dt.timedelta = dt.timedelta(hours=1)
     ttl: dt.timedelta = dt.timedelta(days=1)
@@ -121,6 +125,8 @@ class Observed:
     awaiting: bool = False
     stop_asked: dt.datetime | None = None
     report: Finished | None = None
+    unrecorded: int = 0
+    """How many messages the agent was given of which the status does not tell yet."""
     undelivered: int = 0
     """How many messages of people the agent was not given."""
     pull_request: PullRequestSeen | None = None
@@ -179,6 +185,8 @@ def _decide(seen: Observed) -> NextActions:
 
 def _queue(seen: Observed) -> NextActions:
     """A run without a slot: may it have one?"""
+    if not seen.has_task:
+        return NextActions((Conclude(messages.no_task()),))
     if seen.earlier_run:
         return _wait_for_earlier_run(seen)
     if seen.blocked:
@@ -257,7 +265,9 @@ def _follow(seen: Observed, left: dt.timedelta) -> NextActions:
     if seen.awaiting and seen.phase is not Phase.AWAITING_INPUT:
         reason = RunReason.AWAITING_ANSWER
         return NextActions((MoveTo(Phase.AWAITING_INPUT, reason, "the agent waits for an answer"),))
-    if not seen.awaiting and seen.phase is not Phase.RUNNING:
+    if not seen.awaiting and (
+        seen.phase is not Phase.RUNNING or seen.unrecorded >= RECORD_DELIVERIES
+    ):
         return NextActions((MoveTo(Phase.RUNNING, RunReason.WORKING, "the agent works"),))
     return NextActions(requeue_after=min(left, dt.timedelta(minutes=1)))
 

@@ -104,8 +104,10 @@ def assemble(settings: WebhookSettings, kube: Kube, http: httpx.AsyncClient) -> 
     following = Following(watched, Resync(kube, watched, namespaces))
     credentials = Credentials(settings.linear_credentials, http, settings.linear_api_url)
     acknowledger = Acknowledger(LinearClient(http, settings.linear_api_url, credentials))
+    runs = ApiServerRuns(kube, namespaces)
     intake = Intake(
-        claimer=Claimer(ApiServerRuns(kube, namespaces), IssueLocks()),
+        claimer=Claimer(runs, IssueLocks()),
+        runs=runs,
         blueprints=BlueprintRouter(kube, cache.blueprints, namespaces),
         acknowledger=acknowledger,
         now=utc_now,

@@ -93,6 +93,7 @@ class AppRevoked:
     """The organisation has disconnected the application; its tokens are worth nothing."""
 
     organization_id: str
+    sent: dt.datetime | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

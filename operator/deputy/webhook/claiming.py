@@ -77,6 +77,7 @@ class ClaimResult(enum.StrEnum):
     NOTHING_LIVE = "nothing_live"
     NOTED = "noted"
     OVERTAKEN = "overtaken"
+    BLANK = "blank"
     OUTDATED = "outdated"
     FULL = "full"
 
@@ -172,6 +173,8 @@ class Claimer:
         match decision:
             case Attach(run):
                 return await command.refusal() or await self._add(command, run, ClaimResult.JOINED)
+            case Append(run) if command.entry(run) is None:
+                return Claimed(ClaimResult.BLANK, run)
             case Append(run):
                 return await self._add(command, run, ClaimResult.APPENDED)
             case Stop(run):

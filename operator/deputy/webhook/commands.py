@@ -16,12 +16,18 @@ from deputy.api.names import issue_hash
 from deputy.core import claim
 from deputy.core.claim_facts import RunFacts
 from deputy.core.prompt import compose, follow_up
+from deputy.core.reason import RunReason
 from deputy.core.routing import BlueprintFacts, Refusal, Routed, may_delegate
 from deputy.trackers import events
 from deputy.trackers.models import Issue, Team
 from deputy.webhook.objects import inbox_entry, linear_issue, new_run
 from deputy.webhook.runs import NewRun
 from deputy.wire import stable_id
+
+BLANK = (
+    "That message has no words, so there is nothing that I could do (I cannot see attachments). "
+    "Say in words what is to be done."
+)
 
 Route = Callable[[Team, str], Awaitable[Routed | Refusal]]
 
@@ -111,8 +117,12 @@ class PromptCommand:
         return claim.decide_prompt(event.activity_id, runs, taken, event.sent)
 
     def entry(self, run: RunFacts) -> InboxEntry | None:
-        """Return the message; a full inbox is stopped without one."""
-        return None if run.full else self._entry()
+        """Return the message; a full inbox is stopped without one, and a blank one is none."""
+        return None if run.full or self._is_blank else self._entry()
+
+    @property
+    def _is_blank(self) -> bool:
+        return not self.event.is_stop and not self.event.text.strip()
 
     def _entry(self) -> InboxEntry:
         event = self.event
@@ -136,6 +146,8 @@ class PromptCommand:
     ) -> NewRun | Refusal:
         """Return the run that follows up, or the stopped one that the stop has overtaken."""
         event = self.event
+        if self._is_blank:
+            return Refusal(RunReason.TASK_MISSING, BLANK)
         blueprint = await _routed(self.route, self.issue, event.organization_id)
         if isinstance(blueprint, Refusal):
             return blueprint
@@ -161,7 +173,9 @@ class WithdrawalCommand:
 
     event: events.IssueChanged | events.Unassigned
     change: str
-    """What happened to the issue, in one word."""
+    """What happened, in a word; it is part of the stop's id."""
+    text: str
+    """The same, for the person who reads the inbox."""
     former_delegate: str | None
     route: Route
     now: dt.datetime
@@ -187,9 +201,15 @@ class WithdrawalCommand:
         return self._entry(stable_id(run.uid, key))
 
     def _entry(self, message_id: str) -> InboxEntry:
-        event, text = self.event, f"The issue was {self.change}."
+        event = self.event
         return inbox_entry(
-            message_id, "", event.actor, text, now=self.now, sent=event.sent, kind=InboxKind.STOP
+            message_id,
+            "",
+            event.actor,
+            self.text,
+            now=self.now,
+            sent=event.sent,
+            kind=InboxKind.STOP,
         )
 
     async def refusal(self) -> Refusal | None:

@@ -16,7 +16,8 @@ from deputy.webhook import metrics
 from deputy.webhook.acknowledger import Acknowledger
 from deputy.webhook.blueprints import BlueprintRouter
 from deputy.webhook.claiming import Claimed, Claimer, ClaimResult
-from deputy.webhook.commands import PromptCommand, SessionCommand, WithdrawalCommand
+from deputy.webhook.commands import BLANK, PromptCommand, SessionCommand, WithdrawalCommand
+from deputy.webhook.runs import Runs
 from deputy.wire import Thought, stable_id
 
 _LOG = structlog.stdlib.get_logger(__name__)
@@ -28,6 +29,7 @@ FULL = (
     "Too many messages are waiting for me in this run, so I have not taken this one. Say it again "
     "when I have answered some, or stop me and begin anew."
 )
+DISCONNECTED = "Linear has disconnected the application."
 OVERTAKEN = (
     "After this was said the work on this issue was stopped, or the issue taken away from me, so I "
     "have not started. Say it again if it still counts."
@@ -44,6 +46,7 @@ class Intake:
     """
 
     claimer: Claimer
+    runs: Runs
     blueprints: BlueprintRouter
     acknowledger: Acknowledger
     now: Callable[[], dt.datetime]
@@ -62,12 +65,7 @@ class Intake:
             case events.Unassigned():
                 return await self._withdraw(event, "undelegated", former=event.app_user_id)
             case events.AppRevoked():
-                _LOG.error(
-                    "Linear has disconnected the application; authorise it again in Linear's "
-                    "settings and update the credentials Secret",
-                    organization=event.organization_id,
-                )
-                return "noted"
+                return await self._revoked(event)
             case events.TeamAccessChanged():
                 _LOG.info("access to teams changed", organization=event.organization_id)
                 return "noted"
@@ -108,6 +106,8 @@ class Intake:
                 await self.acknowledger.refuse(session, stable_id(key, "full"), Thought(FULL))
             case Claimed(ClaimResult.OVERTAKEN):
                 await self._overtaken(session, key)
+            case Claimed(ClaimResult.BLANK):
+                await self.acknowledger.refuse(session, stable_id(key, "blank"), Thought(BLANK))
             case Claimed(ClaimResult.NOTHING_TO_STOP):
                 text = Response(NOTHING_TO_STOP)
                 await self.acknowledger.refuse(session, stable_id(key, "nothing-to-stop"), text)
@@ -122,6 +122,26 @@ class Intake:
         )
         return "refused"
 
+    async def _revoked(self, event: events.AppRevoked) -> str:
+        """Stop every run of the organisation: nobody can be told anything of them any more."""
+        _LOG.error(
+            "Linear has disconnected the application; authorise it again in Linear's "
+            "settings and update the credentials Secret",
+            organization=event.organization_id,
+        )
+        for issue_id in sorted(await self.runs.issues_of(event.organization_id)):
+            removed = events.IssueChanged(
+                event.organization_id,
+                issue_id,
+                undelegated_from=None,
+                is_canceled=False,
+                is_removed=True,
+                actor=None,
+                sent=event.sent,
+            )
+            await self._withdraw(removed, "disconnected", text=DISCONNECTED)
+        return "noted"
+
     async def _changed(self, event: events.IssueChanged) -> str:
         if event.is_removed:
             return await self._withdraw(event, "removed")
@@ -135,8 +155,16 @@ class Intake:
         change: str,
         *,
         former: str | None = None,
+        text: str = "",
     ) -> str:
-        command = WithdrawalCommand(event, change, former, self.blueprints.route, self.now())
+        command = WithdrawalCommand(
+            event=event,
+            change=change,
+            text=text or f"The issue was {change}.",
+            former_delegate=former,
+            route=self.blueprints.route,
+            now=self.now(),
+        )
         claimed = await self.claimer.carry_out(command)
         if isinstance(claimed, Refusal):
             return "refused"

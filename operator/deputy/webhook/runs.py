@@ -2,13 +2,14 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from deputy.api.agentrun import AgentRun, DesiredState, InboxEntry
 from deputy.api.facts import run_facts
 from deputy.api.names import ISSUE_LABEL
 from deputy.core.claim_facts import RunFacts
+from deputy.core.phase import TERMINAL
 from deputy.kube import resources
 from deputy.kube.client import JSON_PATCH, Kube
 from deputy.kube.errors import AlreadyExists, Conflict, Invalid, NotFound
@@ -35,6 +36,9 @@ class Runs(Protocol):
 
     async def of_issue(self, issue: str) -> Sequence[RunFacts]:
         """Return all runs of the issue with this hash, read from storage and not from a cache."""
+
+    async def issues_of(self, organization_id: str) -> Collection[str]:
+        """Return the ids of the issues of an organisation that have a run which is not over."""
 
     async def create(self, run: NewRun) -> RunFacts | None:
         """Create a run; None where its name is taken."""
@@ -66,6 +70,21 @@ class ApiServerRuns:
             )
         )
         return [facts_of(body) for answer in lists for body in answer["items"]]
+
+    async def issues_of(self, organization_id: str) -> set[str]:
+        """Return the ids of the issues of an organisation that have a run which is not over."""
+        issues: set[str] = set()
+        for namespace in self._namespaces:
+            answer = await self._kube.get(resources.agentruns(namespace), labelSelector=ISSUE_LABEL)
+            runs = (_read(body) for body in answer["items"])
+            issues.update(
+                run.spec.linear.issue_id
+                for run in runs
+                if run.spec.linear is not None
+                and run.spec.linear.organization_id == organization_id
+                and run.status.phase not in TERMINAL
+            )
+        return issues
 
     async def create(self, run: NewRun) -> RunFacts | None:
         """Create a run; the API server lets only one creation of a name succeed."""

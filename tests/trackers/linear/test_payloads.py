@@ -80,7 +80,7 @@ EXPECTED: dict[str, TrackerEvent] = {
     "comment_create": Ignored("Comment/create"),
     "issue_remove": changed(None, canceled=False, removed=True),
     "issue_update_canceled_undelegated": changed(APP_USER, canceled=True, removed=False),
-    "oauth_app_revoked": AppRevoked(ORGANIZATION),
+    "oauth_app_revoked": AppRevoked(ORGANIZATION, SENT),
     "permission_change": TeamAccessChanged(ORGANIZATION),
 }
 

@@ -137,7 +137,7 @@ def _unassigned(body: Payload) -> TrackerEvent:
 
 
 def _revoked(body: Payload) -> TrackerEvent:
-    return AppRevoked(text_in(body, "organizationId"))
+    return AppRevoked(text_in(body, "organizationId"), sent_at(body))
 
 
 def _access_changed(body: Payload) -> TrackerEvent:
