@@ -32,6 +32,7 @@ from deputy.webhook.blueprints import BlueprintRouter
 from deputy.webhook.claiming import Claimer
 from deputy.webhook.connections import listen
 from deputy.webhook.intake import Intake
+from deputy.webhook.reservations import EventReservations
 from deputy.webhook.runs import ApiServerRuns
 from deputy.webhook.single_flight import IssueLocks, SingleFlight
 
@@ -104,7 +105,8 @@ def assemble(settings: WebhookSettings, kube: Kube, http: httpx.AsyncClient) -> 
     following = Following(watched, Resync(kube, watched, namespaces))
     credentials = Credentials(settings.linear_credentials, http, settings.linear_api_url)
     acknowledger = Acknowledger(LinearClient(http, settings.linear_api_url, credentials))
-    runs = ApiServerRuns(kube, namespaces)
+    reservations = EventReservations(kube, settings.namespace, settings.pod_name, utc_now)
+    runs = ApiServerRuns(kube, namespaces, reservations if len(namespaces) > 1 else None)
     intake = Intake(
         claimer=Claimer(runs, IssueLocks()),
         runs=runs,

@@ -23,10 +23,11 @@ class BlueprintRouter:
     async def route(self, team: Team, organization_id: str) -> Routed | Refusal:
         """Return the Blueprint for a team's issues.
 
-        The store may be a moment behind, so nobody is refused before the API server was asked.
+        The store may be a moment behind, so nobody is refused before the API server was asked. Nor
+        is anybody routed, where there are several namespaces: a Blueprint may have moved.
         """
         answer = route(team, organization_id, _facts(self._store), self._namespaces)
-        if isinstance(answer, Routed):
+        if isinstance(answer, Routed) and len(self._namespaces) == 1:
             return answer
         await self._refresh()
         return route(team, organization_id, _facts(self._store), self._namespaces)

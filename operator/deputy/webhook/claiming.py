@@ -203,9 +203,13 @@ class Claimer:
         *,
         stopped: bool,
     ) -> Claimed | Refusal | None:
-        run = await command.new_run(number, runs, stopped=stopped)
-        if isinstance(run, Refusal):
-            return run
+        wanted = await command.new_run(number, runs, stopped=stopped)
+        if isinstance(wanted, Refusal):
+            return wanted
+        run = await self._runs.reserve(wanted)
+        if run is None:
+            taken.add(number)
+            return None
         created = await self._runs.create(run)
         if created is not None:
             result = ClaimResult.CREATED_STOPPED if stopped else ClaimResult.CREATED

@@ -40,6 +40,9 @@ class Runs(Protocol):
     async def issues_of(self, organization_id: str) -> Collection[str]:
         """Return the ids of the issues of an organisation that have a run which is not over."""
 
+    async def reserve(self, run: NewRun) -> NewRun | None:
+        """Return the run where it may be created; None where its name is used up."""
+
     async def create(self, run: NewRun) -> RunFacts | None:
         """Create a run; None where its name is taken."""
 
@@ -53,12 +56,22 @@ class Runs(Protocol):
         """Add to the inbox of a run that is over; False where it is not as it was seen."""
 
 
+class Reservations(Protocol):
+    """What makes a run's name unique in several namespaces."""
+
+    async def reserve(self, run: NewRun) -> NewRun | None:
+        """Return the run where it may be created; None where its name is used up."""
+
+
 class ApiServerRuns:
     """The runs of several namespaces; raises `KubeError` where the API server cannot do it."""
 
-    def __init__(self, kube: Kube, namespaces: Sequence[str]) -> None:
+    def __init__(
+        self, kube: Kube, namespaces: Sequence[str], reservations: Reservations | None = None
+    ) -> None:
         self._kube = kube
         self._namespaces = namespaces
+        self._reservations = reservations
 
     async def of_issue(self, issue: str) -> list[RunFacts]:
         """Return all runs of the issue; without a resourceVersion every list is a fresh one."""
@@ -85,6 +98,10 @@ class ApiServerRuns:
                 and run.status.phase not in TERMINAL
             )
         return issues
+
+    async def reserve(self, run: NewRun) -> NewRun | None:
+        """Return the run where it may be created; one namespace needs no reservation."""
+        return run if self._reservations is None else await self._reservations.reserve(run)
 
     async def create(self, run: NewRun) -> RunFacts | None:
         """Create a run; the API server lets only one creation of a name succeed."""
