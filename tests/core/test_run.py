@@ -479,3 +479,12 @@ def test_what_the_agent_was_given_is_recorded_once_it_is_much() -> None:
 
     assert decide(seen(unrecorded=RECORD_DELIVERIES)) == NextActions((record,))
     assert decide(seen(unrecorded=RECORD_DELIVERIES - 1)).actions == ()
+
+
+def test_a_run_that_may_not_have_its_issue_ends_without_a_word_to_anybody() -> None:
+    queued = seen(Phase.QUEUED, slot=GRANTED, has_issue=True, foreign_to="api", acknowledged=False)
+    outcome = messages.foreign_issue("api")
+
+    assert decide(queued) == NextActions((Conclude(outcome),))
+    concluded = dataclasses.replace(queued, outcome=outcome)
+    assert decide(concluded) == NextActions((Finish(outcome),))

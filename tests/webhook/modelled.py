@@ -82,6 +82,10 @@ class ModelServer:
         told = (spec["linear"] for spec in specs)
         return {one["issueId"] for one in told if one["organizationId"] == organization_id}
 
+    async def is_reserved(self, _run: RunFacts) -> bool:
+        await Step()
+        return False
+
     async def reserve(self, run: NewRun) -> NewRun | None:
         await Step()
         return run

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+from typing import Any
 
 import pytest
 
@@ -110,3 +111,55 @@ async def test_in_one_namespace_nothing_is_reserved() -> None:
     await claimer.carry_out(PromptCommand(prompted("one", "a"), ISSUE, to("team-a"), NOW))
 
     assert installation.server.names(resources.events("deputy")) == []
+
+
+HASH = issue_hash("org", ISSUE.id)
+
+
+def forged(name: str) -> dict[str, Any]:
+    """Return a run that tenant b has written himself, for an issue of tenant a."""
+    linear = {"organizationId": "org", "issueId": ISSUE.id, "sessionId": "x"}
+    return {
+        "apiVersion": "deputy.dev/v1alpha1",
+        "kind": "AgentRun",
+        "metadata": {"name": name, "namespace": "team-b", "labels": {"deputy.dev/issue": HASH}},
+        "spec": {"blueprintRef": {"name": "evil"}, "prompt": "wait", "linear": linear, "inbox": []},
+        "status": {"phase": "Running"},
+    }
+
+
+async def test_a_run_that_another_tenant_has_written_is_not_given_the_issue() -> None:
+    installation = Installation()
+    installation.server.seed(forged("linear-zzz-9"))
+
+    claimed = await installation.replica().carry_out(session("one", "team-a"))
+
+    assert isinstance(claimed, Claimed)
+    assert claimed.result is ClaimResult.CREATED
+    theirs = installation.server.read(resources.agentruns("team-b", "linear-zzz-9"))
+    assert theirs["spec"]["inbox"] == []
+
+
+async def test_nor_does_it_take_the_stop_of_the_run_that_has_it() -> None:
+    installation = Installation()
+    await installation.replica().carry_out(session("one", "team-a"))
+    installation.server.seed(forged(run_name(HASH, 99)))
+
+    stop = PromptCommand(prompted("one", "x", stop=True), ISSUE, to("team-a"), NOW)
+    claimed = await installation.replica().carry_out(stop)
+
+    assert isinstance(claimed, Claimed)
+    assert claimed.result is ClaimResult.STOPPED
+    ours = installation.server.read(resources.agentruns("team-a", FIRST))
+    assert ours["spec"]["desiredState"] == "Stopped"
+
+
+async def test_a_stop_still_reaches_what_a_blueprint_has_left_behind() -> None:
+    installation = Installation()
+    installation.server.seed(forged("linear-zzz-9"))
+
+    stop = PromptCommand(prompted("x", "stop", stop=True), ISSUE, to("team-a"), NOW)
+    await installation.replica().carry_out(stop)
+
+    theirs = installation.server.read(resources.agentruns("team-b", "linear-zzz-9"))
+    assert theirs["spec"]["desiredState"] == "Stopped"

@@ -15,6 +15,7 @@ from deputy.core.blueprint import READY_BY_HAND, Readiness, TrackerNames, judge,
 from deputy.core.conditions import Truth
 from deputy.core.phase import Phase
 from deputy.core.reason import BlueprintReason
+from deputy.core.routing import TeamNamespaces, may_be_in, names_team
 from deputy.forges.errors import TokenMissing
 from deputy.forges.tokens import read_token
 from deputy.kube import resources
@@ -29,6 +30,7 @@ from deputy.trackers.linear.errors import (
     RateLimited,
 )
 from deputy.trackers.linear.tracker import Tracker
+from deputy.trackers.models import Team
 
 _LOG = structlog.stdlib.get_logger(__name__)
 
@@ -44,12 +46,19 @@ class BlueprintReconciler:
     """Works on one Blueprint at a time."""
 
     def __init__(
-        self, *, kube: Kube, cache: Cache, tracker: Tracker, enqueue_run: Callable[[Key], None]
+        self,
+        *,
+        kube: Kube,
+        cache: Cache,
+        tracker: Tracker,
+        enqueue_run: Callable[[Key], None],
+        team_namespaces: TeamNamespaces | None = None,
     ) -> None:
         self._kube = kube
         self._cache = cache
         self._tracker = tracker
         self._enqueue_run = enqueue_run
+        self._bound = team_namespaces or {}
         self._known: dict[str, tuple[int, float, Readiness]] = {}
 
     async def reconcile(self, key: Key) -> float | None:
@@ -105,7 +114,9 @@ class BlueprintReconciler:
                 f"Linear cannot be asked ({error}); this is tried again by itself",
                 _retry_after(error),
             )
-        return judge(tracker_names(blueprint), organization, team, self._older(blueprint))
+        older = self._older(blueprint, team) if team is not None else []
+        allowed = team is None or may_be_in(blueprint.metadata.namespace, team, self._bound)
+        return judge(tracker_names(blueprint), organization, team, older, allowed=allowed)
 
     async def _check_secret(self, blueprint: Blueprint) -> None:
         repository = blueprint.spec.repository
@@ -113,17 +124,18 @@ class BlueprintReconciler:
             name = repository.credentials_secret_ref.name
             await read_token(self._kube, blueprint.metadata.namespace, name)
 
-    def _older(self, blueprint: Blueprint) -> list[str]:
-        """Return the names of the Blueprints that took the same team's issues before."""
-        mine, linear = _creation_order(blueprint), blueprint.spec.linear
-        if linear is None:
-            return []
+    def _older(self, blueprint: Blueprint, team: Team) -> list[str]:
+        """Return the names of the Blueprints that took the same team's issues before.
+
+        However they spell it: by the team's key, its name or its id.
+        """
+        mine = _creation_order(blueprint)
         others = (
             other
             for other in self._cache.blueprints
-            if other.spec.linear is not None
-            and other.metadata.uid != blueprint.metadata.uid
-            and other.spec.linear.team.casefold() == linear.team.casefold()
+            if other.metadata.uid != blueprint.metadata.uid
+            and _takes(other, team)
+            and may_be_in(other.metadata.namespace, team, self._bound)
             and _creation_order(other) < mine
         )
         return [
@@ -175,6 +187,13 @@ def _retry_after(error: LinearError) -> dt.timedelta:
         return dt.timedelta(seconds=error.retry_after or 0)
     waits = error.retry_after if isinstance(error, RateLimited) else None
     return dt.timedelta(seconds=waits or _REFUSED)
+
+
+def _takes(blueprint: Blueprint, team: Team) -> bool:
+    linear = blueprint.spec.linear
+    if linear is None:
+        return False
+    return names_team(linear.team, team) or blueprint.status.linear.team_id == team.id
 
 
 def _creation_order(blueprint: Blueprint) -> tuple[dt.datetime, str, str]:

@@ -72,9 +72,10 @@ class Observer:
             completed=run.status.completion_time,
             blueprint=ready,
             blueprint_message=message,
+            foreign_to=_foreign_to(run, blueprint),
             acknowledged=_is_acknowledged(run, state),
             issue_read=run.spec.linear is None or state.issue_read,
-            refusal=_refusal(run, spec, state),
+            refusal=_refusal(run, spec, blueprint, state),
             earlier_run=self._earlier_run(run, now),
             blocked=run.status.reason == RunReason.WAITING_FOR_EARLIER_RUN,
             slot=slot,
@@ -207,10 +208,34 @@ def _is_acknowledged(run: AgentRun, state: RunState) -> bool:
     return set(sessions_of(run)) <= state.acknowledged
 
 
-def _refusal(run: AgentRun, spec: BlueprintSpec | None, state: RunState) -> Problem | None:
+def _foreign_to(run: AgentRun, blueprint: Blueprint | None) -> str:
+    """Return the Blueprint of `run` where it takes no issues, or those of another organisation."""
+    linear = run.spec.linear
+    if linear is None or blueprint is None:
+        return ""
+    known = blueprint.status.linear.organization_id
+    if blueprint.spec.linear is not None and known in ("", linear.organization_id):
+        return ""
+    return blueprint.metadata.name
+
+
+def _other_team(run: AgentRun, blueprint: Blueprint | None, state: RunState) -> Problem | None:
+    """Return why `run` may not have an issue of another team than its Blueprint's."""
+    if run.status.phase is not Phase.QUEUED or blueprint is None or state.issue is None:
+        return None
+    if blueprint.status.linear.team_id in ("", state.issue.team.id):
+        return None
+    return Problem(RunReason.BLUEPRINT_NOT_FOUND, messages.other_team(blueprint.metadata.name))
+
+
+def _refusal(
+    run: AgentRun, spec: BlueprintSpec | None, blueprint: Blueprint | None, state: RunState
+) -> Problem | None:
     linear = run.spec.linear
     if linear is None or spec is None or spec.linear is None or not state.issue_read:
         return None
+    if problem := _other_team(run, blueprint, state):
+        return problem
     pick_up = pick_up_of(spec.linear.pick_up)
     refusal = routing.may_pick_up(pick_up, state.issue, delegator_of(run))
     return Problem(refusal.reason, refusal.text) if refusal is not None else None

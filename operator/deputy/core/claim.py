@@ -202,9 +202,9 @@ def newest_of(runs: Sequence[RunFacts]) -> RunFacts | None:
     )
 
 
-def earlier_than(number: int, runs: Sequence[RunFacts]) -> list[RunFacts]:
-    """Return the runs that have to end before the run `number` may start."""
-    return [run for run in runs if not run.finished and run.number < number]
+def unfinished(runs: Sequence[RunFacts]) -> list[RunFacts]:
+    """Return the runs that have to end before the next one may start."""
+    return [run for run in runs if not run.finished]
 
 
 def next_number(runs: Sequence[RunFacts], taken: Collection[int] = ()) -> int:

@@ -87,6 +87,19 @@ def no_task() -> RunOutcome:
     return not_picked_up(RunReason.TASK_MISSING, fact)
 
 
+def foreign_issue(blueprint: str) -> RunOutcome:
+    """Say, to whoever looks at the run, why it may not have its issue; no session hears of it."""
+    fact = (
+        f"Blueprint {blueprint} takes no issues of this organisation, so no run of it may have one"
+    )
+    return not_picked_up(RunReason.ISSUE_NOT_ALLOWED, fact)
+
+
+def other_team(blueprint: str) -> str:
+    """Tell that a Blueprint takes the issues of another team than the issue's."""
+    return f"Blueprint `{blueprint}` takes the issues of another team. Delegate it anew."
+
+
 def failed(problem: Problem, report: Finished | None = None) -> RunOutcome:
     """Tell what went wrong; `problem.message` names the next step, `report` what was saved."""
     text = f"This did not work: {_ended(problem.message)}{_saved(report)} {_RETRY}"

@@ -10,6 +10,7 @@ _STOPPED = (
     RunReason.STATE_NOT_ALLOWED,
     RunReason.DELEGATOR_NOT_ALLOWED,
     RunReason.TASK_MISSING,
+    RunReason.ISSUE_NOT_ALLOWED,
     RunReason.BLUEPRINT_NOT_READY,
     RunReason.BLUEPRINT_NOT_FOUND,
 )

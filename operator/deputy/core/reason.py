@@ -21,6 +21,7 @@ class RunReason(enum.StrEnum):
     STATE_NOT_ALLOWED = "StateNotAllowed"
     DELEGATOR_NOT_ALLOWED = "DelegatorNotAllowed"
     TASK_MISSING = "TaskMissing"
+    ISSUE_NOT_ALLOWED = "IssueNotAllowed"
     # Succeeded
     PULL_REQUEST_OPENED = "PullRequestOpened"
     NO_CHANGES = "NoChanges"
@@ -54,6 +55,7 @@ class BlueprintReason(enum.StrEnum):
     READY = "Ready"
     ACCEPTED = "Accepted"
     CONFLICT = "Conflict"
+    NAMESPACE_NOT_ALLOWED = "NamespaceNotAllowed"
     LINEAR_NOT_CONNECTED = "LinearNotConnected"
     ORGANIZATION_NOT_FOUND = "OrganizationNotFound"
     TEAM_NOT_FOUND = "TeamNotFound"

@@ -107,6 +107,8 @@ class Observed:
     completed: dt.datetime | None = None
     blueprint: BlueprintState = BlueprintState.READY
     blueprint_message: str = ""
+    foreign_to: str = ""
+    """The Blueprint that takes no issues like the run's, though the run claims one."""
     acknowledged: bool = True
     """Whether the first word was handed to the tracker."""
     issue_read: bool = True
@@ -173,6 +175,9 @@ def _decide(seen: Observed) -> NextActions:
         return _after_the_end(seen)
     if seen.outcome is not None:
         return _close(seen, seen.outcome)
+    # Before any word: the sessions that the run names are not its own.
+    if seen.foreign_to and seen.phase is Phase.QUEUED:
+        return NextActions((Conclude(messages.foreign_issue(seen.foreign_to)),))
     # Who stopped a run before it began wants no word but the last.
     if not seen.acknowledged and not (seen.stop_wanted and seen.phase is Phase.QUEUED):
         return NextActions((Acknowledge(),))
@@ -325,7 +330,8 @@ def _close(seen: Observed, outcome: RunOutcome) -> NextActions:
 
     Telling comes first: a node that is gone keeps its logs, and must not keep the last word too.
     """
-    actions: list[Action] = [] if seen.notified else [NotifyEnd(outcome)]
+    untold = not seen.notified and outcome.reason is not RunReason.ISSUE_NOT_ALLOWED
+    actions: list[Action] = [NotifyEnd(outcome)] if untold else []
     if seen.pod is not None and not seen.log_saved:
         actions.append(SaveLog())
     if seen.pod is not None and not seen.pod.deleting:

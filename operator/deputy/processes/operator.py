@@ -200,7 +200,11 @@ class Leader:
             actor=actor,
         )
         blueprints = BlueprintReconciler(
-            kube=kube, cache=self._cache, tracker=tracker, enqueue_run=self._enqueue_run
+            kube=kube,
+            cache=self._cache,
+            tracker=tracker,
+            enqueue_run=self._enqueue_run,
+            team_namespaces=settings.team_namespaces,
         )
         self._runs: WorkQueue[Key] = WorkQueue(reconciler.reconcile)
         self._blueprints: WorkQueue[Key] = WorkQueue(blueprints.reconcile, workers=2)

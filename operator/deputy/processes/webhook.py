@@ -110,7 +110,7 @@ def assemble(settings: WebhookSettings, kube: Kube, http: httpx.AsyncClient) -> 
     intake = Intake(
         claimer=Claimer(runs, IssueLocks()),
         runs=runs,
-        blueprints=BlueprintRouter(kube, cache.blueprints, namespaces),
+        blueprints=BlueprintRouter(kube, cache.blueprints, namespaces, settings.team_namespaces),
         acknowledger=acknowledger,
         now=utc_now,
     )

@@ -9,7 +9,7 @@ import datetime as dt
 import re
 from typing import TypeAlias
 
-from deputy.trackers.models import Issue, Person
+from deputy.trackers.models import Issue, Person, Team
 
 _STOP_WORD = re.compile(r"\s*(?:@\S+\s+)*/?stop[\s.!]*", re.IGNORECASE)
 
@@ -74,6 +74,7 @@ class IssueChanged:
     is_removed: bool
     actor: Person | None
     sent: dt.datetime | None = None
+    team: Team | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from deputy.core.claim import (
     Stop,
     StopDecision,
     WithdrawalDecision,
-    earlier_than,
+    unfinished,
 )
 from deputy.core.claim_facts import RunFacts
 from deputy.core.routing import Refusal
@@ -99,6 +99,10 @@ class Command(Protocol):
     def issue_hash(self) -> str:
         """Hash of the issue."""
 
+    @property
+    def is_stop(self) -> bool:
+        """Whether it ends what is live."""
+
     def decide(self, runs: Sequence[RunFacts], taken: Collection[int]) -> ClaimDecision:
         """Decide what the event becomes."""
 
@@ -109,6 +113,9 @@ class Command(Protocol):
         self, number: int, runs: Sequence[RunFacts], *, stopped: bool
     ) -> NewRun | Refusal:
         """Return the run to create after `runs`, or why there shall be none."""
+
+    async def namespace(self) -> str | None:
+        """Return the namespace of the Blueprint that takes the issue, None where none does."""
 
     async def refusal(self) -> Refusal | None:
         """Return why a live run shall not hear of this."""
@@ -160,7 +167,8 @@ class Claimer:
         """Look, decide and write once; None where it has to be decided again."""
         async with self._locks.of(command.issue_hash):
             runs = await self._runs.of_issue(command.issue_hash)
-            decision = command.decide(runs, taken)
+            honoured = await self._honoured(command, runs)
+            decision = command.decide(honoured, taken | {run.number for run in runs})
             match decision:
                 case Create(number):
                     return await self._create(command, number, runs, taken, stopped=False)
@@ -168,6 +176,21 @@ class Claimer:
                     return await self._create(command, number, runs, taken, stopped=True)
                 case _:
                     return await self._write(command, decision)
+
+    async def _honoured(self, command: Command, runs: Sequence[RunFacts]) -> Sequence[RunFacts]:
+        """Return the runs that may have the issue: anybody can write its hash on a run of his.
+
+        Those are where the team's Blueprint is, and where we ourselves have just put one. Where
+        no Blueprint takes the team any more, what lives goes on as it was begun.
+        """
+        namespace = await command.namespace() if runs else None
+        if namespace is None:
+            return runs
+        honoured = [
+            run for run in runs if run.namespace == namespace or await self._runs.is_reserved(run)
+        ]
+        # A stop reaches whatever there is: nobody's work is given away by it.
+        return honoured if unfinished(honoured) or not command.is_stop else runs
 
     async def _write(self, command: Command, decision: _DecisionOnRuns) -> Claimed | Refusal | None:
         match decision:
@@ -213,9 +236,7 @@ class Claimer:
         created = await self._runs.create(run)
         if created is not None:
             result = ClaimResult.CREATED_STOPPED if stopped else ClaimResult.CREATED
-            return Claimed(
-                result, created, next((one.name for one in earlier_than(number, runs)), "")
-            )
+            return Claimed(result, created, next((one.name for one in unfinished(runs)), ""))
         if not await self._runs.holds(run, command.issue_hash):
             taken.add(number)
         return None

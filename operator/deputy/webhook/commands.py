@@ -64,6 +64,15 @@ class SessionCommand:
             sent=event.sent,
         )
 
+    @property
+    def is_stop(self) -> bool:
+        """Whether it ends what is live; a session begins or joins."""
+        return False
+
+    async def namespace(self) -> str | None:
+        """Return where the team's Blueprint is; None where there is none."""
+        return await _namespace(self.route, self.event.issue.team, self.event.organization_id)
+
     async def refusal(self) -> Refusal | None:
         """Return why this person's session shall not join; the run has its Blueprint already."""
         blueprint = await _routed(self.route, self.event.issue, self.event.organization_id)
@@ -87,7 +96,7 @@ class SessionCommand:
             linear=linear_issue(event, event.issue, event.delegator),
             desired_state=DesiredState.STOPPED if stopped else DesiredState.ACTIVE,
         )
-        after = claim.earlier_than(number, runs)
+        after = claim.unfinished(runs)
         return new_run(
             blueprint.namespace, self.issue_hash, number, spec, now=self.now, after=after
         )
@@ -137,6 +146,15 @@ class PromptCommand:
             kind=kind,
         )
 
+    @property
+    def is_stop(self) -> bool:
+        """Whether it ends what is live."""
+        return self.event.is_stop
+
+    async def namespace(self) -> str | None:
+        """Return where the team's Blueprint is; None where there is none."""
+        return await _namespace(self.route, self.issue.team, self.event.organization_id)
+
     async def refusal(self) -> Refusal | None:
         """Return nothing: whoever can write in a session may speak to its run."""
         return None
@@ -161,7 +179,7 @@ class PromptCommand:
             desired_state=DesiredState.STOPPED if stopped else DesiredState.ACTIVE,
             inbox=[self._entry()] if stopped else [],
         )
-        after = claim.earlier_than(number, runs)
+        after = claim.unfinished(runs)
         return new_run(
             blueprint.namespace, self.issue_hash, number, spec, now=self.now, after=after
         )
@@ -212,6 +230,20 @@ class WithdrawalCommand:
             kind=InboxKind.STOP,
         )
 
+    @property
+    def is_stop(self) -> bool:
+        """Whether it ends what is live, as every withdrawal does."""
+        return True
+
+    async def namespace(self) -> str | None:
+        """Return where the team's Blueprint is; None where there is none, or no team is told."""
+        event = self.event
+        if isinstance(event, events.Unassigned):
+            team = event.issue.team if event.issue is not None else None
+        else:
+            team = event.team
+        return await _namespace(self.route, team, event.organization_id) if team else None
+
     async def refusal(self) -> Refusal | None:
         """Return nothing: nobody asks."""
         return None
@@ -238,10 +270,15 @@ class WithdrawalCommand:
             desired_state=DesiredState.STOPPED,
             inbox=[self._entry(stable_id(self.issue_hash, f"{self.change}/{event.sent}"))],
         )
-        after = claim.earlier_than(number, runs)
+        after = claim.unfinished(runs)
         return new_run(
             blueprint.namespace, self.issue_hash, number, spec, now=self.now, after=after
         )
+
+
+async def _namespace(route: Route, team: Team, organization_id: str) -> str | None:
+    answer = await route(team, organization_id)
+    return answer.blueprint.namespace if isinstance(answer, Routed) else None
 
 
 async def _routed(route: Route, issue: Issue, organization_id: str) -> BlueprintFacts | Refusal:

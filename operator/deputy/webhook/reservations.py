@@ -14,6 +14,7 @@ from typing import Any
 
 from deputy.api.meta import timestamp
 from deputy.api.names import BLUEPRINT_ANNOTATION, NAMESPACE_ANNOTATION, labels
+from deputy.core.claim_facts import RunFacts
 from deputy.kube import resources
 from deputy.kube.client import Kube
 from deputy.kube.errors import AlreadyExists, NotFound
@@ -44,6 +45,15 @@ class EventReservations:
         except AlreadyExists:
             return await self._reserved(run)
         return run
+
+    async def is_reserved(self, run: RunFacts) -> bool:
+        """Whether the name of a run is reserved for the namespace that it is in."""
+        try:
+            event = await self._kube.get(resources.events(self._namespace, run.name))
+        except NotFound:
+            return False
+        annotations = event["metadata"].get("annotations") or {}
+        return bool(annotations.get(NAMESPACE_ANNOTATION) == run.namespace)
 
     async def _reserved(self, run: NewRun) -> NewRun | None:
         try:

@@ -43,6 +43,9 @@ class Runs(Protocol):
     async def reserve(self, run: NewRun) -> NewRun | None:
         """Return the run where it may be created; None where its name is used up."""
 
+    async def is_reserved(self, run: RunFacts) -> bool:
+        """Whether the name of a run is reserved for the namespace that it is in."""
+
     async def create(self, run: NewRun) -> RunFacts | None:
         """Create a run; None where its name is taken."""
 
@@ -61,6 +64,9 @@ class Reservations(Protocol):
 
     async def reserve(self, run: NewRun) -> NewRun | None:
         """Return the run where it may be created; None where its name is used up."""
+
+    async def is_reserved(self, run: RunFacts) -> bool:
+        """Whether the name of a run is reserved for the namespace that it is in."""
 
 
 class ApiServerRuns:
@@ -102,6 +108,10 @@ class ApiServerRuns:
     async def reserve(self, run: NewRun) -> NewRun | None:
         """Return the run where it may be created; one namespace needs no reservation."""
         return run if self._reservations is None else await self._reservations.reserve(run)
+
+    async def is_reserved(self, run: RunFacts) -> bool:
+        """Whether the name of a run is reserved for the namespace that it is in."""
+        return self._reservations is not None and await self._reservations.is_reserved(run)
 
     async def create(self, run: NewRun) -> RunFacts | None:
         """Create a run; the API server lets only one creation of a name succeed."""

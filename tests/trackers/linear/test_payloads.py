@@ -65,7 +65,7 @@ def prompted(text: str, *, is_stop: bool) -> SessionPrompted:
 
 
 def changed(undelegated_from: str | None, *, canceled: bool, removed: bool) -> IssueChanged:
-    return IssueChanged(ORGANIZATION, ISSUE, undelegated_from, canceled, removed, JANE, SENT)
+    return IssueChanged(ORGANIZATION, ISSUE, undelegated_from, canceled, removed, JANE, SENT, TEAM)
 
 
 EXPECTED: dict[str, TrackerEvent] = {

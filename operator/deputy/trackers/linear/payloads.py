@@ -121,6 +121,7 @@ def _issue_changed(
         is_removed=is_removed,
         actor=_actor(body),
         sent=sent_at(body),
+        team=_known_team(data),
     )
 
 
@@ -208,6 +209,14 @@ def _issue(body: object) -> Issue | None:
         ),
         description=optional_text_in(body, "description"),
     )
+
+
+def _known_team(data: Payload) -> Team | None:
+    """Return the team of an issue, None where its id is not told."""
+    team = optional_object_in(data, "team")
+    known = optional_text_in(team, "id") or optional_text_in(data, "teamId")
+    key, name = optional_text_in(team, "key"), optional_text_in(team, "name")
+    return Team(known, key, name) if known else None
 
 
 def _known_issue(body: object) -> Issue | None:
