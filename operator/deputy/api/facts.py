@@ -141,7 +141,8 @@ def run_facts(run: AgentRun) -> RunFacts:
         phase=phase,
         stopping=run.spec.desired_state is DesiredState.STOPPED
         or run.metadata.deletion_timestamp is not None,
-        concluded=is_concluded(run),
+        # What a write tests for: the closing words are recorded together with the end.
+        concluded=is_concluded(run) or bool(status.response),
         sessions=frozenset(sessions_of(run)),
         messages=frozenset(filter(None, (begun_by, *(entry.id for entry in inbox)))),
         app_user_id=linear.app_user_id if linear else "",
