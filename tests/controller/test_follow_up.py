@@ -92,3 +92,13 @@ async def test_it_costs_two_writes_more_than_another_one() -> None:
 
     assert waited.phase is other.phase
     assert waited.writes - other.writes == 2
+
+
+async def test_a_run_that_its_blueprint_has_left_behind_keeps_nobody_waiting() -> None:
+    world = await follow_up()
+    stranded = {"phase": "Queued", "reason": "BlueprintNotFound"}
+    await world.server.client().patch(f"{PATH}/status", {"status": stranded})
+
+    await world.settle()
+
+    assert world.phase is Phase.LAUNCHING

@@ -123,7 +123,7 @@ class Observer:
             if earlier is None or earlier.metadata.uid == run.metadata.uid:
                 continue
             pod = self._cache.pod_of(earlier)
-            if earlier.status.phase not in TERMINAL or (pod is not None and not _lost(pod, now)):
+            if not _is_idle(earlier) or (pod is not None and not _lost(pod, now)):
                 return key[1]
         return ""
 
@@ -140,6 +140,13 @@ class Observer:
             self._assumed & {other.metadata.uid for other in runs},
             blueprint.spec.max_concurrent_runs,
         )
+
+
+def _is_idle(run: AgentRun) -> bool:
+    """Say whether a run is over, or waits for a Blueprint that somebody has moved elsewhere."""
+    waits = run.status.phase is Phase.QUEUED
+    stranded = waits and run.status.reason == RunReason.BLUEPRINT_NOT_FOUND
+    return run.status.phase in TERMINAL or stranded
 
 
 def _lost(pod: Mapping[str, Any], now: dt.datetime) -> bool:
