@@ -19,7 +19,8 @@ from deputy.core.routing import Refusal
 from deputy.kube.errors import Unavailable
 from deputy.trackers.events import SessionCreated, SessionPrompted, Unassigned
 from deputy.webhook.claiming import Claimed, Claimer, ClaimResult, ClaimUnsettled
-from deputy.webhook.commands import PromptCommand, SessionCommand, WithdrawalCommand
+from deputy.webhook.commands import PromptCommand, SessionCommand
+from deputy.webhook.withdrawals import WithdrawalCommand
 from tests.webhook.modelled import (
     ISSUE,
     JANE,

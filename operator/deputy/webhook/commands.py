@@ -1,4 +1,4 @@
-"""What each kind of event asks of the runs of its issue."""
+"""What is said in a session asks of the runs of its issue; `withdrawals` has what takes it back."""
 
 import dataclasses
 import datetime as dt
@@ -10,7 +10,6 @@ from deputy.api.agentrun import (
     DesiredState,
     InboxEntry,
     InboxKind,
-    LinearIssue,
 )
 from deputy.api.names import issue_hash
 from deputy.core import claim
@@ -22,7 +21,6 @@ from deputy.trackers import events
 from deputy.trackers.models import Issue, Team
 from deputy.webhook.objects import inbox_entry, linear_issue, new_run
 from deputy.webhook.runs import NewRun
-from deputy.wire import stable_id
 
 BLANK = (
     "That message has no words, so there is nothing that I could do (I cannot see attachments). "
@@ -71,11 +69,11 @@ class SessionCommand:
 
     async def namespace(self) -> str | None:
         """Return where the team's Blueprint is; None where there is none."""
-        return await _namespace(self.route, self.event.issue.team, self.event.organization_id)
+        return await namespace_of(self.route, self.event.issue.team, self.event.organization_id)
 
     async def refusal(self) -> Refusal | None:
         """Return why this person's session shall not join; the run has its Blueprint already."""
-        blueprint = await _routed(self.route, self.event.issue, self.event.organization_id)
+        blueprint = await routed(self.route, self.event.issue, self.event.organization_id)
         if isinstance(blueprint, Refusal):
             return None
         return may_delegate(blueprint.pick_up, self.event.delegator)
@@ -85,7 +83,7 @@ class SessionCommand:
     ) -> NewRun | Refusal:
         """Return the run that works on the issue."""
         event = self.event
-        blueprint = await _routed(self.route, event.issue, event.organization_id)
+        blueprint = await routed(self.route, event.issue, event.organization_id)
         if isinstance(blueprint, Refusal):
             return blueprint
         if refusal := may_delegate(blueprint.pick_up, event.delegator):
@@ -153,7 +151,7 @@ class PromptCommand:
 
     async def namespace(self) -> str | None:
         """Return where the team's Blueprint is; None where there is none."""
-        return await _namespace(self.route, self.issue.team, self.event.organization_id)
+        return await namespace_of(self.route, self.issue.team, self.event.organization_id)
 
     async def refusal(self) -> Refusal | None:
         """Return nothing: whoever can write in a session may speak to its run."""
@@ -166,7 +164,7 @@ class PromptCommand:
         event = self.event
         if self._is_blank:
             return Refusal(RunReason.TASK_MISSING, BLANK)
-        blueprint = await _routed(self.route, self.issue, event.organization_id)
+        blueprint = await routed(self.route, self.issue, event.organization_id)
         if isinstance(blueprint, Refusal):
             return blueprint
         refusal = None if stopped else may_delegate(blueprint.pick_up, event.author)
@@ -185,103 +183,14 @@ class PromptCommand:
         )
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class WithdrawalCommand:
-    """The live run of an issue that was canceled, removed or taken away from us is stopped."""
-
-    event: events.IssueChanged | events.Unassigned
-    change: str
-    """What happened, in a word; it is part of the stop's id."""
-    text: str
-    """The same, for the person who reads the inbox."""
-    former_delegate: str | None
-    route: Route
-    now: dt.datetime
-
-    @property
-    def issue_hash(self) -> str:
-        """Hash of the issue."""
-        return issue_hash(self.event.organization_id, self.event.issue_id)
-
-    def decide(self, runs: Sequence[RunFacts], taken: Collection[int]) -> claim.WithdrawalDecision:
-        """Decide whether anything has to stop."""
-        # Only our own notification says for certain that the issue was ours, though no run tells.
-        ours = isinstance(self.event, events.Unassigned) and self.event.issue is not None
-        return claim.decide_withdrawal(
-            runs, self.former_delegate, self.event.sent, taken, ours=ours
-        )
-
-    def entry(self, run: RunFacts) -> InboxEntry | None:
-        """Return a stop that says why; the same withdrawal told twice has the same id."""
-        if run.full and not run.finished:
-            return None
-        key = f"{self.change}/{self.event.sent}" if run.finished else self.change
-        return self._entry(stable_id(run.uid, key))
-
-    def _entry(self, message_id: str) -> InboxEntry:
-        event = self.event
-        return inbox_entry(
-            message_id,
-            "",
-            event.actor,
-            self.text,
-            now=self.now,
-            sent=event.sent,
-            kind=InboxKind.STOP,
-        )
-
-    @property
-    def is_stop(self) -> bool:
-        """Whether it ends what is live, as every withdrawal does."""
-        return True
-
-    async def namespace(self) -> str | None:
-        """Return where the team's Blueprint is; None where there is none, or no team is told."""
-        event = self.event
-        if isinstance(event, events.Unassigned):
-            team = event.issue.team if event.issue is not None else None
-        else:
-            team = event.team
-        return await _namespace(self.route, team, event.organization_id) if team else None
-
-    async def refusal(self) -> Refusal | None:
-        """Return nothing: nobody asks."""
-        return None
-
-    async def new_run(
-        self, number: int, runs: Sequence[RunFacts], *, stopped: bool
-    ) -> NewRun | Refusal:
-        """Return the stopped run that a delegation finds which the withdrawal has overtaken."""
-        event = self.event
-        if not isinstance(event, events.Unassigned) or event.issue is None or not stopped:
-            raise AssertionError(f"this withdrawal creates no run {number}")
-        blueprint = await _routed(self.route, event.issue, event.organization_id)
-        if isinstance(blueprint, Refusal):
-            return blueprint
-        spec = AgentRunSpec(
-            blueprint_ref=BlueprintRef(name=blueprint.name),
-            linear=LinearIssue(
-                organization_id=event.organization_id,
-                issue_id=event.issue_id,
-                issue_identifier=event.issue.identifier,
-                app_user_id=event.app_user_id,
-                sent_time=event.sent,
-            ),
-            desired_state=DesiredState.STOPPED,
-            inbox=[self._entry(stable_id(self.issue_hash, f"{self.change}/{event.sent}"))],
-        )
-        after = claim.unfinished(runs)
-        return new_run(
-            blueprint.namespace, self.issue_hash, number, spec, now=self.now, after=after
-        )
-
-
-async def _namespace(route: Route, team: Team, organization_id: str) -> str | None:
+async def namespace_of(route: Route, team: Team, organization_id: str) -> str | None:
+    """Return where the Blueprint is that takes a team's issues; None where there is none."""
     answer = await route(team, organization_id)
     return answer.blueprint.namespace if isinstance(answer, Routed) else None
 
 
-async def _routed(route: Route, issue: Issue, organization_id: str) -> BlueprintFacts | Refusal:
+async def routed(route: Route, issue: Issue, organization_id: str) -> BlueprintFacts | Refusal:
+    """Return the Blueprint that takes an issue, or why none does."""
     answer = await route(issue.team, organization_id)
     return answer.blueprint if isinstance(answer, Routed) else answer
 

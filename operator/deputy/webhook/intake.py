@@ -16,8 +16,9 @@ from deputy.webhook import metrics
 from deputy.webhook.acknowledger import Acknowledger
 from deputy.webhook.blueprints import BlueprintRouter
 from deputy.webhook.claiming import Claimed, Claimer, ClaimResult
-from deputy.webhook.commands import BLANK, PromptCommand, SessionCommand, WithdrawalCommand
+from deputy.webhook.commands import BLANK, PromptCommand, SessionCommand
 from deputy.webhook.runs import Runs
+from deputy.webhook.withdrawals import WithdrawalCommand
 from deputy.wire import Thought, stable_id
 
 _LOG = structlog.stdlib.get_logger(__name__)
