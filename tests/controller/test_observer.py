@@ -332,3 +332,40 @@ async def test_a_new_leader_owes_the_first_word_that_an_earlier_one_may_not_have
     world.put_run({"phase": "Running", "sessions": ["session-1"]}, linear=ISSUE)
 
     assert not (await world.observe()).acknowledged
+
+
+# Whose issue it is
+
+
+async def test_a_run_may_not_claim_an_issue_that_its_blueprint_does_not_take(world: World) -> None:
+    world.put_run(linear=ISSUE)
+    world.put_blueprint()
+
+    assert (await world.observe()).foreign_to == "api"
+
+
+async def test_a_run_of_a_blueprint_that_takes_issues_may_claim_one(world: World) -> None:
+    world.put_run(linear=ISSUE)
+    world.put_blueprint(linear=LINEAR)
+
+    assert (await world.observe()).foreign_to == ""
+
+
+async def test_an_issue_of_another_team_is_not_worked_on(world: World) -> None:
+    world.put_run(linear=ISSUE)
+    world.put_blueprint(linear=LINEAR)
+    body = world.cache.blueprints.get("agents", "api")
+    assert body is not None
+    metadata = world.meta("api", "bp-1")
+    spec = {"agent": AGENT, "linear": LINEAR}
+    status = {"linear": {"teamId": "team-of-ours", "organizationId": "org-1"}}
+    world.cache.blueprints.put({"metadata": metadata, "spec": spec, "status": status})
+    state = WorkflowState("s", "Todo", "unstarted")
+    team = Team("team-of-others", "OPS", "Operations")
+    world.state.issue = Issue("issue-1", "OPS-1", "Title", "", team, state=state)
+    world.state.issue_read = True
+
+    refusal = (await world.observe()).refusal
+
+    assert refusal is not None
+    assert refusal.reason is RunReason.BLUEPRINT_NOT_FOUND

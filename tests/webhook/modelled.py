@@ -8,11 +8,13 @@ from typing import Any
 
 from deputy.api.agentrun import InboxEntry
 from deputy.api.names import ISSUE_LABEL
-from deputy.core.claim import RunFacts
+from deputy.core.acknowledgements import Acknowledgement
+from deputy.core.claim_facts import RunFacts
 from deputy.core.phase import TERMINAL, Phase
 from deputy.core.routing import BlueprintFacts, Refusal, Routed, route
 from deputy.trackers.events import SessionCreated, SessionPrompted
 from deputy.trackers.models import Issue, Person, Team
+from deputy.trackers.updates import Content
 from deputy.webhook.runs import NewRun, facts_of
 
 NOW = dt.datetime(2026, 11, 20, 9, tzinfo=dt.UTC)
@@ -37,6 +39,20 @@ async def to_blueprint(team: Team, organization_id: str) -> Routed | Refusal:
     return route(team, organization_id, [BLUEPRINT])
 
 
+class Words:
+    """Keeps what is said, as the acknowledger would."""
+
+    def __init__(self) -> None:
+        self.acknowledged: list[Acknowledgement] = []
+        self.refused: list[tuple[str, Content]] = []
+
+    def acknowledge(self, acknowledgement: Acknowledgement) -> None:
+        self.acknowledged.append(acknowledgement)
+
+    async def refuse(self, session_id: str, _activity_id: str, content: Content) -> None:
+        self.refused.append((session_id, content))
+
+
 class NoLocks:
     """Lets everybody go at once."""
 
@@ -59,6 +75,20 @@ class ModelServer:
         ]
         await Step()
         return runs
+
+    async def issues_of(self, organization_id: str) -> set[str]:
+        await Step()
+        specs = (run["spec"] for run in self.objects.values())
+        told = (spec["linear"] for spec in specs)
+        return {one["issueId"] for one in told if one["organizationId"] == organization_id}
+
+    async def is_reserved(self, _run: RunFacts) -> bool:
+        await Step()
+        return False
+
+    async def reserve(self, run: NewRun) -> NewRun | None:
+        await Step()
+        return run
 
     async def create(self, run: NewRun) -> RunFacts | None:
         await Step()
@@ -92,6 +122,14 @@ class ModelServer:
         await Step()
         return True
 
+    async def note(self, run: RunFacts, entry: InboxEntry) -> bool:
+        await Step()
+        inbox = self.objects[run.name]["spec"]["inbox"]
+        if any(other["id"] == entry.id for other in inbox):
+            return False
+        inbox.append(entry.model_dump(mode="json", by_alias=True))
+        return True
+
     def live(self) -> list[str]:
         return [
             name
@@ -116,14 +154,15 @@ class ModelServer:
         self.objects[name]["status"] = {"phase": phase}
 
 
-def created(session: str, text: str = "") -> SessionCreated:
-    return SessionCreated("org", "app", session, ISSUE, JANE, "context", text, ())
+def created(session: str, text: str = "", sent: dt.datetime = NOW) -> SessionCreated:
+    return SessionCreated("org", "app", session, ISSUE, JANE, "context", text, (), sent)
 
 
-def prompted(session: str, activity: str, *, stop: bool = False) -> SessionPrompted:
-    return SessionPrompted(
-        "org", "app", session, ISSUE, activity, JANE, "stop" if stop else f"say {activity}", stop
-    )
+def prompted(
+    session: str, activity: str, *, stop: bool = False, sent: dt.datetime = NOW
+) -> SessionPrompted:
+    text = "stop" if stop else f"say {activity}"
+    return SessionPrompted("org", "app", session, ISSUE, activity, JANE, text, stop, sent)
 
 
 def drive(

@@ -1,5 +1,7 @@
 """Facts of claiming, against a model in which every step may be overtaken."""
 
+import dataclasses
+import datetime as dt
 import functools
 import random
 from typing import Any
@@ -7,13 +9,18 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typing_extensions import override
 
 from deputy.api.names import issue_hash, run_name
-from deputy.core.claim import RunFacts
+from deputy.core.claim_facts import RunFacts
 from deputy.core.phase import Phase
-from deputy.trackers.events import SessionCreated, SessionPrompted
+from deputy.core.reason import RunReason
+from deputy.core.routing import Refusal
+from deputy.kube.errors import Unavailable
+from deputy.trackers.events import SessionCreated, SessionPrompted, Unassigned
 from deputy.webhook.claiming import Claimed, Claimer, ClaimResult, ClaimUnsettled
-from deputy.webhook.commands import PromptCommand, SessionCommand, WithdrawalCommand
+from deputy.webhook.commands import PromptCommand, SessionCommand
+from deputy.webhook.withdrawals import WithdrawalCommand
 from tests.webhook.modelled import (
     ISSUE,
     JANE,
@@ -102,6 +109,7 @@ def test_a_run_is_created_with_all_that_it_needs() -> None:
                     "delegatorId": "jane",
                     "delegatorEmail": "jane@example.com",
                     "appUserId": "app",
+                    "sentTime": "2026-11-20T09:00:00Z",
                 },
                 "desiredState": "Active",
                 "inbox": [],
@@ -125,6 +133,7 @@ def test_a_second_session_joins_the_live_run_with_what_was_said_in_it() -> None:
             "from": "Jane Doe",
             "text": "and add a test",
             "receivedTime": "2026-11-20T09:00:00Z",
+            "sentTime": "2026-11-20T09:00:00Z",
         }
     ]
 
@@ -185,17 +194,107 @@ def test_a_stop_before_its_run_wins() -> None:
     assert [entry["id"] for entry in spec["inbox"]] == ["x"]
 
 
-def test_what_comes_when_the_end_is_recorded_waits_for_the_next_run() -> None:
+SECOND = run_name(HASH, 2)
+SECONDS = dt.timedelta(seconds=1)
+
+
+def annotations_of(server: ModelServer, name: str) -> dict[str, str]:
+    annotations: dict[str, str] = server.objects[name]["metadata"]["annotations"]
+    return annotations
+
+
+def test_what_comes_when_the_end_is_recorded_begins_the_next_run_which_waits_for_it() -> None:
     server = ModelServer()
     settle(server, created("one"))
     server.conclude(FIRST)
 
-    with pytest.raises(ClaimUnsettled, match="still ending"):
-        settle(server, prompted("one", "a"))
+    claimed = settle(server, prompted("one", "a"))
+
+    assert (claimed.result, claimed.after) == (ClaimResult.CREATED, FIRST)
+    assert annotations_of(server, SECOND)["deputy.dev/after"] == f"agents/{FIRST}"
+    assert outcome(server, prompted("one", "b")) is ClaimResult.APPENDED
+    assert [entry["id"] for entry in spec_of(server, SECOND)["inbox"]] == ["b"]
+    assert spec_of(server)["inbox"] == []
+
+
+def test_a_stop_of_a_run_that_ends_anyway_is_known() -> None:
+    server = ModelServer()
+    settle(server, created("one"))
+    server.conclude(FIRST)
+
     assert outcome(server, prompted("one", "x", stop=True)) is ClaimResult.KNOWN
 
+
+def test_a_run_after_one_that_is_over_waits_for_none() -> None:
+    server = ModelServer()
+    settle(server, created("one"))
     server.set_phase(FIRST, Phase.SUCCEEDED)
-    assert outcome(server, prompted("one", "a")) is ClaimResult.CREATED
+
+    assert settle(server, prompted("one", "a")).after == ""
+    assert "deputy.dev/after" not in annotations_of(server, SECOND)
+
+
+def test_a_run_may_wait_for_several_that_end() -> None:
+    server = ModelServer()
+    settle(server, created("one"))
+    server.conclude(FIRST)
+    settle(server, prompted("one", "a"))
+    settle(server, prompted("one", "x", stop=True, sent=NOW + SECONDS))
+
+    settle(server, prompted("one", "b", sent=NOW + 2 * SECONDS))
+
+    after = annotations_of(server, run_name(HASH, 3))["deputy.dev/after"]
+    assert after == f"agents/{FIRST},agents/{SECOND}"
+
+
+def test_a_stop_that_is_repeated_late_does_not_stop_what_was_begun_after_it() -> None:
+    server = ModelServer()
+    settle(server, created("one"))
+    server.set_phase(FIRST, Phase.SUCCEEDED)
+    settle(server, prompted("one", "a", sent=NOW + 10 * SECONDS))
+
+    late = prompted("one", "x", stop=True, sent=NOW + SECONDS)
+
+    assert outcome(server, late) is ClaimResult.OUTDATED
+    assert spec_of(server, SECOND)["desiredState"] == "Active"
+
+
+def test_what_was_said_before_a_stop_begins_nothing_when_it_comes_after_it() -> None:
+    server = ModelServer()
+    settle(server, created("one"))
+    settle(server, prompted("one", "x", stop=True, sent=NOW + 10 * SECONDS))
+    server.set_phase(FIRST, Phase.STOPPED)
+
+    for event in (
+        prompted("one", "a", sent=NOW + SECONDS),
+        created("two", "hello", sent=NOW + SECONDS),
+    ):
+        assert outcome(server, event) is ClaimResult.OVERTAKEN
+    assert list(server.objects) == [FIRST]
+
+
+class Away(ModelServer):
+    """An API server that does not answer the first few calls."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+
+    @override
+    async def of_issue(self, issue: str) -> list[RunFacts]:
+        self.times -= 1
+        if self.times >= 0:
+            raise Unavailable(503, "etcd: leader changed")
+        return await super().of_issue(issue)
+
+
+def test_an_api_server_that_is_away_for_a_moment_is_asked_again() -> None:
+    assert outcome(Away(3), created("one")) is ClaimResult.CREATED
+
+
+def test_an_api_server_that_stays_away_is_told_to_whoever_sent_the_event() -> None:
+    with pytest.raises(Unavailable):
+        settle(Away(100), created("one"))
 
 
 def test_a_stop_after_the_end_has_nothing_to_stop() -> None:
@@ -206,16 +305,14 @@ def test_a_stop_after_the_end_has_nothing_to_stop() -> None:
     assert outcome(server, prompted("one", "x", stop=True)) is ClaimResult.NOTHING_TO_STOP
 
 
-def test_what_comes_while_a_run_is_being_stopped_has_to_come_again() -> None:
+def test_what_comes_while_a_run_is_being_stopped_begins_the_next_one() -> None:
     server = ModelServer()
     settle(server, created("one"))
     settle(server, prompted("one", "x", stop=True))
 
-    with pytest.raises(ClaimUnsettled):
-        settle(server, prompted("one", "a"))
+    claimed = settle(server, prompted("one", "a"))
 
-    server.set_phase(FIRST, Phase.STOPPED)
-    assert outcome(server, prompted("one", "a")) is ClaimResult.CREATED
+    assert (claimed.result, claimed.after) == (ClaimResult.CREATED, FIRST)
 
 
 def test_a_name_that_somebody_else_holds_is_passed_over() -> None:
@@ -239,12 +336,53 @@ def test_a_full_inbox_takes_no_prompt_but_stops() -> None:
     assert spec_of(server)["desiredState"] == "Stopped"
 
 
-def withdrawal(former: str | None = "app") -> WithdrawalCommand:
-    return WithdrawalCommand(HASH, _undelegated, "The issue was undelegated.", JANE, former, NOW)
+def withdrawal(former: str | None = "app", sent: dt.datetime = NOW) -> WithdrawalCommand:
+    event = Unassigned("org", "app", ISSUE.id, JANE, ISSUE, sent)
+    return WithdrawalCommand(
+        event, "undelegated", "The issue was undelegated.", former, to_blueprint, NOW
+    )
 
 
-def _undelegated(run: RunFacts) -> str:
-    return f"{run.uid}/undelegated"
+def withdraw(server: ModelServer, sent: dt.datetime = NOW) -> ClaimResult:
+    found = done(Claimer(server, NoLocks(), pause).carry_out(withdrawal(sent=sent)))
+    assert isinstance(found, Claimed)
+    return found.result
+
+
+def test_a_withdrawal_that_overtakes_its_delegation_wins() -> None:
+    server = ModelServer()
+
+    assert withdraw(server, NOW + SECONDS) is ClaimResult.CREATED_STOPPED
+    assert withdraw(server, NOW + SECONDS) is ClaimResult.NOTHING_LIVE
+    assert outcome(server, created("one")) is ClaimResult.OVERTAKEN
+
+    assert list(server.objects) == [FIRST]
+    assert spec_of(server)["desiredState"] == "Stopped"
+    assert "sessionId" not in spec_of(server)["linear"]
+
+
+def test_a_withdrawal_after_the_end_holds_back_what_was_said_before_it() -> None:
+    server = ModelServer()
+    settle(server, created("one"))
+    server.set_phase(FIRST, Phase.SUCCEEDED)
+
+    assert withdraw(server, NOW + 10 * SECONDS) is ClaimResult.NOTED
+    assert withdraw(server, NOW + 10 * SECONDS) is ClaimResult.NOTHING_LIVE
+    late = prompted("one", "a", sent=NOW + SECONDS)
+    assert outcome(server, late) is ClaimResult.OVERTAKEN
+    later = prompted("one", "b", sent=NOW + 20 * SECONDS)
+    assert outcome(server, later) is ClaimResult.CREATED
+
+
+def test_a_withdrawal_that_is_repeated_late_does_not_stop_what_was_delegated_after_it() -> None:
+    server = ModelServer()
+    settle(server, created("one"))
+    withdraw(server, NOW + SECONDS)
+    server.set_phase(FIRST, Phase.STOPPED)
+    settle(server, created("two", sent=NOW + 10 * SECONDS))
+
+    assert withdraw(server, NOW + SECONDS) is ClaimResult.NOTHING_LIVE
+    assert spec_of(server, SECOND)["desiredState"] == "Active"
 
 
 @pytest.mark.parametrize(
@@ -290,11 +428,15 @@ class World:
     def go_on(self) -> None:
         """Let the operator do something, sometimes; then look whether the rules still hold."""
         live = self.server.live()
-        assert len(live) <= 1
-        for name in live:
+        assert len([name for name in live if not self._ends(name)]) <= 1
+        # The next run waits until the one before it is over.
+        for name in live[:1]:
             self._operate(name)
         for name, length in self.concluded.items():
             assert len(spec_of(self.server, name)["inbox"]) == length
+
+    def _ends(self, name: str) -> bool:
+        return name in self.concluded or spec_of(self.server, name)["desiredState"] == "Stopped"
 
     def _operate(self, name: str) -> None:
         stopped = spec_of(self.server, name)["desiredState"] == "Stopped"
@@ -378,3 +520,41 @@ def test_many_copies_and_mentions_at_once_make_one_run(seed: int) -> None:
     assert by_outcome.count(ClaimResult.CREATED) == 1
     assert by_outcome.count(ClaimResult.JOINED) == 10
     assert by_outcome.count(ClaimResult.KNOWN) == 19
+
+
+def deliver(server: ModelServer, through: str) -> None:
+    """Note that the agent was given every message up to one."""
+    inbox = {"deliveredThrough": through}
+    server.objects[FIRST]["status"] = {"phase": Phase.RUNNING, "inbox": inbox}
+
+
+def test_what_the_agent_was_given_makes_room_in_the_inbox() -> None:
+    server = ModelServer()
+    settle(server, created("one"))
+    for number in range(95):
+        settle(server, prompted("one", f"p{number}"))
+    deliver(server, "p94")
+
+    assert outcome(server, prompted("one", "the answer")) is ClaimResult.APPENDED
+    assert outcome(server, prompted("one", "p0")) is ClaimResult.KNOWN
+
+
+BLANK_PROMPT = dataclasses.replace(prompted("one", "a"), text=" \n")
+
+
+def test_a_blank_message_to_a_live_run_is_not_taken() -> None:
+    server = ModelServer()
+    settle(server, created("one"))
+
+    assert outcome(server, BLANK_PROMPT) is ClaimResult.BLANK
+    assert spec_of(server)["inbox"] == []
+
+
+def test_a_blank_message_begins_no_run() -> None:
+    server = ModelServer()
+
+    refused = done(Claimer(server, NoLocks(), pause).carry_out(command(BLANK_PROMPT)))
+
+    assert isinstance(refused, Refusal)
+    assert refused.reason is RunReason.TASK_MISSING
+    assert server.objects == {}
