@@ -17,9 +17,14 @@ WEBHOOK = WebhookSettings(
     linear_credentials=pathlib.Path("/etc/deputy/linear"),
     kubeconfig=None,
     log_level="INFO",
+    team_namespaces={},
     port=8080,
     drain=dt.timedelta(seconds=3),
 )
+TEAMS_WRONG = (
+    'DEPUTY_TEAM_NAMESPACES is not as it has to be; give it JSON such as {"ENG": ["team-a"]}'
+)
+WRONG_TEAMS = ("ENG=a", "[]", '{"ENG": 1}', '{"ENG": [""]}', "null")
 
 
 def test_what_is_not_set_has_a_default() -> None:
@@ -35,6 +40,7 @@ def test_everything_can_be_set() -> None:
             "DEPUTY_LINEAR_CREDENTIALS": "/secret",
             "DEPUTY_KUBECONFIG": "/kubeconfig",
             "DEPUTY_LOG_LEVEL": "debug",
+            "DEPUTY_TEAM_NAMESPACES": '{"ENG": ["a"], "OPS": ["a", "b"]}',
             "DEPUTY_EXTRA_CA": "/ca.crt",
             "DEPUTY_WEBHOOK_PORT": "9",
             "DEPUTY_DRAIN_SECONDS": "0",
@@ -48,6 +54,7 @@ def test_everything_can_be_set() -> None:
         linear_credentials=pathlib.Path("/secret"),
         kubeconfig=pathlib.Path("/kubeconfig"),
         log_level="DEBUG",
+        team_namespaces={"ENG": ("a",), "OPS": ("a", "b")},
         extra_ca=pathlib.Path("/ca.crt"),
         port=9,
         drain=dt.timedelta(),
@@ -96,6 +103,7 @@ def test_the_operator_needs_to_know_its_relay_and_its_image() -> None:
             "linear",
             "DEPUTY_LINEAR_API_URL is 'linear'; give it an address such as https://example.com",
         ),
+        *(("DEPUTY_TEAM_NAMESPACES", wrong, TEAMS_WRONG) for wrong in WRONG_TEAMS),
         (
             "DEPUTY_LOG_LEVEL",
             "loud",

@@ -39,6 +39,9 @@ DeputyError
 │   ├── SecretUnset                 503: we cannot check anything, it is to come again
 │   ├── SignatureMissing            401
 │   ├── SignatureWrong              401: no secret of ours made it
+│   ├── BodyTooLarge                413: more than anybody honest sends
+│   ├── BodyTooSlow                 408: it did not come in time
+│   ├── BodyIncomplete              400: the sender went away in the middle of it
 │   ├── StaleDelivery               400: signed too long ago, or in the future
 │   └── MalformedDelivery           400: signed, but not what the documentation describes
 └── ForgeError                      the forge did not do what was asked

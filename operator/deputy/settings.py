@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+import json
 import logging
 import pathlib
 import urllib.parse
@@ -40,6 +41,16 @@ class Environment:
         if not names:
             raise InvalidSetting(name, "names nothing; give it names, separated by commas")
         return names
+
+    def namespaces_by_team(self, name: str) -> dict[str, tuple[str, ...]]:
+        """Return a JSON object of lists of names, empty where there is none."""
+        try:
+            read = json.loads(self.text(name, "{}"))
+            return {str(team): tuple(map(_name, places)) for team, places in read.items()}
+        except (ValueError, TypeError, AttributeError) as error:
+            raise InvalidSetting(
+                name, 'is not as it has to be; give it JSON such as {"ENG": ["team-a"]}'
+            ) from error
 
     def number(self, name: str, default: int, lowest: int, highest: int) -> int:
         """Return a whole number between `lowest` and `highest`."""
@@ -85,6 +96,8 @@ class Settings:
     kubeconfig: pathlib.Path | None
     """For a process outside of the cluster; never taken from KUBECONFIG, which may be anybody's."""
     log_level: str
+    team_namespaces: Mapping[str, tuple[str, ...]]
+    """Where alone the Blueprints of some teams may be, by the team's key, name or id."""
     extra_ca: pathlib.Path | None = dataclasses.field(default=None, kw_only=True)
     """Certificates to trust beside the public ones."""
 
@@ -145,8 +158,15 @@ def _common(read: Environment) -> Settings:
         linear_credentials=read.path("DEPUTY_LINEAR_CREDENTIALS", "/etc/deputy/linear"),
         kubeconfig=pathlib.Path(kubeconfig) if kubeconfig else None,
         log_level=read.level("DEPUTY_LOG_LEVEL"),
+        team_namespaces=read.namespaces_by_team("DEPUTY_TEAM_NAMESPACES"),
         extra_ca=pathlib.Path(extra_ca) if extra_ca else None,
     )
+
+
+def _name(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError("a namespace is a text")
+    return value
 
 
 def _fields(common: Settings) -> dict[str, Any]:

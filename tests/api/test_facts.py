@@ -1,6 +1,7 @@
 """Facts that are read from our objects, each in one place."""
 
 import datetime as dt
+import json
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ from deputy.api.facts import (
     undelivered,
 )
 from deputy.core.admission import Contender, queue
-from deputy.core.claim import RunFacts
+from deputy.core.claim_facts import RunFacts
 from deputy.core.outcome import RunOutcome
 from deputy.core.phase import Phase
 from deputy.core.reason import RunReason
@@ -361,3 +362,21 @@ def test_a_spec_as_text_is_what_a_user_would_write() -> None:
     assert spec_as_text(spec_of(timeoutSeconds=60)) == (
         '{"agent": {"image": "localhost/agent:1", "command": ["agent"]}, "timeoutSeconds": 60}'
     )
+
+
+def noted(**spec: object) -> dict[str, Any]:
+    text = json.dumps({"agent": {"image": "noted", "command": ["agent"]}} | spec)
+    return pod_of(**{"deputy.dev/blueprint-spec": text})
+
+
+def test_what_a_newer_operator_noted_in_a_pod_is_read_as_far_as_it_is_known() -> None:
+    newer = {"image": "noted", "command": ["a"], "newer": {}}
+
+    spec = spec_in_force(noted(fieldOfTomorrow=1, agent=newer), None)
+
+    assert spec is not None
+    assert spec.agent.image == "noted"
+
+
+def test_a_note_that_cannot_be_read_at_all_stops_nothing() -> None:
+    assert spec_in_force(noted(agent={"image": {"newer": "shape"}}), None) is None

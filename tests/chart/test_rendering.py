@@ -99,7 +99,8 @@ def environment(pod: Object) -> dict[str, str]:
 
 
 def test_the_operator_understands_its_environment() -> None:
-    pod = pods(render({"agentNamespaces": ["a", "b"]}))["deputy-operator"]
+    values = {"agentNamespaces": ["a", "b"], "linear": {"teamNamespaces": {"ENG": ["a"]}}}
+    pod = pods(render(values))["deputy-operator"]
 
     assert OperatorSettings.from_environment(environment(pod)) == OperatorSettings(
         namespace=NAMESPACE,
@@ -109,6 +110,7 @@ def test_the_operator_understands_its_environment() -> None:
         linear_credentials=Path("/etc/deputy/linear"),
         kubeconfig=None,
         log_level="INFO",
+        team_namespaces={"ENG": ("a",)},
         relay_url="https://deputy-relay.deputy.svc:8443",
         relay_port=8443,
         health_port=8081,

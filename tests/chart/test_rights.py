@@ -133,6 +133,14 @@ def test_every_agent_namespace_has_both_processes(kind: str) -> None:
         ("others", "deputy-operator-runs"),
         ("others", "deputy-webhook-runs"),
         ("deputy", "deputy-operator"),
+        ("deputy", "deputy-webhook"),
+    }
+
+
+def test_the_webhook_reserves_names_in_its_own_namespace_and_nothing_else() -> None:
+    assert {grant for grant in grants("Role") if grant[0] == "deputy-webhook"} == {
+        ("deputy-webhook", "events", "get"),
+        ("deputy-webhook", "events", "create"),
     }
 
 

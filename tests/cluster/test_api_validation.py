@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from deputy.api.agentrun import INBOX_GROWS, NO_TASK, AgentRun
+from deputy.api.agentrun import (
+    ATTEMPT_GROWS,
+    BLANK_TASK,
+    INBOX_GROWS,
+    NO_TASK,
+    STAYS_STOPPED,
+    AgentRun,
+)
 from deputy.api.blueprint import Blueprint
 from deputy.kube import resources
 from deputy.kube.client import Kube
@@ -157,7 +164,7 @@ ACCEPTED: list[tuple[str, str, Any]] = [
     ("issue", "spec.desiredState", "Stopped"),
     ("issue", "spec.inbox", []),
     ("issue", "spec.inbox", [ENTRY, {"id": "b", "kind": "Stop"}]),
-    ("issue", "spec.inbox", [{"id": str(n), "kind": "Prompt"} for n in range(100)]),
+    ("issue", "spec.inbox", [{"id": str(n), "kind": "Prompt"} for n in range(300)]),
     ("by hand", "spec.attempt", 100),
     ("by hand", "spec.desiredState", "Stopped"),
 ]
@@ -215,7 +222,6 @@ REFUSED: list[tuple[str, str, Any, str]] = [
     ("issue", "spec.blueprintRef", ABSENT, "spec.blueprintRef: Required value"),
     ("issue", "spec.linear.organizationId", ABSENT, "spec.linear.organizationId: Required value"),
     ("issue", "spec.linear.issueId", ABSENT, "spec.linear.issueId: Required value"),
-    ("issue", "spec.linear.sessionId", ABSENT, "spec.linear.sessionId: Required value"),
     ("issue", "spec.linear.sessionId", "", "should be at least 1 chars long"),
     ("issue", "spec.linear.priority", 5, "should be less than or equal to 4"),
     ("issue", "spec.inbox", [ENTRY, ENTRY], 'Duplicate value: {"id":"a"}'),
@@ -227,14 +233,15 @@ REFUSED: list[tuple[str, str, Any, str]] = [
     (
         "issue",
         "spec.inbox",
-        [{"id": str(n), "kind": "Prompt"} for n in range(101)],
-        "Too many: 101: must have at most 100",
+        [{"id": str(n), "kind": "Prompt"} for n in range(301)],
+        "Too many: 301: must have at most 300",
     ),
     ("by hand", "spec.blueprintRef", {}, "spec.blueprintRef.name: Required value"),
     ("by hand", "spec.blueprintRef.name", "", "spec.blueprintRef.name"),
     ("by hand", "spec.blueprintRef.name", "API", "should match"),
     ("by hand", "spec.prompt", ABSENT, NO_TASK),
     ("by hand", "spec.prompt", "", NO_TASK),
+    ("by hand", "spec.prompt", " \n\t", BLANK_TASK),
     ("by hand", "spec.prompt", "x" * 131073, "Too long: may not be more than 131072"),
     ("by hand", "spec.desiredState", "Paused", 'supported values: "Active", "Stopped"'),
     ("by hand", "spec.attempt", 0, "should be greater than or equal to 1"),
@@ -347,8 +354,24 @@ async def test_an_attempt_is_never_taken_back(kube: Kube, namespace: str) -> Non
         await kube.patch(path, {"spec": {"attempt": 2}})
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("desiredState", "Active"), ("desiredState", None), ("attempt", None)],
+)
+async def test_what_was_once_wanted_is_not_taken_back_by_leaving_it_out(
+    field: str, value: str | None, kube: Kube, namespace: str
+) -> None:
+    made = with_field("by hand", "spec.attempt", 3)
+    made["spec"]["desiredState"] = "Stopped"
+    run = await stored(kube, namespace, made)
+    path = resources.agentruns(namespace, run["metadata"]["name"])
+
+    with pytest.raises(Invalid, match=f"{STAYS_STOPPED}|{ATTEMPT_GROWS}"):
+        await kube.patch(path, {"spec": {field: value}})
+
+
 async def test_the_fullest_inbox_may_still_be_changed_elsewhere(kube: Kube, namespace: str) -> None:
-    full = [{"id": str(n), "kind": "Prompt", "text": "x" * 8000} for n in range(100)]
+    full = [{"id": str(n), "kind": "Prompt", "text": "x" * 3000} for n in range(300)]
     run = await stored(kube, namespace, with_field("issue", "spec.inbox", full))
     path = resources.agentruns(namespace, run["metadata"]["name"])
 

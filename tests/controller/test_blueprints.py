@@ -19,7 +19,7 @@ from deputy.trackers.linear.errors import (
 )
 from deputy.trackers.linear.parsing import TeamsPage
 from deputy.trackers.linear.teams import TeamReader
-from deputy.trackers.models import Organization, Team, WorkflowState
+from deputy.trackers.models import Organization, Team, TeamDirectory, WorkflowState
 from tests.support.api_server import ApiServer
 from tests.support.manifests import AGENT, NAMESPACE, blueprint
 from tests.support.tracker import FakeTracker
@@ -257,3 +257,72 @@ async def test_a_team_that_was_made_before_the_blueprint_is_there_at_once(kept: 
 
     told = {kept.told(f"new-{number}") for number in range(30)}
     assert told == {("True", "Ready", f"new-{number}") for number in range(30)}
+
+
+TEAM = Team("team-1", "ENG", "Engineering", (WorkflowState("s", "In Progress", "started"),))
+
+
+class Telling:
+    """A Linear in which every name leads to one team."""
+
+    async def teams(self, _max_age: float, **_: bool) -> TeamDirectory:
+        return TeamDirectory(Organization("org-1", "Acme", "acme"), (TEAM,))
+
+
+def of_tenant(namespace: str, team: str, day: int) -> dict[str, Any]:
+    metadata = METADATA | {
+        "namespace": namespace,
+        "uid": f"of-{namespace}",
+        "creationTimestamp": f"2026-11-{day}T12:00:00Z",
+    }
+    return {"metadata": metadata, "spec": SPEC | {"linear": LINEAR | {"team": team}}}
+
+
+class Keeping:
+    """An API server that keeps the last status that it was given."""
+
+    def __init__(self, cache: Cache) -> None:
+        self.cache = cache
+        self.reason = ""
+
+    async def patch(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        namespace = path.split("/namespaces/")[1].partition("/")[0]
+        known = self.cache.blueprints.get(namespace, "api")
+        assert known is not None
+        self.reason = body["status"]["conditions"][0]["reason"]
+        spec = known.spec.model_dump(by_alias=True, mode="json", exclude_defaults=True)
+        metadata = METADATA | {"namespace": namespace, "resourceVersion": "9"}
+        return {"metadata": metadata, "spec": spec, "status": body["status"]}
+
+
+async def reason_of(namespace: str, bound: dict[str, list[str]]) -> str:
+    """Judge the Blueprint of one of two tenants; the other one is older and spells it otherwise."""
+    cache = Cache()
+    cache.blueprints.put(of_tenant("tenant-b", "Engineering", 1 + 10))
+    cache.blueprints.put(of_tenant("tenant-a", "eng", 1 + 20))
+    kube = Keeping(cache)
+    reconciler = BlueprintReconciler(
+        kube=cast("Kube", kube),
+        cache=cache,
+        slots=Slots(cache),
+        tracker=cast("Tracker", Telling()),
+        enqueue_run=lambda _: None,
+        team_namespaces=bound,
+    )
+    await reconciler.reconcile((namespace, "api"))
+    return kube.reason
+
+
+@pytest.mark.parametrize(
+    ("namespace", "bound", "reason"),
+    [
+        ("tenant-b", {}, "Ready"),
+        ("tenant-a", {}, "Conflict"),
+        ("tenant-b", {"ENG": ["tenant-a"]}, "NamespaceNotAllowed"),
+        ("tenant-a", {"ENG": ["tenant-a"]}, "Ready"),
+    ],
+)
+async def test_blueprints_conflict_by_the_team_that_they_mean(
+    namespace: str, bound: dict[str, list[str]], reason: str
+) -> None:
+    assert await reason_of(namespace, bound) == reason

@@ -310,3 +310,36 @@ async def test_a_new_leader_owes_the_first_word_that_an_earlier_one_may_not_have
     delegated.change_run({"phase": "Running", "sessions": ["session-1"]})
 
     assert not (await delegated.observe()).acknowledged
+
+
+# Whose issue it is
+
+
+async def test_a_run_may_not_claim_an_issue_that_its_blueprint_does_not_take(
+    delegated: World,
+) -> None:
+    delegated.put_blueprint()
+
+    assert (await delegated.observe()).foreign_to == "api"
+
+
+async def test_a_run_of_a_blueprint_that_takes_issues_may_claim_one(delegated: World) -> None:
+    delegated.put_blueprint(linear=LINEAR_TEAM)
+
+    assert (await delegated.observe()).foreign_to == ""
+
+
+async def test_an_issue_of_another_team_is_not_worked_on(delegated: World) -> None:
+    ids = {"teamId": "team-of-ours", "organizationId": "org-1"}
+    body = blueprint("True", linear=LINEAR_TEAM)
+    body["status"]["linear"] = ids
+    delegated.cache.blueprints.put(delegated.server.seed(body))
+    state = WorkflowState("s", "Todo", "unstarted")
+    team = Team("team-of-others", "OPS", "Operations")
+    delegated.state.issue = Issue("issue-1", "OPS-1", "Title", "", team, state=state)
+    delegated.state.issue_read = True
+
+    refusal = (await delegated.observe()).refusal
+
+    assert refusal is not None
+    assert refusal.reason is RunReason.BLUEPRINT_NOT_FOUND

@@ -30,7 +30,7 @@ def test_ids_have_the_shape_that_the_tracker_asks_for() -> None:
 
 
 def test_a_run_owes_one_word_to_each_session() -> None:
-    words = acknowledgements_of("run", "uid", "own", "", ["own", "other", "", "other", "third"])
+    words = acknowledgements_of("run", "uid", first("own"), ["own", "other", "", "other", "third"])
 
     assert words == (
         first("own"),
@@ -41,3 +41,16 @@ def test_a_run_owes_one_word_to_each_session() -> None:
 
 def test_a_session_that_joins_is_told_which_run_it_joined() -> None:
     assert "linear-abc-1" in joined("session", "uid", "linear-abc-1").body
+
+
+def test_a_run_without_a_session_speaks_only_to_those_that_joined_it() -> None:
+    assert acknowledgements_of("run", "uid", first(""), ["other"]) == (
+        joined("other", "uid", "run"),
+    )
+
+
+def test_a_run_that_waits_for_another_says_so_under_the_id_of_its_first_word() -> None:
+    words = first("session", "prompt", "linear-abc-1")
+
+    assert words.activity_id == first("session", "prompt").activity_id
+    assert "linear-abc-1" in words.body

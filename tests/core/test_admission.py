@@ -251,3 +251,10 @@ class Admission(RuleBasedStateMachine):
 
 TestAdmission = Admission.TestCase
 TestAdmission.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
+
+
+def test_nobody_waits_for_a_run_that_waits_for_an_earlier_one() -> None:
+    runs = [run("a", blocked=True), run("b", created=NOW + dt.timedelta(seconds=1))]
+
+    assert slot_of("uid-b", runs, (), cap=1) == Slot(granted=True)
+    assert slot_of("uid-a", runs, (), cap=1) == Slot(granted=False)

@@ -1,21 +1,22 @@
 """Facts of the claim: which run an event belongs to."""
 
+import datetime as dt
+
 import pytest
 
 from deputy.api.names import run_name
 from deputy.core.claim import (
-    MAX_BYTES,
-    MAX_MESSAGES,
     AlreadyKnown,
     Append,
     Attach,
     Create,
     CreateStopped,
     Full,
+    Note,
     NothingLive,
     NothingToStop,
-    RunFacts,
-    StillEnding,
+    Outdated,
+    Overtaken,
     Stop,
     decide_prompt,
     decide_session,
@@ -23,6 +24,12 @@ from deputy.core.claim import (
     decide_withdrawal,
     newest_of,
     next_number,
+)
+from deputy.core.claim_facts import (
+    MAX_BYTES,
+    MAX_ENTRIES,
+    MAX_MESSAGES,
+    RunFacts,
     stored_bytes,
 )
 from deputy.core.phase import TERMINAL, Phase
@@ -62,16 +69,25 @@ def test_the_next_number_is_after_all_runs_and_all_names_that_others_hold() -> N
         pytest.param([OVER], Create(2), id="the newest is over"),
         pytest.param([OVER, run(2)], Attach(run(2)), id="live"),
         pytest.param([run(1, None)], Attach(run(1, None)), id="live and not looked at yet"),
+        pytest.param([run(1, stopping=True)], Create(2), id="being stopped"),
+        pytest.param([run(1, concluded=True)], Create(2), id="its end is recorded"),
         pytest.param(
-            [run(1, stopping=True)], StillEnding(run(1, stopping=True)), id="being stopped"
+            [run(1, concluded=True), run(2)], Attach(run(2)), id="one ends, and the next waits"
         ),
         pytest.param(
-            [run(1, concluded=True)], StillEnding(run(1, concluded=True)), id="its end is recorded"
+            [run(1, inbox_waiting=MAX_MESSAGES)],
+            Full(run(1, inbox_waiting=MAX_MESSAGES)),
+            id="too many messages wait",
         ),
         pytest.param(
-            [run(1, inbox_length=MAX_MESSAGES)],
-            Full(run(1, inbox_length=MAX_MESSAGES)),
-            id="too many messages",
+            [run(1, inbox_length=MAX_MESSAGES, inbox_waiting=MAX_MESSAGES - 1)],
+            Attach(run(1, inbox_length=MAX_MESSAGES, inbox_waiting=MAX_MESSAGES - 1)),
+            id="the agent was given some of many",
+        ),
+        pytest.param(
+            [run(1, inbox_length=MAX_ENTRIES - 5)],
+            Full(run(1, inbox_length=MAX_ENTRIES - 5)),
+            id="too many in all",
         ),
         pytest.param(
             [run(1, inbox_bytes=MAX_BYTES)], Full(run(1, inbox_bytes=MAX_BYTES)), id="too long"
@@ -142,8 +158,9 @@ def test_a_prompt_that_was_taken_is_not_taken_again(phase: Phase) -> None:
         pytest.param([OVER], CreateStopped(2), id="before the session's run"),
         pytest.param([run(2)], Stop(run(2)), id="live"),
         pytest.param([run(2, stopping=True)], Stop(run(2, stopping=True)), id="stopped again"),
+        pytest.param([run(2, concluded=True)], CreateStopped(3), id="another run ends"),
         pytest.param(
-            [run(2, concluded=True)], StillEnding(run(2, concluded=True)), id="another run ends"
+            [run(1, concluded=True), run(2)], Stop(run(2)), id="one ends, and the next waits"
         ),
         pytest.param(
             [run(2, concluded=True, sessions=frozenset({"new"}))],
@@ -151,7 +168,7 @@ def test_a_prompt_that_was_taken_is_not_taken_again(phase: Phase) -> None:
             id="its run ends anyway",
         ),
         pytest.param(
-            [run(2, inbox_length=100)], Stop(run(2, inbox_length=100)), id="a full inbox stops too"
+            [run(2, inbox_length=295)], Stop(run(2, inbox_length=295)), id="a full inbox stops too"
         ),
         pytest.param(
             [run(1, Phase.SUCCEEDED, sessions=frozenset({"new"}))],
@@ -199,3 +216,62 @@ def test_a_withdrawn_issue_stops_what_is_live_and_ours(
 )
 def test_a_text_is_as_long_as_its_json_is_in_etcd(text: str, size: int) -> None:
     assert stored_bytes(text) == size
+
+
+AT = dt.datetime(2026, 11, 20, 9, tzinfo=dt.UTC)
+BEFORE, AFTER = AT - dt.timedelta(seconds=1), AT + dt.timedelta(seconds=1)
+STOPPED = run(1, Phase.STOPPED, stopped=AT)
+
+
+@pytest.mark.parametrize("sent", [AT, AFTER, None])
+def test_what_is_said_after_a_stop_begins_the_next_run(sent: dt.datetime | None) -> None:
+    assert decide_session("new", [STOPPED], sent=sent) == Create(2)
+    assert decide_prompt("prompt", [STOPPED], sent=sent) == Create(2)
+
+
+def test_what_was_said_before_a_stop_begins_nothing() -> None:
+    assert decide_session("new", [STOPPED], sent=BEFORE) == Overtaken(STOPPED)
+    assert decide_prompt("prompt", [STOPPED], sent=BEFORE) == Overtaken(STOPPED)
+
+
+def test_what_was_said_before_a_stop_still_goes_to_the_run_that_was_begun_after_it() -> None:
+    live = run(2, begun=AFTER)
+
+    assert decide_prompt("prompt", [STOPPED, live], sent=BEFORE) == Append(live)
+
+
+def test_a_stop_does_not_reach_what_was_begun_after_it() -> None:
+    known = run(1, Phase.SUCCEEDED, sessions=frozenset({"new"}))
+    live = run(2, begun=AFTER)
+
+    assert decide_stop("new", "stop", [known, live], sent=AT) == Outdated(known)
+    assert decide_stop("new", "stop", [known, live], sent=AFTER) == Stop(live)
+
+
+def test_a_stopped_run_that_holds_a_claim_does_not_hide_the_live_one() -> None:
+    live, holds = run(1), run(2, None, stopping=True)
+
+    assert newest_of([live, holds]) == live
+
+
+@pytest.mark.parametrize(
+    ("runs", "decision"),
+    [
+        pytest.param([], CreateStopped(1), id="before its delegation"),
+        pytest.param([run(1, begun=BEFORE)], Stop(run(1, begun=BEFORE)), id="live"),
+        pytest.param([run(1, begun=AFTER)], NothingLive(), id="begun after it"),
+        pytest.param(
+            [run(1, Phase.SUCCEEDED, begun=BEFORE)],
+            Note(run(1, Phase.SUCCEEDED, begun=BEFORE)),
+            id="over",
+        ),
+        pytest.param([STOPPED], NothingLive(), id="noted before"),
+        pytest.param(
+            [run(1, Phase.SUCCEEDED, begun=BEFORE, inbox_length=MAX_ENTRIES)],
+            NothingLive(),
+            id="no room for a note",
+        ),
+    ],
+)
+def test_a_withdrawal_of_what_was_ours(runs: list[RunFacts], decision: object) -> None:
+    assert decide_withdrawal(runs, None, AT, ours=True) == decision

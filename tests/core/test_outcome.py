@@ -13,6 +13,8 @@ PHASES = {
     RunReason.STOPPED_BY_USER: Phase.STOPPED,
     RunReason.STATE_NOT_ALLOWED: Phase.STOPPED,
     RunReason.DELEGATOR_NOT_ALLOWED: Phase.STOPPED,
+    RunReason.TASK_MISSING: Phase.STOPPED,
+    RunReason.ISSUE_NOT_ALLOWED: Phase.STOPPED,
     RunReason.BLUEPRINT_NOT_READY: Phase.STOPPED,
     RunReason.BLUEPRINT_NOT_FOUND: Phase.STOPPED,
     RunReason.TIMED_OUT: Phase.TIMED_OUT,

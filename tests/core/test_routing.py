@@ -10,6 +10,7 @@ from deputy.core.routing import (
     PickUp,
     Refusal,
     Routed,
+    may_be_in,
     may_delegate,
     may_pick_up,
     route,
@@ -149,3 +150,24 @@ def test_the_override_label_does_not_lift_the_rule_on_people() -> None:
 
 def test_without_an_override_label_no_label_lifts_it() -> None:
     assert may_pick_up(PickUp(), issue("backlog", ""), JANE) is not None
+
+
+SQUATTER = blueprint("squat", "Engineering", namespace="tenant-b")
+OWNER = blueprint("api", namespace="tenant-a", created=OLD + dt.timedelta(days=1))
+
+
+def test_a_team_that_is_bound_to_namespaces_is_taken_nowhere_else() -> None:
+    both = [SQUATTER, OWNER]
+
+    assert route(TEAM, "org", both) == Routed(SQUATTER)
+    assert route(TEAM, "org", both, (), {"eng": ["tenant-a"]}) == Routed(OWNER)
+
+
+@pytest.mark.parametrize("name", ["ENG", "eng", "Engineering", "team-id"])
+def test_a_team_is_bound_by_any_of_its_names(name: str) -> None:
+    assert not may_be_in("tenant-b", TEAM, {name: ["tenant-a"]})
+    assert may_be_in("tenant-b", TEAM, {name: ["tenant-a"], "ENG": ["tenant-b"]})
+
+
+def test_a_team_that_nobody_bound_may_be_taken_anywhere() -> None:
+    assert may_be_in("tenant-b", TEAM, {"OPS": ["tenant-a"]})

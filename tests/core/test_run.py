@@ -13,6 +13,7 @@ from deputy.core.action import (
     Conclude,
     CreatePod,
     DeletePod,
+    Finish,
     KeepAlive,
     MoveTo,
     NextActions,
@@ -31,6 +32,7 @@ from deputy.core.run import (
     KEEP_ALIVE_AFTER,
     LOST_AFTER,
     POD_GRACE,
+    RECORD_DELIVERIES,
     decide,
 )
 from tests.core.observed import (
@@ -354,3 +356,45 @@ def test_a_restart_that_is_noted_goes_on_like_any_run() -> None:
     facts = seen(Phase.LAUNCHING, attempt=2, status_attempt=2, pod=PodSeen(attempt=2))
 
     assert decide(facts) == NextActions(requeue_after=30 * SECOND)
+
+
+def test_a_run_waits_for_an_earlier_one_of_its_issue_out_of_line() -> None:
+    queued = seen(Phase.QUEUED, slot=GRANTED, earlier_run="linear-abc-1")
+
+    message = "waiting for run linear-abc-1 of the same issue to end"
+    wait = Wait(RunReason.WAITING_FOR_EARLIER_RUN, message, quiet=True)
+    assert decide(queued) == NextActions((wait,))
+    noted = dataclasses.replace(queued, blocked=True)
+    assert decide(noted) == NextActions(requeue_after=SECOND)
+
+
+def test_once_the_earlier_run_is_over_a_run_is_in_line() -> None:
+    queued = seen(Phase.QUEUED, slot=GRANTED, blocked=True)
+
+    wait = Wait(RunReason.WAITING_FOR_SLOT, messages.EARLIER_RUN_OVER, quiet=True)
+    assert decide(queued) == NextActions((wait,))
+    assert decide(dataclasses.replace(queued, blocked=False)) == NextActions((Admit(),))
+
+
+def test_a_run_with_a_blank_task_is_refused_with_a_word() -> None:
+    queued = seen(Phase.QUEUED, slot=GRANTED, has_task=False)
+
+    assert decide(queued) == NextActions((Conclude(messages.no_task()),))
+    assert messages.no_task().phase is Phase.STOPPED
+    assert "blank" in messages.no_task().text
+
+
+def test_what_the_agent_was_given_is_recorded_once_it_is_much() -> None:
+    record = MoveTo(Phase.RUNNING, RunReason.WORKING, "the agent works")
+
+    assert decide(seen(unrecorded=RECORD_DELIVERIES)) == NextActions((record,))
+    assert decide(seen(unrecorded=RECORD_DELIVERIES - 1)).actions == ()
+
+
+def test_a_run_that_may_not_have_its_issue_ends_without_a_word_to_anybody() -> None:
+    queued = seen(Phase.QUEUED, slot=GRANTED, has_issue=True, foreign_to="api", acknowledged=False)
+    outcome = messages.foreign_issue("api")
+
+    assert decide(queued) == NextActions((Conclude(outcome),))
+    concluded = dataclasses.replace(queued, outcome=outcome)
+    assert decide(concluded) == NextActions((Finish(outcome),))

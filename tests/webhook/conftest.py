@@ -199,6 +199,7 @@ def webhook_settings(
         log_level="INFO",
         port=1,
         drain=dt.timedelta(),
+        team_namespaces={},
     )
 
 

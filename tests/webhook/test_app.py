@@ -17,7 +17,8 @@ from deputy.trackers.events import Ignored, SessionCreated, TrackerEvent
 from deputy.trackers.linear.errors import CredentialsMissing
 from deputy.webhook import metrics
 from deputy.webhook.acknowledger import NotAcknowledged
-from deputy.webhook.app import MAX_BODY, Parts, make_app
+from deputy.webhook.app import Parts, make_app
+from deputy.webhook.bodies import MAX_BODY
 from deputy.webhook.claiming import ClaimUnsettled
 from tests.support.api_server import ApiServer
 from tests.support.metrics import counted
@@ -145,7 +146,7 @@ async def test_what_is_not_from_linear_is_refused(
     assert fake.received() == {("unknown", answer[1]): 1}
 
 
-@pytest.mark.parametrize("off", [-61.0, 61.0])
+@pytest.mark.parametrize("off", [-6.3 * 3600, 61.0])
 async def test_a_delivery_from_another_time_is_refused(
     replica: Replica, fake: FakeParts, off: float
 ) -> None:
@@ -155,8 +156,15 @@ async def test_a_delivery_from_another_time_is_refused(
     assert fake.received() == {("unknown", "stale"): 1}
 
 
-async def test_a_body_of_two_megabytes_is_refused(replica: Replica, fake: FakeParts) -> None:
-    body, headers = delivery({**created(), "more": "x" * 2 * 1024 * 1024})
+async def test_a_body_of_five_megabytes_is_taken(replica: Replica, fake: FakeParts) -> None:
+    body, headers = delivery({**created(), "more": "x" * (MAX_BODY - 1000)})
+
+    assert (await replica.post(body, headers))[0] == 200
+    assert len(fake.intake.taken) == 1
+
+
+async def test_a_longer_body_is_refused(replica: Replica, fake: FakeParts) -> None:
+    body, headers = delivery({**created(), "more": "x" * MAX_BODY})
 
     status, _ = await replica.post(body, headers)
 
@@ -169,10 +177,12 @@ async def test_a_body_that_does_not_say_how_long_it_is_is_refused_too(
     fake: FakeParts, replica: Replica, session: ClientSession
 ) -> None:
     async def chunks() -> AsyncIterator[bytes]:
-        for _ in range(2 * MAX_BODY // 65536):
+        for _ in range(MAX_BODY // 65536 + 2):
             yield b"x" * 65536
 
-    async with session.post(f"{replica.url}/webhooks/linear", data=chunks()) as answer:
+    headers = {"Linear-Signature": "00" * 32}
+    url = f"{replica.url}/webhooks/linear"
+    async with session.post(url, data=chunks(), headers=headers) as answer:
         assert answer.status == 413
     assert fake.received() == {("unknown", "too_large"): 1}
 

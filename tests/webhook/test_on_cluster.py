@@ -50,6 +50,7 @@ async def test_a_delegation_is_claimed_and_acknowledged(
     assert run["metadata"]["name"] == run_name(
         issue_hash(payloads.organization, payloads.issue["id"]), 1
     )
+    assert run["spec"]["linear"].pop("sentTime")
     assert run["spec"]["linear"] == {
         "organizationId": payloads.organization,
         "issueId": payloads.issue["id"],
@@ -129,6 +130,7 @@ async def test_a_prompt_is_appended_once_however_often_it_comes(
     assert set(statuses) == {200}
     (entry,) = (await cluster.run())["spec"]["inbox"]
     assert entry.pop("receivedTime")
+    assert entry.pop("sentTime")
     assert entry == {
         "id": "activity-1",
         "kind": "Prompt",
@@ -212,7 +214,7 @@ async def test_a_stop_after_the_end_is_answered(
     assert "nothing to stop" in words[-1][1]
 
 
-async def test_a_prompt_while_the_run_ends_waits_for_the_end(
+async def test_a_prompt_while_the_run_ends_is_the_next_run_which_waits_for_the_end(
     start: StartReplica, cluster: Cluster, linear: Linear, payloads: Payloads
 ) -> None:
     await cluster.apply(blueprint())
@@ -222,14 +224,13 @@ async def test_a_prompt_while_the_run_ends_waits_for_the_end(
     first = (await cluster.run())["metadata"]["name"]
     await replica.send(payloads.prompted(session, "activity-1", "stop"))
 
-    sending = asyncio.create_task(replica.send(payloads.prompted(session, "activity-2", "Go on")))
-    await asyncio.wait([sending], timeout=0.5)
-    waited = not sending.done()
-    await cluster.set_status(first, phase="Stopped")
+    status = await replica.send(payloads.prompted(session, "activity-2", "Go on"))
 
-    assert waited
-    assert await sending == 200
-    assert len(await cluster.runs()) == 2
+    assert status == 200
+    (_, second) = await cluster.runs()
+    assert second["metadata"]["annotations"]["deputy.dev/after"] == f"{cluster.namespace}/{first}"
+    words = await said(linear, session, 2)
+    assert f"({first}) is still ending" in words[-1][1]
 
 
 async def test_a_prompt_after_the_end_was_recorded_begins_the_next_run(
@@ -242,13 +243,8 @@ async def test_a_prompt_after_the_end_was_recorded_begins_the_next_run(
     first = (await cluster.run())["metadata"]["name"]
     await cluster.set_status(first, phase="Running", response="Done.")
 
-    sending = asyncio.create_task(replica.send(payloads.prompted(session, "activity-1", "Go on")))
-    await asyncio.wait([sending], timeout=0.5)
-    waited = not sending.done()
-    await cluster.set_status(first, phase="Succeeded")
+    assert await replica.send(payloads.prompted(session, "activity-1", "Go on")) == 200
 
-    assert waited
-    assert await sending == 200
     runs = {run["metadata"]["name"]: run["spec"]["inbox"] for run in await cluster.runs()}
     assert runs == {first: [], f"{first[:-1]}2": []}
 

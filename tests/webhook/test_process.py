@@ -50,6 +50,13 @@ def command(**variables: str) -> tuple[list[str], dict[str, str]]:
     return [sys.executable, "-m", "deputy", "webhook"], environment
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
 @pytest.fixture
 def no_secret(secret_folder: pathlib.Path) -> pathlib.Path:
     for file in list(secret_folder.iterdir()):
@@ -65,9 +72,7 @@ async def process(
     secret_folder: pathlib.Path,
     session: ClientSession,
 ) -> AsyncIterator[Process]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     arguments, environment = command(
         DEPUTY_NAMESPACE=namespace,
         DEPUTY_POD_NAME="webhook-1",

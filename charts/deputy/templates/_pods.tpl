@@ -111,6 +111,10 @@ volumeMounts:
   value: {{ $root.Values.linear.apiUrl | quote }}
 - name: DEPUTY_LINEAR_CREDENTIALS
   value: /etc/deputy/linear
+{{- with $root.Values.linear.teamNamespaces }}
+- name: DEPUTY_TEAM_NAMESPACES
+  value: {{ toJson . | quote }}
+{{- end }}
 - name: DEPUTY_LOG_LEVEL
   value: {{ $root.Values.logLevel | quote }}
 {{- with $root.Values.extraCA }}

@@ -22,10 +22,14 @@ from deputy.api.meta import (
     cel,
     unique,
 )
+from deputy.core.claim_facts import MAX_ENTRIES
 from deputy.core.phase import Phase
 
 NO_TASK = "spec.prompt is required unless spec.linear is given"
+BLANK_TASK = "spec.prompt is blank; say what is to be done"
 INBOX_GROWS = "spec.inbox is only ever added to"
+STAYS_STOPPED = "spec.desiredState cannot go back from Stopped; create a new run"
+ATTEMPT_GROWS = "spec.attempt can only be raised"
 
 
 class DesiredState(enum.StrEnum):
@@ -64,8 +68,8 @@ class LinearIssue(StrictModel):
     """Address of the issue."""
     priority: Annotated[Int32, Field(ge=0, le=4)] = 0
     """Linear's priority: 1 urgent to 4 low, 0 none."""
-    session_id: Reference
-    """Id of the session that the run began with."""
+    session_id: Reference = ""
+    """Id of the session that the run began with; absent where the issue was withdrawn before."""
     activity_id: MaybeReference = ""
     """Id of the prompt that began the run, where it was a follow-up in an older session."""
     delegator_id: MaybeReference = ""
@@ -74,6 +78,8 @@ class LinearIssue(StrictModel):
     """E-mail address of the person who delegated."""
     app_user_id: MaybeReference = ""
     """Id of our own user in the organisation."""
+    sent_time: dt.datetime | None = None
+    """When that happened which the run began with, by Linear's clock."""
 
 
 class InboxEntry(StrictModel):
@@ -91,6 +97,8 @@ class InboxEntry(StrictModel):
     """What was said."""
     received_time: dt.datetime | None = None
     """When it reached us."""
+    sent_time: dt.datetime | None = None
+    """When it was said, by Linear's clock."""
 
 
 class AgentRunSpec(StrictModel):
@@ -121,15 +129,14 @@ class AgentRunSpec(StrictModel):
         Field(
             ge=1,
             le=100,
-            json_schema_extra={"format": "int32"}
-            | cel(("self >= oldSelf", "spec.attempt can only be raised")),
+            json_schema_extra={"format": "int32"} | cel(("self >= oldSelf", ATTEMPT_GROWS)),
         ),
     ] = 1
     """Raised to start again in a fresh workspace."""
     inbox: Annotated[
         list[InboxEntry],
         Field(
-            max_length=100,
+            max_length=MAX_ENTRIES,
             json_schema_extra={
                 "x-kubernetes-list-type": "map",
                 "x-kubernetes-list-map-keys": ["id"],
@@ -144,6 +151,8 @@ class AgentRunSpec(StrictModel):
     def _has_a_task(self) -> "AgentRunSpec":
         if not self.prompt and self.linear is None:
             raise ValueError(NO_TASK)
+        if self.linear is None and not self.prompt.strip():
+            raise ValueError(BLANK_TASK)
         return self
 
     @model_validator(mode="after")
@@ -232,7 +241,8 @@ class AgentRunStatus(LenientModel):
     pull_request: PullRequestStatus | None = None
     """The pull request, once it was seen on the forge."""
     sessions: Annotated[
-        list[Reference], Field(max_length=101, json_schema_extra={"x-kubernetes-list-type": "set"})
+        list[Reference],
+        Field(max_length=MAX_ENTRIES + 1, json_schema_extra={"x-kubernetes-list-type": "set"}),
     ] = []
     """Every Linear session that is attached to the run."""
     inbox: InboxStatus = InboxStatus()

@@ -12,8 +12,11 @@ from typing_extensions import override
 
 from deputy.api.agentrun import (
     AGENT_RUN,
+    ATTEMPT_GROWS,
+    BLANK_TASK,
     INBOX_GROWS,
     NO_TASK,
+    STAYS_STOPPED,
     AgentRun,
     AgentRunSpec,
     AgentRunStatus,
@@ -24,13 +27,23 @@ from deputy.api.meta import GROUP, VERSION, Column, Kind, cel
 #: What the structural schemas of Kubernetes do not know, or use for something else.
 _DROPPED = ("title", "default", "discriminator", "examples", "const")
 
+_SAYS_SOMETHING = (
+    "has(self.linear) || !has(self.prompt) || self.prompt == '' || self.prompt.trim() != ''"
+)
+_STAYS_STOPPED = (
+    "!has(oldSelf.desiredState) || oldSelf.desiredState != 'Stopped' || "
+    "(has(self.desiredState) && self.desiredState == 'Stopped')"
+)
 _SPEC_RULES: dict[str, dict[str, Any]] = {
     "Blueprint": {},
     "AgentRun": cel(
         ("has(self.linear) || (has(self.prompt) && size(self.prompt) > 0)", NO_TASK),
+        (_SAYS_SOMETHING, BLANK_TASK),
         ("has(self.prompt) == has(oldSelf.prompt)", "spec.prompt cannot be changed"),
         ("has(self.linear) == has(oldSelf.linear)", "spec.linear cannot be changed"),
         ("has(self.inbox) || !has(oldSelf.inbox) || size(oldSelf.inbox) == 0", INBOX_GROWS),
+        ("has(self.attempt) || !has(oldSelf.attempt) || oldSelf.attempt == 1", ATTEMPT_GROWS),
+        (_STAYS_STOPPED, STAYS_STOPPED),
     ),
 }
 

@@ -6,12 +6,21 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
 from deputy.api.agentrun import AgentRun, DesiredState, InboxEntry, InboxKind, ReportStatus
 from deputy.api.blueprint import Blueprint, BlueprintSpec, PickUpSpec
 from deputy.api.meta import API_VERSION, Condition, timestamp
-from deputy.api.names import BLUEPRINT_SPEC_ANNOTATION, RECEIVED_ANNOTATION, run_number
+from deputy.api.names import (
+    AFTER_ANNOTATION,
+    BLUEPRINT_SPEC_ANNOTATION,
+    ISSUE_LABEL,
+    RECEIVED_ANNOTATION,
+    run_name,
+    run_number,
+)
 from deputy.core.admission import Contender
-from deputy.core.claim import RunFacts, stored_bytes
+from deputy.core.claim_facts import RunFacts, stored_bytes
 from deputy.core.conditions import ConditionType
 from deputy.core.conversation import KeptReport
 from deputy.core.outcome import RunOutcome
@@ -142,6 +151,7 @@ def contender(run: AgentRun, priority: int | None = None, *, has_pod: bool = Fal
         ended=is_concluded(run),
         has_pod=has_pod,
         deleting=run.metadata.deletion_timestamp is not None,
+        blocked=run.status.reason == RunReason.WAITING_FOR_EARLIER_RUN,
     )
 
 
@@ -169,14 +179,52 @@ def run_facts(run: AgentRun) -> RunFacts:
         phase=phase,
         stopping=run.spec.desired_state is DesiredState.STOPPED
         or run.metadata.deletion_timestamp is not None,
-        concluded=is_concluded(run),
+        # What a write tests for: the closing words are recorded together with the end.
+        concluded=is_concluded(run) or bool(status.response),
         sessions=frozenset(sessions_of(run)),
         messages=frozenset(filter(None, (begun_by, *(entry.id for entry in inbox)))),
         app_user_id=linear.app_user_id if linear else "",
+        begun=_begun(run),
+        stopped=_stopped(run),
         inbox_length=len(inbox),
+        inbox_waiting=len(undelivered(run, status.inbox.delivered_through)),
         inbox_bytes=sum(map(stored_bytes, (run.spec.prompt, *(entry.text for entry in inbox)))),
         as_seen=("/status/phase", phase) if has_status else ("/status", None),
     )
+
+
+def _begun(run: AgentRun) -> dt.datetime | None:
+    """Return when that happened which `run` began with; older runs only tell when it reached us."""
+    sent = run.spec.linear.sent_time if run.spec.linear else None
+    return sent or _received(run) or run.metadata.creation_timestamp
+
+
+def _stopped(run: AgentRun) -> dt.datetime | None:
+    """Return when somebody last stopped or withdrew `run`."""
+    stops = (entry for entry in run.spec.inbox if entry.kind is InboxKind.STOP)
+    moments = (stop.sent_time or stop.received_time for stop in stops)
+    return max(filter(None, moments), default=None)
+
+
+def runs_before(run: AgentRun) -> tuple[tuple[str, str], ...]:
+    """Return namespace and name of the runs that have to end before `run` starts.
+
+    Those are the ones that were ending when it was created, and the one just before it, whose pod
+    may still be there.
+    """
+    metadata, number = run.metadata, run_number(run.metadata.name)
+    noted = metadata.annotations.get(AFTER_ANNOTATION, "").split(",")
+    keys = [
+        (namespace, name) for namespace, _, name in (one.partition("/") for one in noted) if name
+    ]
+    if number > 1 and (issue := metadata.labels.get(ISSUE_LABEL)):
+        keys.append((metadata.namespace, run_name(issue, number - 1)))
+    return tuple(dict.fromkeys(keys))
+
+
+def was_ending_before(run: AgentRun) -> str:
+    """Return the name of a run that was still ending when `run` was created, empty for none."""
+    return run.metadata.annotations.get(AFTER_ANNOTATION, "").partition(",")[0].rpartition("/")[2]
 
 
 def blueprint_facts(blueprint: Blueprint) -> BlueprintFacts | None:
@@ -219,8 +267,19 @@ def spec_in_force(
     if pod is not None:
         annotations = pod["metadata"].get("annotations") or {}
         if BLUEPRINT_SPEC_ANNOTATION in annotations:
-            return BlueprintSpec.model_validate_json(annotations[BLUEPRINT_SPEC_ANNOTATION])
+            return _spec_of(annotations[BLUEPRINT_SPEC_ANNOTATION])
     return blueprint.spec if blueprint is not None else None
+
+
+def _spec_of(text: str) -> BlueprintSpec | None:
+    """Return the spec that an operator noted; a newer one may have noted more than we know.
+
+    None where we cannot read it at all: what a newer operator began goes on without its spec.
+    """
+    try:
+        return BlueprintSpec.model_validate_json(text, extra="ignore")
+    except ValidationError:
+        return None
 
 
 def spec_as_text(spec: BlueprintSpec) -> str:

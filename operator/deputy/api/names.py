@@ -26,6 +26,12 @@ WORKSPACE = "workspace"
 #: Annotation of a run: when its delegation reached us. A creationTimestamp has whole seconds, and
 #: five issues that are delegated within one of them still have an order.
 RECEIVED_ANNOTATION = f"{PREFIX}received"
+#: Annotation of a run: the earlier runs of its issue, as namespace/name separated by commas, that
+#: were still ending when it was created; it starts when they are over.
+AFTER_ANNOTATION = f"{PREFIX}after"
+#: Annotations of the Event that reserves a run's name: where the run is, and its Blueprint there.
+NAMESPACE_ANNOTATION = f"{PREFIX}namespace"
+BLUEPRINT_ANNOTATION = f"{PREFIX}blueprint"
 #: Annotation of a pod: the attempt that it was made for.
 ATTEMPT_ANNOTATION = f"{PREFIX}attempt"
 #: Annotation of a pod: the Blueprint's spec as it was when the pod was made.

@@ -171,7 +171,7 @@ class Actor:
         if state.issue_read:
             wanted["priority"] = state.issue.priority if state.issue else 0
         await self._write(run, wanted)
-        if state.noted_wait is None:
+        if not wait.quiet and (state.noted_wait is None or state.noted_wait.quiet):
             self._notifier.waits(run, wait.message)
         state.noted_wait = wait
 

@@ -18,6 +18,7 @@ from deputy.core.blueprint import (
 from deputy.core.conditions import Truth
 from deputy.core.phase import Phase
 from deputy.core.reason import BlueprintReason
+from deputy.core.routing import TeamNamespaces
 from deputy.kube import resources
 from deputy.kube.cache import Cache
 from deputy.kube.client import Kube
@@ -39,11 +40,12 @@ class BlueprintReconciler:
         slots: Slots,
         tracker: Tracker,
         enqueue_run: Callable[[Key], None],
+        team_namespaces: TeamNamespaces | None = None,
     ) -> None:
         self._kube = kube
         self._cache = cache
         self._slots = slots
-        self._judge = BlueprintJudge(kube, cache, tracker)
+        self._judge = BlueprintJudge(kube, cache, tracker, team_namespaces or {})
         self._enqueue_run = enqueue_run
 
     async def reconcile(self, key: Key) -> float | None:

@@ -21,6 +21,7 @@ from deputy.core.blueprint import (
     unreachable,
 )
 from deputy.core.reason import BlueprintReason
+from deputy.core.routing import TeamNamespaces, may_be_in
 from deputy.forges.errors import TokenMissing
 from deputy.forges.tokens import read_token
 from deputy.kube.cache import Cache
@@ -59,12 +60,16 @@ class Judgement:
 
 
 class BlueprintJudge:
-    """Judges one Blueprint at a time, and remembers how it judged."""
+    """Judges one Blueprint at a time, and remembers how it judged.
 
-    def __init__(self, kube: Kube, cache: Cache, tracker: Tracker) -> None:
+    `bound` says where alone the Blueprints of some teams may be.
+    """
+
+    def __init__(self, kube: Kube, cache: Cache, tracker: Tracker, bound: TeamNamespaces) -> None:
         self._kube = kube
         self._cache = cache
         self._tracker = tracker
+        self._bound = bound
         self._judged: dict[str, Judgement] = {}
 
     async def judgement(self, blueprint: Blueprint) -> Judgement:
@@ -133,7 +138,9 @@ class BlueprintJudge:
         self, directory: TeamDirectory, blueprint: Blueprint, names: TrackerNames
     ) -> Readiness:
         team = directory.team(names.team)
-        return judge(names, directory.organization, team, self._older(blueprint, directory, team))
+        older = self._older(blueprint, directory, team)
+        allowed = team is None or may_be_in(blueprint.metadata.namespace, team, self._bound)
+        return judge(names, directory.organization, team, older, allowed=allowed)
 
     async def _check_secret(self, blueprint: Blueprint) -> None:
         repository = blueprint.spec.repository
@@ -144,7 +151,10 @@ class BlueprintJudge:
     def _older(
         self, blueprint: Blueprint, directory: TeamDirectory, team: Team | None
     ) -> list[str]:
-        """Return the names of the Blueprints that took the same team's issues before."""
+        """Return the names of the Blueprints that took the same team's issues before.
+
+        However they spell it: by the team's key, its name or its id.
+        """
         if team is None:
             return []
         mine = _creation_order(blueprint)
@@ -154,6 +164,7 @@ class BlueprintJudge:
             if other.spec.linear is not None
             and _creation_order(other) < mine
             and directory.team(other.spec.linear.team) == team
+            and may_be_in(other.metadata.namespace, team, self._bound)
         )
         return [
             f"{one.metadata.namespace}/{one.metadata.name}"

@@ -7,10 +7,10 @@ import structlog
 
 from deputy.api.agentrun import AgentRun, InboxKind
 from deputy.api.blueprint import BlueprintLinearStatus
-from deputy.api.facts import sessions_of
+from deputy.api.facts import sessions_of, was_ending_before
 from deputy.controller.run_state import RunState
 from deputy.core import messages, notifications
-from deputy.core.acknowledgements import acknowledgements_of, as_activity
+from deputy.core.acknowledgements import acknowledgements_of, as_activity, first
 from deputy.core.notifications import Recipients
 from deputy.core.outcome import RunOutcome
 from deputy.core.phase import Phase
@@ -46,9 +46,8 @@ class Notifier:
         # Who stops a run has not joined it.
         said = (entry for entry in run.spec.inbox if entry.kind is InboxKind.PROMPT)
         joined = [entry.session_id for entry in said if entry.session_id]
-        owed = acknowledgements_of(
-            run.metadata.name, run.metadata.uid, linear.session_id, linear.activity_id, joined
-        )
+        opening = first(linear.session_id, linear.activity_id, was_ending_before(run))
+        owed = acknowledgements_of(run.metadata.name, run.metadata.uid, opening, joined)
         for session in sessions_of(run):
             self._tracker.open_session(session)
             self.told.discard(session)

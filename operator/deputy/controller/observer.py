@@ -12,7 +12,9 @@ from deputy.api.facts import (
     outcome_of,
     owned_by,
     pick_up_of,
+    prompts_in,
     report_of,
+    runs_before,
     sessions_of,
     spec_in_force,
     undelivered,
@@ -24,7 +26,8 @@ from deputy.core import messages, routing
 from deputy.core.admission import NO_SLOT, Slot
 from deputy.core.observed import BlueprintState, Observed, PodSeen
 from deputy.core.outcome import Problem
-from deputy.core.phase import ACTIVE, Phase
+from deputy.core.phase import ACTIVE, TERMINAL, Phase
+from deputy.core.reason import RunReason
 from deputy.kube import resources
 from deputy.kube.cache import Cache
 from deputy.kube.client import Kube
@@ -32,6 +35,8 @@ from deputy.kube.errors import NotFound
 from deputy.wire import Outcome
 from deputy.workspace.status import pod_seen, stuck_containers
 
+#: How long past its time a deleted pod keeps the next run of its issue waiting.
+_POD_GONE_AFTER = dt.timedelta(minutes=1)
 #: What time limits are where the Blueprint is gone.
 _DEFAULTS = BlueprintSpec.model_fields
 
@@ -62,6 +67,7 @@ class Observer:
             status_attempt=attempt_of(run),
             has_issue=run.spec.linear is not None,
             has_repository=spec is not None and spec.repository is not None,
+            has_task=bool(run.spec.prompt.strip() or prompts_in(run)),
             stop_wanted=run.spec.desired_state is DesiredState.STOPPED,
             timeout=_timeout(spec),
             ttl=_ttl(spec),
@@ -69,9 +75,12 @@ class Observer:
             completed=run.status.completion_time,
             blueprint=ready,
             blueprint_message=message,
+            foreign_to=_foreign_to(run, blueprint),
             acknowledged=_is_acknowledged(run, state),
             issue_read=run.spec.linear is None or state.issue_read,
-            refusal=_refusal(run, spec, state),
+            refusal=_refusal(run, spec, blueprint, state),
+            earlier_run=self._earlier_run(run, now),
+            blocked=run.status.reason == RunReason.WAITING_FOR_EARLIER_RUN,
             slot=slot,
             pod=seen,
             last_contact=conversation.last_contact,
@@ -80,6 +89,7 @@ class Observer:
             stop_asked=conversation.stop_asked,
             report=conversation.standing_report,
             silent=now - (conversation.shown_at or now),
+            unrecorded=_unrecorded(run, state),
             undelivered=_undelivered(run, state),
             pull_request=state.pull_request,
             pull_request_problem=state.pull_request_problem,
@@ -118,12 +128,38 @@ class Observer:
         ends = (run.status.start_time or now) + _timeout(self._cache.spec_of(run))
         return run.spec.desired_state is DesiredState.STOPPED or ends <= now
 
+    def _earlier_run(self, run: AgentRun, now: dt.datetime) -> str:
+        """Return the name of a run that has to be gone before `run` starts, empty for none."""
+        if run.status.phase is not Phase.QUEUED:
+            return ""
+        for key in runs_before(run):
+            earlier = self._cache.runs.get(*key)
+            if earlier is None or earlier.metadata.uid == run.metadata.uid:
+                continue
+            pod = self._cache.pod_of(earlier)
+            if not _is_idle(earlier) or (pod is not None and not _lost(pod, now)):
+                return key[1]
+        return ""
+
     def _slot(self, run: AgentRun, blueprint: Blueprint | None, state: RunState) -> Slot:
         if run.status.phase is not Phase.QUEUED or blueprint is None:
             return NO_SLOT
         # The run's own priority was just read and is not in its status before its first wait.
         own = state.issue.priority if state.issue is not None else None
         return self._slots.slot_for(run, own, blueprint.spec.max_concurrent_runs)
+
+
+def _is_idle(run: AgentRun) -> bool:
+    """Say whether a run is over, or waits for a Blueprint that somebody has moved elsewhere."""
+    waits = run.status.phase is Phase.QUEUED
+    stranded = waits and run.status.reason == RunReason.BLUEPRINT_NOT_FOUND
+    return run.status.phase in TERMINAL or stranded
+
+
+def _lost(pod: Mapping[str, Any], now: dt.datetime) -> bool:
+    """Say whether a pod should be gone by now: its node is, and nobody else clears it up."""
+    deleted = pod["metadata"].get("deletionTimestamp")
+    return bool(deleted) and now - dt.datetime.fromisoformat(deleted) > _POD_GONE_AFTER
 
 
 def _seen(pod: Mapping[str, Any] | None, state: RunState, now: dt.datetime) -> PodSeen | None:
@@ -174,6 +210,12 @@ def _readiness(run: AgentRun, blueprint: Blueprint | None) -> tuple[BlueprintSta
     )
 
 
+def _unrecorded(run: AgentRun, state: RunState) -> int:
+    """Return how many messages the agent was given since the status last told of it."""
+    told = undelivered(run, run.status.inbox.delivered_through)
+    return len(told) - len(undelivered(run, state.conversation.delivered_through))
+
+
 def _undelivered(run: AgentRun, state: RunState) -> int:
     """Return how many messages the agent was not given, by the newest word of it that there is."""
     report = (
@@ -188,10 +230,34 @@ def _is_acknowledged(run: AgentRun, state: RunState) -> bool:
     return set(sessions_of(run)) <= state.acknowledged
 
 
-def _refusal(run: AgentRun, spec: BlueprintSpec | None, state: RunState) -> Problem | None:
+def _foreign_to(run: AgentRun, blueprint: Blueprint | None) -> str:
+    """Return the Blueprint of `run` where it takes no issues, or those of another organisation."""
+    linear = run.spec.linear
+    if linear is None or blueprint is None:
+        return ""
+    known = blueprint.status.linear.organization_id
+    if blueprint.spec.linear is not None and known in ("", linear.organization_id):
+        return ""
+    return blueprint.metadata.name
+
+
+def _other_team(run: AgentRun, blueprint: Blueprint | None, state: RunState) -> Problem | None:
+    """Return why `run` may not have an issue of another team than its Blueprint's."""
+    if run.status.phase is not Phase.QUEUED or blueprint is None or state.issue is None:
+        return None
+    if blueprint.status.linear.team_id in ("", state.issue.team.id):
+        return None
+    return Problem(RunReason.BLUEPRINT_NOT_FOUND, messages.other_team(blueprint.metadata.name))
+
+
+def _refusal(
+    run: AgentRun, spec: BlueprintSpec | None, blueprint: Blueprint | None, state: RunState
+) -> Problem | None:
     linear = run.spec.linear
     if linear is None or spec is None or spec.linear is None or not state.issue_read:
         return None
+    if problem := _other_team(run, blueprint, state):
+        return problem
     pick_up = pick_up_of(spec.linear.pick_up)
     refusal = routing.may_pick_up(pick_up, state.issue, delegator_of(run))
     return Problem(refusal.reason, refusal.text) if refusal is not None else None

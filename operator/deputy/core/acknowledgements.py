@@ -23,14 +23,16 @@ class Acknowledgement:
     body: str
 
 
-def first(session_id: str, prompt_id: str = "") -> Acknowledgement:
+def first(session_id: str, prompt_id: str = "", after: str = "") -> Acknowledgement:
     """Return the acknowledgement of a run in the session that it begins in.
 
-    `prompt_id` names the prompt where the run follows up in an older session.
+    `prompt_id` names the prompt where the run follows up in an older session, `after` the run that
+    has to end before it.
     """
-    if prompt_id:
-        return Acknowledgement(session_id, stable_id(prompt_id, "acknowledged"), AGAIN)
-    return Acknowledgement(session_id, stable_id(session_id, "acknowledged"), FIRST)
+    body = AGAIN if prompt_id else FIRST
+    if after:
+        body = f"Noted. The run before this one ({after}) is still ending; I begin when it is over."
+    return Acknowledgement(session_id, stable_id(prompt_id or session_id, "acknowledged"), body)
 
 
 def joined(session_id: str, run_uid: str, run_name: str) -> Acknowledgement:
@@ -42,19 +44,20 @@ def joined(session_id: str, run_uid: str, run_name: str) -> Acknowledgement:
     return Acknowledgement(session_id, stable_id(run_uid, f"joined/{session_id}"), body)
 
 
-def waiting(session_id: str, run_name: str) -> Acknowledgement:
-    """Return that of a session that was opened while a run on its issue is being stopped."""
-    body = f"The run before this one ({run_name}) is still being stopped. I begin when it is gone."
-    return Acknowledgement(session_id, stable_id(session_id, "waiting"), body)
-
-
 def acknowledgements_of(
-    run_name: str, run_uid: str, session_id: str, prompt_id: str, sessions: Iterable[str]
+    run_name: str,
+    run_uid: str,
+    opening: Acknowledgement,
+    sessions: Iterable[str],
 ) -> tuple[Acknowledgement, ...]:
-    """Return every acknowledgement of a run: in its own session, and in each that joined it."""
-    others = [other for other in dict.fromkeys(sessions) if other and other != session_id]
+    """Return every acknowledgement of a run: in its own session, and in each that joined it.
+
+    A run whose issue was withdrawn before its session was heard of has no session to speak in.
+    """
+    own = opening.session_id
+    others = [other for other in dict.fromkeys(sessions) if other and other != own]
     return (
-        first(session_id, prompt_id),
+        *((opening,) if own else ()),
         *(joined(other, run_uid, run_name) for other in others),
     )
 

@@ -27,6 +27,8 @@ class Wait:
     reason: RunReason
     message: str
     position: int = 0
+    quiet: bool = False
+    """Whether the sessions were told of it already."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ class Contender:
     """Whether a pod of it is there, which takes its room until it is gone."""
     deleting: bool = False
     """Whether its object is being deleted: it never goes on, whatever keeps it there."""
+    blocked: bool = False
+    """Whether an earlier run of its issue has to end first; nobody waits for it meanwhile."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ def holds_slot(run: Contender) -> bool:
 
 def is_queued(run: Contender) -> bool:
     """Whether `run` waits for a slot."""
-    return run.phase is Phase.QUEUED and not _is_leaving(run)
+    return run.phase is Phase.QUEUED and not _is_leaving(run) and not run.blocked
 
 
 def _is_leaving(run: Contender) -> bool:

@@ -114,17 +114,29 @@ READY_BY_HAND = Readiness(
 
 
 def judge(
-    names: TrackerNames, organization: Organization, team: Team | None, older: Sequence[str]
+    names: TrackerNames,
+    organization: Organization,
+    team: Team | None,
+    older: Sequence[str],
+    *,
+    allowed: bool = True,
 ) -> Readiness:
     """Judge a Blueprint against the team that its name led to, None where it led nowhere.
 
     `older` names the Blueprints that were there before and name the same team: the oldest wins.
+    `allowed` says whether the team's issues may be worked on in the Blueprint's namespace.
     """
     if team is None:
         return _not_ready(
             BlueprintReason.TEAM_NOT_FOUND,
             f'Linear shows no team "{names.team}" to Deputy; correct spec.linear.team, or give '
             "the app access to the team in Linear's settings",
+        )
+    if not allowed:
+        return _not_ready(
+            BlueprintReason.NAMESPACE_NOT_ALLOWED,
+            f"the issues of team {team.key} are bound to other namespaces; whoever installed "
+            "Deputy can change its value linear.teamNamespaces",
         )
     known = (organization.id, organization.url_key)
     if names.organization and names.organization not in known:

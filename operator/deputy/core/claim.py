@@ -5,65 +5,11 @@ one atomic write, and where that write finds the world changed it lists and deci
 """
 
 import dataclasses
+import datetime as dt
 from collections.abc import Collection, Sequence
 from typing import TypeAlias
 
-from deputy.core.phase import TERMINAL, Phase
-
-#: Prompts that one run's inbox takes; the schema allows a few more, so that a stop always fits.
-MAX_MESSAGES = 95
-#: Bytes of stored text that one inbox takes: well below what etcd stores in one object.
-MAX_BYTES = 600_000
-
-
-#: What Go writes into JSON for characters that it escapes: it is JSON that etcd stores.
-_ESCAPES = {chr(code): f"\\u{code:04x}" for code in (*range(32), *b"<>&", 0x2028, 0x2029)}
-_AS_STORED = str.maketrans(
-    _ESCAPES | {"\n": r"\n", "\r": r"\r", "\t": r"\t", '"': r"\"", "\\": r"\\"}
-)
-
-
-def stored_bytes(text: str) -> int:
-    """Return how many bytes `text` takes where objects are stored."""
-    return len(text.translate(_AS_STORED).encode())
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class RunFacts:
-    """What claiming must know of a run."""
-
-    name: str
-    number: int
-    """Its place among the runs of its issue, from 1; 0 for one that was made by hand."""
-    namespace: str
-    uid: str
-    phase: Phase | None = None
-    """None while the operator has said nothing of it yet."""
-    stopping: bool = False
-    """Whether somebody wants it to end."""
-    concluded: bool = False
-    """Whether how it ends is recorded already: nobody reads what comes now."""
-    sessions: frozenset[str] = frozenset()
-    """Every session that the run knows: its own, and those of its inbox."""
-    messages: frozenset[str] = frozenset()
-    """Every message that the run has taken; a session's own id stands for its opening."""
-    app_user_id: str = ""
-    """The tracker's user that we are for this run."""
-    inbox_length: int = 0
-    inbox_bytes: int = 0
-    """What inbox and task take where the run is stored."""
-    as_seen: tuple[str, str | None] = ("/status", None)
-    """What a write has to find unchanged: a place in the object, and what is there, if anything."""
-
-    @property
-    def finished(self) -> bool:
-        """Whether the run is over."""
-        return self.phase in TERMINAL
-
-    @property
-    def full(self) -> bool:
-        """Whether the inbox takes no more prompts."""
-        return self.inbox_length >= MAX_MESSAGES or self.inbox_bytes >= MAX_BYTES
+from deputy.core.claim_facts import MAX_ENTRIES, RunFacts
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -121,8 +67,22 @@ class NothingLive:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class StillEnding:
-    """The live run is being stopped: look again when it is over."""
+class Note:
+    """Nothing is live: note on a run that is over that its issue was withdrawn."""
+
+    run: RunFacts
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Overtaken:
+    """What was said was overtaken by a stop that came after it: it begins nothing."""
+
+    run: RunFacts
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outdated:
+    """A stop of something that is over: the live run began after it, and goes on."""
 
     run: RunFacts
 
@@ -134,10 +94,10 @@ class Full:
     run: RunFacts
 
 
-SessionDecision: TypeAlias = Create | Attach | AlreadyKnown | StillEnding | Full
-PromptDecision: TypeAlias = Create | Append | AlreadyKnown | StillEnding | Full
-StopDecision: TypeAlias = Stop | CreateStopped | AlreadyKnown | NothingToStop | StillEnding
-WithdrawalDecision: TypeAlias = Stop | NothingLive
+SessionDecision: TypeAlias = Create | Attach | AlreadyKnown | Overtaken | Full
+PromptDecision: TypeAlias = Create | Append | AlreadyKnown | Overtaken | Full
+StopDecision: TypeAlias = Stop | CreateStopped | AlreadyKnown | NothingToStop | Outdated
+WithdrawalDecision: TypeAlias = Stop | Note | CreateStopped | NothingLive
 
 
 def decide_session(
@@ -146,6 +106,7 @@ def decide_session(
     taken: Collection[int] = (),
     *,
     has_text: bool = False,
+    sent: dt.datetime | None = None,
 ) -> SessionDecision:
     """Decide what a new session becomes, given all runs of its issue.
 
@@ -159,59 +120,91 @@ def decide_session(
             return AlreadyKnown(run)
         if session_id in run.sessions and (run.stopping or not has_text):
             return AlreadyKnown(run)
-    decision = _live_run(runs, taken)
-    return decision if isinstance(decision, Create | StillEnding | Full) else Attach(decision)
+    decision = _taker(runs, taken, sent)
+    return Attach(decision) if isinstance(decision, RunFacts) else decision
 
 
 def decide_prompt(
-    activity_id: str, runs: Sequence[RunFacts], taken: Collection[int] = ()
+    activity_id: str,
+    runs: Sequence[RunFacts],
+    taken: Collection[int] = (),
+    sent: dt.datetime | None = None,
 ) -> PromptDecision:
     """Decide what becomes of a prompt; a prompt that any run has taken is never taken twice."""
     for run in runs:
         if activity_id in run.messages:
             return AlreadyKnown(run)
-    decision = _live_run(runs, taken)
-    return decision if isinstance(decision, Create | StillEnding | Full) else Append(decision)
+    decision = _taker(runs, taken, sent)
+    return Append(decision) if isinstance(decision, RunFacts) else decision
 
 
 def decide_stop(
-    session_id: str, activity_id: str, runs: Sequence[RunFacts], taken: Collection[int] = ()
+    session_id: str,
+    activity_id: str,
+    runs: Sequence[RunFacts],
+    taken: Collection[int] = (),
+    sent: dt.datetime | None = None,
 ) -> StopDecision:
     """Decide what a stop stops.
 
     All sessions of an issue share its live run, so each of them may stop it. A stop in a session
-    that nobody has heard of is kept as a stopped run: whatever it overtook finds that run.
+    that nobody has heard of is kept as a stopped run: whatever it overtook finds that run. What
+    was begun after the stop was meant by nobody who stopped.
     """
     for run in runs:
         if activity_id in run.messages:
             return AlreadyKnown(run)
-    newest = newest_of(runs)
-    if newest is not None and not newest.finished:
-        return _stop(session_id, newest)
+    live = [run for run in runs if not run.finished]
+    meant = newest_of([run for run in live if not _is_after(run.begun, sent)])
+    if meant is not None and not meant.concluded:
+        return Stop(meant)
+    if meant is not None and session_id in meant.sessions:
+        return AlreadyKnown(meant)
     for run in runs:
         if session_id in run.sessions:
-            return NothingToStop(run)
+            return NothingToStop(run) if not live else Outdated(run)
     return CreateStopped(next_number(runs, taken))
 
 
 def decide_withdrawal(
-    runs: Sequence[RunFacts], former_delegate: str | None = None
+    runs: Sequence[RunFacts],
+    former_delegate: str | None = None,
+    sent: dt.datetime | None = None,
+    taken: Collection[int] = (),
+    *,
+    ours: bool = False,
 ) -> WithdrawalDecision:
     """Decide what happens when an issue is canceled, removed or taken away from its delegate.
 
     `former_delegate` is whom it was taken away from; where that was not us it is not our business.
+    `ours` says that it certainly was. A withdrawal may overtake the delegation that it takes back,
+    so it is noted where nothing is live: what was said before it begins nothing any more.
     """
     newest = newest_of(runs)
-    if newest is None or newest.finished or newest.stopping or newest.concluded:
-        return NothingLive()
+    if newest is None:
+        return CreateStopped(next_number(runs, taken)) if ours else NothingLive()
     if former_delegate is not None and former_delegate != newest.app_user_id:
         return NothingLive()
-    return Stop(newest)
+    if _is_after(newest.begun, sent) or newest.ending:
+        return NothingLive()
+    if not newest.finished:
+        return Stop(newest)
+    known = sent is None or not _is_after(sent, newest.stopped or newest.begun)
+    return NothingLive() if known or newest.inbox_length >= MAX_ENTRIES else Note(newest)
 
 
 def newest_of(runs: Sequence[RunFacts]) -> RunFacts | None:
-    """Return the run that counts: a live one, else the one with the highest number."""
-    return max(runs, key=lambda run: (not run.finished, run.number), default=None)
+    """Return the run that counts: one that is live, else one that ends, else the last one."""
+    return max(
+        runs,
+        key=lambda run: (not run.finished and not run.ending, not run.finished, run.number),
+        default=None,
+    )
+
+
+def unfinished(runs: Sequence[RunFacts]) -> list[RunFacts]:
+    """Return the runs that have to end before the next one may start."""
+    return [run for run in runs if not run.finished]
 
 
 def next_number(runs: Sequence[RunFacts], taken: Collection[int] = ()) -> int:
@@ -219,20 +212,23 @@ def next_number(runs: Sequence[RunFacts], taken: Collection[int] = ()) -> int:
     return max((*(run.number for run in runs), *taken), default=0) + 1
 
 
-def _stop(session_id: str, live: RunFacts) -> StopDecision:
-    """Stop a live run, unless it ends anyway; then only a session of its own hears of that."""
-    if not live.concluded:
-        return Stop(live)
-    return AlreadyKnown(live) if session_id in live.sessions else StillEnding(live)
+def _taker(
+    runs: Sequence[RunFacts], taken: Collection[int], sent: dt.datetime | None
+) -> RunFacts | Create | Overtaken | Full:
+    """Return the live run that takes what was said, else what to do instead.
 
-
-def _live_run(
-    runs: Sequence[RunFacts], taken: Collection[int]
-) -> RunFacts | Create | StillEnding | Full:
-    """Return the live run that takes more, else what to do instead."""
+    While a run ends the next one is created at once: it waits for the end, and so nobody has to
+    say again what was said meanwhile.
+    """
     newest = newest_of(runs)
-    if newest is None or newest.finished:
-        return Create(next_number(runs, taken))
-    if newest.stopping or newest.concluded:
-        return StillEnding(newest)
-    return Full(newest) if newest.full else newest
+    if newest is not None and not newest.finished and not newest.ending:
+        return Full(newest) if newest.full else newest
+    for run in runs:
+        if sent is not None and _is_after(run.stopped, sent):
+            return Overtaken(run)
+    return Create(next_number(runs, taken))
+
+
+def _is_after(one: dt.datetime | None, other: dt.datetime | None) -> bool:
+    """Say whether one moment is after another, as far as both are known."""
+    return one is not None and other is not None and one > other

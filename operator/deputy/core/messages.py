@@ -43,6 +43,14 @@ def position(place: int) -> str:
     return f"waiting for a slot, number {place} in the queue"
 
 
+def waits_for_run(name: str) -> str:
+    """Say that an earlier run of the issue ends first."""
+    return f"waiting for run {name} of the same issue to end"
+
+
+EARLIER_RUN_OVER = "the run before it is over; waiting for a slot"
+
+
 def queued(message: str) -> str:
     """Tell a session why its run waits."""
     return f"Not started yet: {message}. It starts by itself; send `/stop` to withdraw it."
@@ -84,6 +92,25 @@ def timed_out(limit: dt.timedelta, report: Finished | None, obstacle: str = "") 
 def not_picked_up(reason: RunReason, message: str) -> RunOutcome:
     """Tell why nothing was begun."""
     return _outcome(reason, message, f"This issue was not picked up: {message}")
+
+
+def no_task() -> RunOutcome:
+    """Tell that there is nothing to do."""
+    fact = "its task is blank; say in words what is to be done."
+    return not_picked_up(RunReason.TASK_MISSING, fact)
+
+
+def foreign_issue(blueprint: str) -> RunOutcome:
+    """Say, to whoever looks at the run, why it may not have its issue; no session hears of it."""
+    fact = (
+        f"Blueprint {blueprint} takes no issues of this organisation, so no run of it may have one"
+    )
+    return not_picked_up(RunReason.ISSUE_NOT_ALLOWED, fact)
+
+
+def other_team(blueprint: str) -> str:
+    """Tell that a Blueprint takes the issues of another team than the issue's."""
+    return f"Blueprint `{blueprint}` takes the issues of another team. Delegate it anew."
 
 
 def failed(problem: Problem, report: Finished | None = None) -> RunOutcome:

@@ -69,6 +69,8 @@ class Observed:
     """The attempt that the status tells of; older than the wanted one after a restart."""
     has_issue: bool = False
     has_repository: bool = False
+    has_task: bool = True
+    """Whether anybody has said what is to be done."""
     stop_wanted: bool = False
     timeout: dt.timedelta = dt.timedelta(hours=1)
     ttl: dt.timedelta = dt.timedelta(days=1)
@@ -76,12 +78,18 @@ class Observed:
     completed: dt.datetime | None = None
     blueprint: BlueprintState = BlueprintState.READY
     blueprint_message: str = ""
+    foreign_to: str = ""
+    """The Blueprint that takes no issues like the run's, though the run claims one."""
     acknowledged: bool = True
     """Whether the first word was handed to the tracker."""
     issue_read: bool = True
     """Whether the tracker was asked for the issue; true without one."""
     refusal: Problem | None = None
     """Why the issue may not be worked on, judged from what was read."""
+    earlier_run: str = ""
+    """A run of the same issue that has to be over, with its pod gone, before this one starts."""
+    blocked: bool = False
+    """Whether the status says that the run waits for an earlier one, which keeps it out of line."""
     slot: Slot = NO_SLOT
     pod: PodSeen | None = None
     pod_delay: PodDelay | None = None
@@ -94,6 +102,8 @@ class Observed:
     awaiting: bool = False
     stop_asked: dt.datetime | None = None
     report: Finished | None = None
+    unrecorded: int = 0
+    """How many messages the agent was given of which the status does not tell yet."""
     undelivered: int = 0
     """How many messages of people the agent was not given."""
     pull_request: PullRequestSeen | None = None

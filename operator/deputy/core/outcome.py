@@ -9,6 +9,8 @@ _STOPPED = (
     RunReason.STOPPED_BY_USER,
     RunReason.STATE_NOT_ALLOWED,
     RunReason.DELEGATOR_NOT_ALLOWED,
+    RunReason.TASK_MISSING,
+    RunReason.ISSUE_NOT_ALLOWED,
     RunReason.BLUEPRINT_NOT_READY,
     RunReason.BLUEPRINT_NOT_FOUND,
 )

@@ -8,6 +8,7 @@ class RunReason(enum.StrEnum):
 
     # Waiting
     WAITING_FOR_SLOT = "WaitingForSlot"
+    WAITING_FOR_EARLIER_RUN = "WaitingForEarlierRun"
     BLUEPRINT_NOT_READY = "BlueprintNotReady"
     BLUEPRINT_NOT_FOUND = "BlueprintNotFound"
     # Going
@@ -24,6 +25,8 @@ class RunReason(enum.StrEnum):
     # Not picked up
     STATE_NOT_ALLOWED = "StateNotAllowed"
     DELEGATOR_NOT_ALLOWED = "DelegatorNotAllowed"
+    TASK_MISSING = "TaskMissing"
+    ISSUE_NOT_ALLOWED = "IssueNotAllowed"
     # Succeeded
     PULL_REQUEST_OPENED = "PullRequestOpened"
     NO_CHANGES = "NoChanges"
@@ -57,6 +60,7 @@ class BlueprintReason(enum.StrEnum):
     READY = "Ready"
     ACCEPTED = "Accepted"
     CONFLICT = "Conflict"
+    NAMESPACE_NOT_ALLOWED = "NamespaceNotAllowed"
     LINEAR_NOT_CONNECTED = "LinearNotConnected"
     ORGANIZATION_NOT_FOUND = "OrganizationNotFound"
     TEAM_NOT_FOUND = "TeamNotFound"

@@ -5,10 +5,14 @@ Every refusal is a text for the person who asked: the fact, then the next step.
 
 import dataclasses
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import TypeAlias
 
 from deputy.core.reason import RunReason
 from deputy.trackers.models import Issue, Person, Team
+
+#: The namespaces whose Blueprints may take a team's issues, by any name of the team.
+TeamNamespaces: TypeAlias = Mapping[str, Collection[str]]
 
 _RETRY = "then reply here or delegate again."
 
@@ -62,20 +66,36 @@ def route(
     organization_id: str,
     blueprints: Sequence[BlueprintFacts],
     namespaces: Collection[str] = (),
+    bound: TeamNamespaces | None = None,
 ) -> Routed | Refusal:
     """Return the Blueprint for a team's issues: the oldest that names it.
 
     A Blueprint that is not Ready is routed to all the same: the operator knows why it is not,
-    and says so. `namespaces` are those that are searched, for the refusal's text.
+    and says so. `namespaces` are those that are searched, for the refusal's text; `bound` says
+    where alone some teams' Blueprints may be.
     """
     fitting = [
         blueprint
         for blueprint in blueprints
-        if _names_team(blueprint, team) and _names_organization(blueprint, organization_id)
+        if _names_team(blueprint, team)
+        and _names_organization(blueprint, organization_id)
+        and may_be_in(blueprint.namespace, team, bound or {})
     ]
     if not fitting:
         return Refusal(RunReason.BLUEPRINT_NOT_FOUND, _no_blueprint(team, namespaces))
     return Routed(min(fitting, key=lambda one: (one.created, one.namespace, one.name)))
+
+
+def may_be_in(namespace: str, team: Team, bound: TeamNamespaces) -> bool:
+    """Say whether a Blueprint in that namespace may take the team's issues."""
+    names = _names_of_team(team)
+    allowed = [places for name, places in bound.items() if name.casefold() in names]
+    return not allowed or any(namespace in places for places in allowed)
+
+
+def names_team(spelling: str, team: Team) -> bool:
+    """Say whether what somebody wrote is the id, the key or the name of a team."""
+    return spelling.casefold() in _names_of_team(team)
 
 
 def may_delegate(pick_up: PickUp, delegator: Person | None) -> Refusal | None:
@@ -115,9 +135,12 @@ def may_pick_up(pick_up: PickUp, issue: Issue | None, delegator: Person | None) 
 
 
 def _names_team(blueprint: BlueprintFacts, team: Team) -> bool:
-    wanted = blueprint.team.casefold()
-    by_name = wanted in {team.id.casefold(), team.key.casefold(), team.name.casefold()}
+    by_name = names_team(blueprint.team, team)
     return by_name or (bool(team.id) and blueprint.team_id == team.id)
+
+
+def _names_of_team(team: Team) -> set[str]:
+    return {name.casefold() for name in (team.id, team.key, team.name) if name}
 
 
 def _names_organization(blueprint: BlueprintFacts, organization_id: str) -> bool:

@@ -47,6 +47,10 @@ SAVED_GRACE = dt.timedelta(seconds=1)
 LOST_AFTER = dt.timedelta(minutes=5)
 #: Silence after which a session is told that its run lives: Linear calls it stale after thirty.
 KEEP_ALIVE_AFTER = dt.timedelta(minutes=20)
+#: So many deliveries are worth a write: whoever adds to the inbox goes by what the status tells.
+RECORD_DELIVERIES = 32
+#: Until it is looked again whether an earlier run of the issue is over.
+EARLIER_RUN_PAUSE = dt.timedelta(seconds=1)
 #: The shortest life of a finished run: Linear repeats a webhook after six hours, and must find it.
 KEEP_AT_LEAST = dt.timedelta(hours=7)
 
@@ -82,6 +86,9 @@ def _decide(seen: Observed) -> NextActions:
         return _after_the_end(seen)
     if seen.outcome is not None:
         return _close(seen, seen.outcome)
+    # Before any word: the sessions that the run names are not its own.
+    if seen.foreign_to and seen.phase is Phase.QUEUED:
+        return NextActions((Conclude(messages.foreign_issue(seen.foreign_to)),))
     # Who stopped a run before it began wants no word but the last.
     if not seen.acknowledged and not (seen.stop_wanted and seen.phase is Phase.QUEUED):
         return NextActions((Acknowledge(),))
@@ -94,6 +101,15 @@ def _decide(seen: Observed) -> NextActions:
 
 def _queue(seen: Observed) -> NextActions:
     """A run without a slot: may it have one?"""
+    if not seen.has_task:
+        return NextActions((Conclude(messages.no_task()),))
+    if seen.earlier_run:
+        return _wait_for_earlier_run(seen)
+    if seen.blocked:
+        # From here on it is in line.
+        return NextActions(
+            (Wait(RunReason.WAITING_FOR_SLOT, messages.EARLIER_RUN_OVER, quiet=True),)
+        )
     if seen.blueprint is BlueprintState.MISSING:
         return _wait(seen, RunReason.BLUEPRINT_NOT_FOUND)
     if seen.blueprint is BlueprintState.NOT_READY and seen.has_issue:
@@ -110,6 +126,14 @@ def _queue(seen: Observed) -> NextActions:
         return NextActions((Admit(),))
     message = messages.position(seen.slot.position)
     return _wait(seen, RunReason.WAITING_FOR_SLOT, message, seen.slot.position)
+
+
+def _wait_for_earlier_run(seen: Observed) -> NextActions:
+    """Two agents must not work on one issue: look again soon, an end takes seconds."""
+    if seen.blocked:
+        return NextActions(requeue_after=EARLIER_RUN_PAUSE)
+    message = messages.waits_for_run(seen.earlier_run)
+    return NextActions((Wait(RunReason.WAITING_FOR_EARLIER_RUN, message, quiet=True),))
 
 
 def _wait(seen: Observed, reason: RunReason, message: str = "", position: int = 0) -> NextActions:
@@ -169,7 +193,9 @@ def _follow(seen: Observed, left: dt.timedelta) -> NextActions:
     if seen.awaiting and seen.phase is not Phase.AWAITING_INPUT:
         reason = RunReason.AWAITING_ANSWER
         return NextActions((MoveTo(Phase.AWAITING_INPUT, reason, "the agent waits for an answer"),))
-    if not seen.awaiting and seen.phase is not Phase.RUNNING:
+    if not seen.awaiting and (
+        seen.phase is not Phase.RUNNING or seen.unrecorded >= RECORD_DELIVERIES
+    ):
         return NextActions((MoveTo(Phase.RUNNING, RunReason.WORKING, "the agent works"),))
     return NextActions(requeue_after=min(left, dt.timedelta(minutes=1)))
 
@@ -241,7 +267,8 @@ def _close(seen: Observed, outcome: RunOutcome) -> NextActions:
 
     Telling comes first: a node that is gone keeps its logs, and must not keep the last word too.
     """
-    actions: list[Action] = [] if seen.notified else [NotifyEnd(outcome)]
+    untold = not seen.notified and outcome.reason is not RunReason.ISSUE_NOT_ALLOWED
+    actions: list[Action] = [NotifyEnd(outcome)] if untold else []
     if seen.pod is not None and not seen.log_saved:
         actions.append(SaveLog())
     if seen.pod is not None:

@@ -35,6 +35,11 @@ def configmaps(namespace: str, name: str = "") -> str:
     return _path(f"/api/v1/namespaces/{namespace}/configmaps", name)
 
 
+def events(namespace: str, name: str = "") -> str:
+    """Return the path of a namespace's Events, or of one."""
+    return _path(f"/api/v1/namespaces/{namespace}/events", name)
+
+
 def leases(namespace: str, name: str = "") -> str:
     """Return the path of a namespace's Leases, or of one."""
     return _path(f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases", name)

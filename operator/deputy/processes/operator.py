@@ -206,6 +206,7 @@ class Leader:
             slots=self._slots,
             tracker=tracker,
             enqueue_run=self._enqueue_run,
+            team_namespaces=settings.team_namespaces,
         )
         self._runs: WorkQueue[Key] = WorkQueue(reconciler.reconcile)
         self._blueprints: WorkQueue[Key] = WorkQueue(blueprints.reconcile, workers=2)

@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 import httpx
 import structlog
-from aiohttp import web
 
 from deputy import log
 from deputy.clock import utc_now
@@ -32,14 +31,15 @@ from deputy.webhook.acknowledger import Acknowledger
 from deputy.webhook.app import Parts, make_app
 from deputy.webhook.blueprints import BlueprintRouter
 from deputy.webhook.claiming import Claimer
+from deputy.webhook.connections import listen
 from deputy.webhook.intake import Intake
+from deputy.webhook.reservations import EventReservations
 from deputy.webhook.runs import ApiServerRuns
 from deputy.webhook.single_flight import IssueLocks, SingleFlight
 
 _LOG = structlog.stdlib.get_logger(__name__)
 
-#: How long requests in flight, and then acknowledgements under way, may take at the end.
-_LAST_REQUESTS = 8.0
+#: How long acknowledgements under way may take at the end.
 _LAST_ACKNOWLEDGEMENTS = 8.0
 _REMIND_EVERY = 60.0
 
@@ -67,14 +67,14 @@ async def serve(settings: WebhookSettings, connection: Connection) -> None:
             group.create_task(list_and_watch(built.following, settings, stop)),
             group.create_task(_remind(built.check_credentials, settings)),
         )
-        runner = await _start(built.parts, settings)
+        listening = await listen(make_app(built.parts), settings.port)
         _LOG.info("serving", port=settings.port, namespaces=settings.agent_namespaces)
         await stop.wait()
         _LOG.info("ending", drain_seconds=settings.drain.total_seconds())
         built.ending.set()
         # Whoever sends to us learns only after a moment that we are not ready any more.
         await asyncio.sleep(settings.drain.total_seconds())
-        await runner.cleanup()
+        await listening.end()
         await built.acknowledger.drain(_LAST_ACKNOWLEDGEMENTS)
         for task in background:
             task.cancel()
@@ -106,9 +106,12 @@ def assemble(settings: WebhookSettings, kube: Kube, http: httpx.AsyncClient) -> 
     following = Following(watched, Resync(kube, watched, namespaces))
     credentials = Credentials(settings.linear_credentials, http, settings.linear_api_url)
     acknowledger = Acknowledger(LinearClient(http, settings.linear_api_url, credentials))
+    reservations = EventReservations(kube, settings.namespace, settings.pod_name, utc_now)
+    runs = ApiServerRuns(kube, namespaces, reservations if len(namespaces) > 1 else None)
     intake = Intake(
-        claimer=Claimer(ApiServerRuns(kube, namespaces), IssueLocks()),
-        blueprints=BlueprintRouter(kube, cache.blueprints, namespaces),
+        claimer=Claimer(runs, IssueLocks()),
+        runs=runs,
+        blueprints=BlueprintRouter(kube, cache.blueprints, namespaces, settings.team_namespaces),
         acknowledger=acknowledger,
         now=utc_now,
     )
@@ -159,13 +162,6 @@ async def list_and_watch(
         comparing.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await comparing
-
-
-async def _start(parts: Parts, settings: WebhookSettings) -> web.AppRunner:
-    runner = web.AppRunner(make_app(parts), access_log=None, shutdown_timeout=_LAST_REQUESTS)
-    await runner.setup()
-    await web.TCPSite(runner, port=settings.port, backlog=1024).start()
-    return runner
 
 
 async def _remind(check: Callable[[], None], settings: WebhookSettings) -> None:

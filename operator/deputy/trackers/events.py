@@ -1,13 +1,15 @@
 """What happened in a tracker, in words that belong to no tracker.
 
-A tracker's own module reads its webhooks into these; nobody else knows how they looked.
+A tracker's own module reads its webhooks into these; nobody else knows how they looked. `sent` is
+when it happened by the tracker's clock, however late it is told: events overtake each other.
 """
 
 import dataclasses
+import datetime as dt
 import re
 from typing import TypeAlias
 
-from deputy.trackers.models import Issue, Person
+from deputy.trackers.models import Issue, Person, Team
 
 _STOP_WORD = re.compile(r"\s*(?:@\S+\s+)*/?stop[\s.!]*", re.IGNORECASE)
 
@@ -33,6 +35,7 @@ class SessionCreated:
     prompt_context: str
     text: str
     guidance: tuple[str, ...]
+    sent: dt.datetime | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class SessionPrompted:
     author: Person
     text: str
     is_stop: bool
+    sent: dt.datetime | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -69,6 +73,8 @@ class IssueChanged:
     is_canceled: bool
     is_removed: bool
     actor: Person | None
+    sent: dt.datetime | None = None
+    team: Team | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -79,6 +85,8 @@ class Unassigned:
     app_user_id: str
     issue_id: str
     actor: Person | None
+    issue: Issue | None = None
+    sent: dt.datetime | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -86,6 +94,7 @@ class AppRevoked:
     """The organisation has disconnected the application; its tokens are worth nothing."""
 
     organization_id: str
+    sent: dt.datetime | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

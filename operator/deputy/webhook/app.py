@@ -15,15 +15,15 @@ from deputy.health import Health
 from deputy.kube.errors import KubeError
 from deputy.trackers import events
 from deputy.trackers.linear.errors import CredentialsMissing, WebhookRefused
-from deputy.trackers.linear.webhooks import from_http
+from deputy.trackers.linear.webhooks import from_http, signature_of
 from deputy.webhook import metrics
 from deputy.webhook.acknowledger import NotAcknowledged
+from deputy.webhook.bodies import BodyReader
 from deputy.webhook.claiming import ClaimUnsettled
 from deputy.webhook.single_flight import EventIntake
 
 _LOG = structlog.stdlib.get_logger(__name__)
 
-MAX_BODY = 1024 * 1024
 #: Linear waits five seconds for an answer; ours says then that the event has to come again.
 _ANSWER_TIMEOUT = 4.5
 _RETRY_AFTER = {"Retry-After": "10"}
@@ -59,7 +59,7 @@ class _WebhookResponse:
 
 def make_app(parts: Parts) -> web.Application:
     """Return the application; the caller starts what `parts` need."""
-    app = web.Application(client_max_size=MAX_BODY)
+    app = web.Application()
     handlers = _Handlers(parts)
     app.router.add_post("/webhooks/linear", handlers.receive)
     app.router.add_routes(parts.health.routes())
@@ -69,6 +69,7 @@ def make_app(parts: Parts) -> web.Application:
 class _Handlers:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._bodies = BodyReader()
 
     async def receive(self, request: web.Request) -> web.Response:
         """Answer 200 once the event is safe, else with the status that says what to do."""
@@ -86,8 +87,6 @@ class _Handlers:
     async def _answer(self, request: web.Request) -> _WebhookResponse:
         try:
             event = await self._event(request)
-        except web.HTTPRequestEntityTooLarge:
-            return _WebhookResponse(413, f"more than {MAX_BODY} bytes", "unknown", "too_large")
         except WebhookRefused as error:
             _LOG.warning("delivery refused", status=error.status, error=str(error))
             return _WebhookResponse(error.status, str(error), "unknown", error.result)
@@ -97,9 +96,10 @@ class _Handlers:
 
     async def _event(self, request: web.Request) -> events.TrackerEvent:
         secrets = self._parts.secrets.webhook_secrets()
-        if (request.content_length or 0) > MAX_BODY:
-            raise web.HTTPRequestEntityTooLarge(MAX_BODY, request.content_length or 0)
-        return from_http(request.headers, await request.read(), secrets, self._parts.now())
+        # Whoever does not even say that it is signed has nothing read.
+        signature_of(request.headers)
+        body = await self._bodies.read(request)
+        return from_http(request.headers, body, secrets, self._parts.now())
 
     async def _take(self, event: events.TrackerEvent) -> _WebhookResponse:
         kind = _label_of(event)

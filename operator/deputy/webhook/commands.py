@@ -1,4 +1,4 @@
-"""What each kind of event asks of the runs of its issue."""
+"""What is said in a session asks of the runs of its issue; `withdrawals` has what takes it back."""
 
 import dataclasses
 import datetime as dt
@@ -13,12 +13,19 @@ from deputy.api.agentrun import (
 )
 from deputy.api.names import issue_hash
 from deputy.core import claim
+from deputy.core.claim_facts import RunFacts
 from deputy.core.prompt import compose, follow_up
+from deputy.core.reason import RunReason
 from deputy.core.routing import BlueprintFacts, Refusal, Routed, may_delegate
 from deputy.trackers import events
-from deputy.trackers.models import Issue, Person, Team
+from deputy.trackers.models import Issue, Team
 from deputy.webhook.objects import inbox_entry, linear_issue, new_run
 from deputy.webhook.runs import NewRun
+
+BLANK = (
+    "That message has no words, so there is nothing that I could do (I cannot see attachments). "
+    "Say in words what is to be done."
+)
 
 Route = Callable[[Team, str], Awaitable[Routed | Refusal]]
 
@@ -36,31 +43,47 @@ class SessionCommand:
         """Hash of the issue."""
         return issue_hash(self.event.organization_id, self.event.issue.id)
 
-    def decide(
-        self, runs: Sequence[claim.RunFacts], taken: Collection[int]
-    ) -> claim.SessionDecision:
+    def decide(self, runs: Sequence[RunFacts], taken: Collection[int]) -> claim.SessionDecision:
         """Decide what the session becomes."""
         event = self.event
-        return claim.decide_session(event.session_id, runs, taken, has_text=bool(event.text))
+        return claim.decide_session(
+            event.session_id, runs, taken, has_text=bool(event.text), sent=event.sent
+        )
 
-    def entry(self, _run: claim.RunFacts) -> InboxEntry:
+    def entry(self, _run: RunFacts) -> InboxEntry:
         """Return what was said in the session, which is nothing where this is a delegation."""
         event = self.event
         return inbox_entry(
-            event.session_id, event.session_id, event.delegator, event.text, now=self.now
+            event.session_id,
+            event.session_id,
+            event.delegator,
+            event.text,
+            now=self.now,
+            sent=event.sent,
         )
+
+    @property
+    def is_stop(self) -> bool:
+        """Whether it ends what is live; a session begins or joins."""
+        return False
+
+    async def namespace(self) -> str | None:
+        """Return where the team's Blueprint is; None where there is none."""
+        return await namespace_of(self.route, self.event.issue.team, self.event.organization_id)
 
     async def refusal(self) -> Refusal | None:
         """Return why this person's session shall not join; the run has its Blueprint already."""
-        blueprint = await _routed(self.route, self.event.issue, self.event.organization_id)
+        blueprint = await routed(self.route, self.event.issue, self.event.organization_id)
         if isinstance(blueprint, Refusal):
             return None
         return may_delegate(blueprint.pick_up, self.event.delegator)
 
-    async def new_run(self, number: int, *, stopped: bool) -> NewRun | Refusal:
+    async def new_run(
+        self, number: int, runs: Sequence[RunFacts], *, stopped: bool
+    ) -> NewRun | Refusal:
         """Return the run that works on the issue."""
         event = self.event
-        blueprint = await _routed(self.route, event.issue, event.organization_id)
+        blueprint = await routed(self.route, event.issue, event.organization_id)
         if isinstance(blueprint, Refusal):
             return blueprint
         if refusal := may_delegate(blueprint.pick_up, event.delegator):
@@ -71,7 +94,10 @@ class SessionCommand:
             linear=linear_issue(event, event.issue, event.delegator),
             desired_state=DesiredState.STOPPED if stopped else DesiredState.ACTIVE,
         )
-        return new_run(blueprint.namespace, self.issue_hash, number, spec, self.now)
+        after = claim.unfinished(runs)
+        return new_run(
+            blueprint.namespace, self.issue_hash, number, spec, now=self.now, after=after
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -89,34 +115,56 @@ class PromptCommand:
         return issue_hash(self.event.organization_id, self.issue.id)
 
     def decide(
-        self, runs: Sequence[claim.RunFacts], taken: Collection[int]
+        self, runs: Sequence[RunFacts], taken: Collection[int]
     ) -> claim.PromptDecision | claim.StopDecision:
         """Decide what becomes of the message."""
         event = self.event
         if event.is_stop:
-            return claim.decide_stop(event.session_id, event.activity_id, runs, taken)
-        return claim.decide_prompt(event.activity_id, runs, taken)
+            return claim.decide_stop(event.session_id, event.activity_id, runs, taken, event.sent)
+        return claim.decide_prompt(event.activity_id, runs, taken, event.sent)
 
-    def entry(self, run: claim.RunFacts) -> InboxEntry | None:
-        """Return the message; a full inbox is stopped without one."""
-        return None if run.full else self._entry()
+    def entry(self, run: RunFacts) -> InboxEntry | None:
+        """Return the message; a full inbox is stopped without one, and a blank one is none."""
+        return None if run.full or self._is_blank else self._entry()
+
+    @property
+    def _is_blank(self) -> bool:
+        return not self.event.is_stop and not self.event.text.strip()
 
     def _entry(self) -> InboxEntry:
         event = self.event
         kind = InboxKind.STOP if event.is_stop else InboxKind.PROMPT
-        text = event.text
         return inbox_entry(
-            event.activity_id, event.session_id, event.author, text, now=self.now, kind=kind
+            event.activity_id,
+            event.session_id,
+            event.author,
+            event.text,
+            now=self.now,
+            sent=event.sent,
+            kind=kind,
         )
+
+    @property
+    def is_stop(self) -> bool:
+        """Whether it ends what is live."""
+        return self.event.is_stop
+
+    async def namespace(self) -> str | None:
+        """Return where the team's Blueprint is; None where there is none."""
+        return await namespace_of(self.route, self.issue.team, self.event.organization_id)
 
     async def refusal(self) -> Refusal | None:
         """Return nothing: whoever can write in a session may speak to its run."""
         return None
 
-    async def new_run(self, number: int, *, stopped: bool) -> NewRun | Refusal:
+    async def new_run(
+        self, number: int, runs: Sequence[RunFacts], *, stopped: bool
+    ) -> NewRun | Refusal:
         """Return the run that follows up, or the stopped one that the stop has overtaken."""
         event = self.event
-        blueprint = await _routed(self.route, self.issue, event.organization_id)
+        if self._is_blank:
+            return Refusal(RunReason.TASK_MISSING, BLANK)
+        blueprint = await routed(self.route, self.issue, event.organization_id)
         if isinstance(blueprint, Refusal):
             return blueprint
         refusal = None if stopped else may_delegate(blueprint.pick_up, event.author)
@@ -129,44 +177,20 @@ class PromptCommand:
             desired_state=DesiredState.STOPPED if stopped else DesiredState.ACTIVE,
             inbox=[self._entry()] if stopped else [],
         )
-        return new_run(blueprint.namespace, self.issue_hash, number, spec, self.now)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class WithdrawalCommand:
-    """The live run of an issue that was canceled, removed or taken away from us is stopped."""
-
-    issue_hash: str
-    message_id: Callable[[claim.RunFacts], str]
-    text: str
-    actor: Person | None
-    former_delegate: str | None
-    now: dt.datetime
-
-    def decide(
-        self, runs: Sequence[claim.RunFacts], _taken: Collection[int]
-    ) -> claim.WithdrawalDecision:
-        """Decide whether anything has to stop."""
-        return claim.decide_withdrawal(runs, self.former_delegate)
-
-    def entry(self, run: claim.RunFacts) -> InboxEntry | None:
-        """Return a stop that says why; the same withdrawal told twice has the same id."""
-        if run.full:
-            return None
-        return inbox_entry(
-            self.message_id(run), "", self.actor, self.text, now=self.now, kind=InboxKind.STOP
+        after = claim.unfinished(runs)
+        return new_run(
+            blueprint.namespace, self.issue_hash, number, spec, now=self.now, after=after
         )
 
-    async def refusal(self) -> Refusal | None:
-        """Return nothing: nobody asks."""
-        return None
 
-    async def new_run(self, number: int, *, stopped: bool) -> NewRun | Refusal:
-        """Never called: a withdrawal decides for no new run."""
-        raise AssertionError(f"a withdrawal creates no run {number} (stopped: {stopped})")
+async def namespace_of(route: Route, team: Team, organization_id: str) -> str | None:
+    """Return where the Blueprint is that takes a team's issues; None where there is none."""
+    answer = await route(team, organization_id)
+    return answer.blueprint.namespace if isinstance(answer, Routed) else None
 
 
-async def _routed(route: Route, issue: Issue, organization_id: str) -> BlueprintFacts | Refusal:
+async def routed(route: Route, issue: Issue, organization_id: str) -> BlueprintFacts | Refusal:
+    """Return the Blueprint that takes an issue, or why none does."""
     answer = await route(issue.team, organization_id)
     return answer.blueprint if isinstance(answer, Routed) else answer
 

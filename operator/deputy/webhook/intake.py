@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from deputy.api.names import issue_hash
 from deputy.core import acknowledgements
-from deputy.core.claim import RunFacts
+from deputy.core.claim_facts import RunFacts
 from deputy.core.routing import Refusal
 from deputy.trackers import events
 from deputy.trackers.models import Issue
@@ -16,8 +15,10 @@ from deputy.trackers.updates import Response
 from deputy.webhook import metrics
 from deputy.webhook.acknowledger import Acknowledger
 from deputy.webhook.blueprints import BlueprintRouter
-from deputy.webhook.claiming import Claimed, Claimer, ClaimResult, ClaimUnsettled
-from deputy.webhook.commands import PromptCommand, SessionCommand, WithdrawalCommand
+from deputy.webhook.claiming import Claimed, Claimer, ClaimResult
+from deputy.webhook.commands import BLANK, PromptCommand, SessionCommand
+from deputy.webhook.runs import Runs
+from deputy.webhook.withdrawals import WithdrawalCommand
 from deputy.wire import Thought, stable_id
 
 _LOG = structlog.stdlib.get_logger(__name__)
@@ -28,6 +29,11 @@ ELSEWHERE = (
 FULL = (
     "Too many messages are waiting for me in this run, so I have not taken this one. Say it again "
     "when I have answered some, or stop me and begin anew."
+)
+DISCONNECTED = "Linear has disconnected the application."
+OVERTAKEN = (
+    "After this was said the work on this issue was stopped, or the issue taken away from me, so I "
+    "have not started. Say it again if it still counts."
 )
 NOTHING_TO_STOP = "Nothing is running for this issue any more, so there is nothing to stop."
 
@@ -41,6 +47,7 @@ class Intake:
     """
 
     claimer: Claimer
+    runs: Runs
     blueprints: BlueprintRouter
     acknowledger: Acknowledger
     now: Callable[[], dt.datetime]
@@ -59,12 +66,7 @@ class Intake:
             case events.Unassigned():
                 return await self._withdraw(event, "undelegated", former=event.app_user_id)
             case events.AppRevoked():
-                _LOG.error(
-                    "Linear has disconnected the application; authorise it again in Linear's "
-                    "settings and update the credentials Secret",
-                    organization=event.organization_id,
-                )
-                return "noted"
+                return await self._revoked(event)
             case events.TeamAccessChanged():
                 _LOG.info("access to teams changed", organization=event.organization_id)
                 return "noted"
@@ -74,21 +76,18 @@ class Intake:
     async def _session(self, event: events.SessionCreated) -> str:
         command = SessionCommand(event, self.blueprints.route, self.now())
         session = event.session_id
-        try:
-            claimed = await self.claimer.carry_out(command)
-        except ClaimUnsettled as error:
-            if error.ending:
-                self.acknowledger.acknowledge(acknowledgements.waiting(session, error.ending.name))
-            raise
+        claimed = await self.claimer.carry_out(command)
         if isinstance(claimed, Refusal):
             return await self._refuse(session, session, claimed)
         match claimed:
-            case Claimed(ClaimResult.CREATED):
-                self.acknowledger.acknowledge(acknowledgements.first(session))
+            case Claimed(ClaimResult.CREATED, _, after):
+                self.acknowledger.acknowledge(acknowledgements.first(session, after=after))
             case Claimed(ClaimResult.JOINED, RunFacts() as run) if session not in run.sessions:
                 self.acknowledger.acknowledge(acknowledgements.joined(session, run.uid, run.name))
             case Claimed(ClaimResult.FULL):
                 await self.acknowledger.refuse(session, stable_id(session, "full"), Response(FULL))
+            case Claimed(ClaimResult.OVERTAKEN):
+                await self._overtaken(session, session)
             case _:
                 pass  # what the session waits for is said by the operator
         return self._log_claimed(claimed, event.organization_id, event.issue.id)
@@ -100,12 +99,16 @@ class Intake:
         if isinstance(claimed, Refusal):
             return await self._refuse(session, key, claimed)
         match claimed:
-            case Claimed(ClaimResult.CREATED):
-                self.acknowledger.acknowledge(acknowledgements.first(session, key))
+            case Claimed(ClaimResult.CREATED, _, after):
+                self.acknowledger.acknowledge(acknowledgements.first(session, key, after))
             case Claimed(ClaimResult.APPENDED, RunFacts() as run) if session not in run.sessions:
                 self.acknowledger.acknowledge(acknowledgements.joined(session, run.uid, run.name))
             case Claimed(ClaimResult.FULL):
                 await self.acknowledger.refuse(session, stable_id(key, "full"), Thought(FULL))
+            case Claimed(ClaimResult.OVERTAKEN):
+                await self._overtaken(session, key)
+            case Claimed(ClaimResult.BLANK):
+                await self.acknowledger.refuse(session, stable_id(key, "blank"), Thought(BLANK))
             case Claimed(ClaimResult.NOTHING_TO_STOP):
                 text = Response(NOTHING_TO_STOP)
                 await self.acknowledger.refuse(session, stable_id(key, "nothing-to-stop"), text)
@@ -120,6 +123,26 @@ class Intake:
         )
         return "refused"
 
+    async def _revoked(self, event: events.AppRevoked) -> str:
+        """Stop every run of the organisation: nobody can be told anything of them any more."""
+        _LOG.error(
+            "Linear has disconnected the application; authorise it again in Linear's "
+            "settings and update the credentials Secret",
+            organization=event.organization_id,
+        )
+        for issue_id in sorted(await self.runs.issues_of(event.organization_id)):
+            removed = events.IssueChanged(
+                event.organization_id,
+                issue_id,
+                undelegated_from=None,
+                is_canceled=False,
+                is_removed=True,
+                actor=None,
+                sent=event.sent,
+            )
+            await self._withdraw(removed, "disconnected", text=DISCONNECTED)
+        return "noted"
+
     async def _changed(self, event: events.IssueChanged) -> str:
         if event.is_removed:
             return await self._withdraw(event, "removed")
@@ -133,19 +156,24 @@ class Intake:
         change: str,
         *,
         former: str | None = None,
+        text: str = "",
     ) -> str:
         command = WithdrawalCommand(
-            issue_hash=issue_hash(event.organization_id, event.issue_id),
-            message_id=lambda run: stable_id(run.uid, change),
-            text=f"The issue was {change}.",
-            actor=event.actor,
+            event=event,
+            change=change,
+            text=text or f"The issue was {change}.",
             former_delegate=former,
+            route=self.blueprints.route,
             now=self.now(),
         )
         claimed = await self.claimer.carry_out(command)
         if isinstance(claimed, Refusal):
             return "refused"
         return self._log_claimed(claimed, event.organization_id, event.issue_id)
+
+    async def _overtaken(self, session_id: str, key: str) -> None:
+        text = Response(OVERTAKEN)
+        await self.acknowledger.refuse(session_id, stable_id(key, "overtaken"), text)
 
     async def _refuse(self, session_id: str, key: str, refusal: Refusal) -> str:
         content = Response(refusal.text)

@@ -1,11 +1,13 @@
 """The AgentRuns and inbox entries that events become."""
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from deputy.api.agentrun import AgentRunSpec, InboxEntry, InboxKind, LinearIssue
 from deputy.api.meta import API_VERSION
-from deputy.api.names import ISSUE_LABEL, RECEIVED_ANNOTATION, labels, run_name
+from deputy.api.names import AFTER_ANNOTATION, ISSUE_LABEL, RECEIVED_ANNOTATION, labels, run_name
+from deputy.core.claim_facts import RunFacts
 from deputy.trackers import events
 from deputy.trackers.models import Issue, Person
 from deputy.webhook.runs import NewRun
@@ -18,9 +20,15 @@ _MAX_ADDRESS = 2048
 
 
 def new_run(
-    namespace: str, issue: str, number: int, spec: AgentRunSpec, now: dt.datetime
+    namespace: str,
+    issue: str,
+    number: int,
+    spec: AgentRunSpec,
+    *,
+    now: dt.datetime,
+    after: Sequence[RunFacts] = (),
 ) -> NewRun:
-    """Return the object that claims the issue with this hash."""
+    """Return the object that claims the issue with this hash; `after` are runs that still end."""
     name = run_name(issue, number)
     # The inbox is there from the start: a JSON patch adds to a list, it does not make one.
     always = {"desiredState": spec.desired_state, "inbox": []}
@@ -34,11 +42,17 @@ def new_run(
                 ISSUE_LABEL: issue,
                 **labels("run", managed_by="deputy"),
             },
-            "annotations": {RECEIVED_ANNOTATION: now.isoformat(timespec="microseconds")},
+            "annotations": _annotations(now, after),
         },
         "spec": always | spec.model_dump(mode="json", by_alias=True, exclude_defaults=True),
     }
     return NewRun(namespace, name, body)
+
+
+def _annotations(now: dt.datetime, after: Sequence[RunFacts]) -> dict[str, str]:
+    received = {RECEIVED_ANNOTATION: now.isoformat(timespec="microseconds")}
+    names = ",".join(f"{run.namespace}/{run.name}" for run in after)
+    return received | ({AFTER_ANNOTATION: names} if names else {})
 
 
 def linear_issue(
@@ -59,6 +73,7 @@ def linear_issue(
         delegator_id=delegator.id if delegator else "",
         delegator_email=_email_of(delegator),
         app_user_id=event.app_user_id,
+        sent_time=event.sent,
     )
 
 
@@ -73,6 +88,7 @@ def inbox_entry(
     text: str,
     *,
     now: dt.datetime,
+    sent: dt.datetime | None = None,
     kind: InboxKind = InboxKind.PROMPT,
 ) -> InboxEntry:
     """Return an entry for a run's inbox; a text that is too long is shortened and says so."""
@@ -83,6 +99,7 @@ def inbox_entry(
         sender=(sender.name or sender.id)[:_MAX_REFERENCE] if sender else "",
         text=_truncated(text),
         received_time=now.replace(microsecond=0),
+        sent_time=sent,
     )
 
 

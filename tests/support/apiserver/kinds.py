@@ -88,6 +88,7 @@ POD = Kind(
 CONFIG_MAP = Kind("", "v1", "configmaps", "ConfigMap")
 SECRET = Kind("", "v1", "secrets", "Secret", selectable=(*_FIELDS, "type"))
 SERVICE_ACCOUNT = Kind("", "v1", "serviceaccounts", "ServiceAccount", returns_deleted=True)
+EVENT = Kind("", "v1", "events", "Event")
 LEASE = Kind("coordination.k8s.io", "v1", "leases", "Lease", needs_version=True, put_creates=True)
 TOKEN_REVIEW = Kind("authentication.k8s.io", "v1", "tokenreviews", "TokenReview", namespaced=False)
 
@@ -95,7 +96,7 @@ TOKEN_REVIEW = Kind("authentication.k8s.io", "v1", "tokenreviews", "TokenReview"
 @functools.cache
 def served() -> tuple[Kind, ...]:
     """Return every kind that is served: those of Kubernetes that we use, and ours."""
-    core = (NAMESPACE, POD, CONFIG_MAP, SECRET, SERVICE_ACCOUNT, LEASE, TOKEN_REVIEW)
+    core = (NAMESPACE, POD, CONFIG_MAP, SECRET, SERVICE_ACCOUNT, EVENT, LEASE, TOKEN_REVIEW)
     return core + tuple(_custom(path) for path in sorted(_CRDS.glob("*.yaml")))
 
 

@@ -50,6 +50,18 @@ _RULES: dict[str, Callable[[Any, Any], bool]] = {
     "has(self.linear) || (has(self.prompt) && size(self.prompt) > 0)": lambda new, _: (
         _has(new, "linear") or bool(new.get("prompt"))
     ),
+    (
+        "has(self.linear) || !has(self.prompt) || self.prompt == '' || self.prompt.trim() != ''"
+    ): lambda new, _: _has(new, "linear") or not new.get("prompt") or bool(new["prompt"].strip()),
+    "has(self.attempt) || !has(oldSelf.attempt) || oldSelf.attempt == 1": lambda new, old: (
+        _has(new, "attempt") or old.get("attempt", 1) == 1
+    ),
+    (
+        "!has(oldSelf.desiredState) || oldSelf.desiredState != 'Stopped' || "
+        "(has(self.desiredState) && self.desiredState == 'Stopped')"
+    ): lambda new, old: (
+        old.get("desiredState") != "Stopped" or new.get("desiredState") == "Stopped"
+    ),
     "has(self.prompt) == has(oldSelf.prompt)": lambda new, old: (
         _has(new, "prompt") == _has(old, "prompt")
     ),

@@ -1,5 +1,6 @@
 """Every kind of webhook, read into a whole event."""
 
+import datetime as dt
 import json
 import pathlib
 from typing import Any
@@ -33,6 +34,7 @@ JANE = Person("a1b2c3d4-0000-4000-8000-0000000000ff", "Jane Doe", "jane@example.
 URL = "https://linear.app/acme/issue/ENG-123/fix-accessibility-on-checkout-page"
 TITLE = "Fix accessibility on checkout page"
 REF = Issue(ISSUE, "ENG-123", TITLE, URL, TEAM, "Make it screen-reader friendly")
+SENT = dt.datetime(2026, 11, 20, 9, tzinfo=dt.UTC)
 GUIDANCE = ("Always follow coding standards", "Prefer small PRs")
 
 
@@ -51,18 +53,19 @@ def created(name: str, delegator: Person | None, *, text: str = "") -> SessionCr
         prompt_context=body(name)["promptContext"],
         text=text,
         guidance=GUIDANCE,
+        sent=SENT,
     )
 
 
 def prompted(text: str, *, is_stop: bool) -> SessionPrompted:
     activity = "a1b2c3d4-0000-4000-8000-00000000a001"
     return SessionPrompted(
-        ORGANIZATION, APP_USER, SESSION, REF, activity, JANE, text, is_stop=is_stop
+        ORGANIZATION, APP_USER, SESSION, REF, activity, JANE, text, is_stop=is_stop, sent=SENT
     )
 
 
 def changed(undelegated_from: str | None, *, canceled: bool, removed: bool) -> IssueChanged:
-    return IssueChanged(ORGANIZATION, ISSUE, undelegated_from, canceled, removed, actor=JANE)
+    return IssueChanged(ORGANIZATION, ISSUE, undelegated_from, canceled, removed, JANE, SENT, TEAM)
 
 
 EXPECTED: dict[str, TrackerEvent] = {
@@ -73,11 +76,11 @@ EXPECTED: dict[str, TrackerEvent] = {
     ),
     "agent_session_prompted": prompted("Please also add logging", is_stop=False),
     "agent_session_prompted_stop": prompted("Stop", is_stop=True),
-    "app_user_notification_unassigned": Unassigned(ORGANIZATION, APP_USER, ISSUE, JANE),
+    "app_user_notification_unassigned": Unassigned(ORGANIZATION, APP_USER, ISSUE, JANE, REF, SENT),
     "comment_create": Ignored("Comment/create"),
     "issue_remove": changed(None, canceled=False, removed=True),
     "issue_update_canceled_undelegated": changed(APP_USER, canceled=True, removed=False),
-    "oauth_app_revoked": AppRevoked(ORGANIZATION),
+    "oauth_app_revoked": AppRevoked(ORGANIZATION, SENT),
     "permission_change": TeamAccessChanged(ORGANIZATION),
 }
 
@@ -240,3 +243,13 @@ def test_a_missing_promise_is_named(name: str, place: tuple[str, ...], field: st
 
     with pytest.raises(MalformedDelivery, match=field):
         event_of(payload)
+
+
+@pytest.mark.parametrize("told", [None, "soon", "2026-11-20T09:00:00", 7])
+def test_what_does_not_say_when_it_happened_happened_when_it_was_delivered(told: object) -> None:
+    payload = body("agent_session_prompted") | {"createdAt": told}
+
+    event = event_of(payload)
+
+    assert isinstance(event, SessionPrompted)
+    assert event.sent == SENT + dt.timedelta(milliseconds=123)

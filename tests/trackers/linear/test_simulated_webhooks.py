@@ -165,4 +165,9 @@ async def test_other_teams_and_a_revoked_app_are_told(linear: Linear, received: 
     changed, revoked = [await received.first(kind) for kind in (TeamAccessChanged, AppRevoked)]
 
     organization = world.store.organization().id
-    assert (changed, revoked) == (TeamAccessChanged(organization), AppRevoked(organization))
+    assert isinstance(revoked, AppRevoked)
+    assert revoked.sent is not None
+    assert (changed, revoked) == (
+        TeamAccessChanged(organization),
+        AppRevoked(organization, revoked.sent),
+    )

@@ -5,7 +5,6 @@ Fields that we do not know are of no interest; what Linear says may be absent ma
 
 import re
 from collections.abc import Mapping
-from typing import Any, TypeAlias
 
 from deputy.trackers.events import (
     AppRevoked,
@@ -20,9 +19,17 @@ from deputy.trackers.events import (
     is_stop_word,
 )
 from deputy.trackers.linear.errors import MalformedDelivery
+from deputy.trackers.linear.payload_fields import (
+    Payload,
+    object_in,
+    objects_in,
+    optional_object_in,
+    optional_text_in,
+    sent_at,
+    text_in,
+    text_or_none_in,
+)
 from deputy.trackers.models import Issue, Person, Team
-
-_Object: TypeAlias = Mapping[str, Any]
 
 #: How the comment begins that Linear itself writes above a delegation.
 _DELEGATION_COMMENT = "This thread is for an agent session with"
@@ -33,57 +40,59 @@ _CANCELED = frozenset({"canceled", "duplicate"})
 _USER = re.compile(r"<user\b[^<>]*>([^<]*)</user>")
 
 
-def event_of(body: _Object) -> TrackerEvent:
+def event_of(body: Payload) -> TrackerEvent:
     """Return what a body says; raise `MalformedDelivery` where a promised field is missing."""
-    kind, action = _text(body, "type"), _text(body, "action")
+    kind, action = text_in(body, "type"), text_in(body, "action")
     read = _READERS.get((kind, action))
     event = read(body) if read is not None else None
     return event if event is not None else Ignored(f"{kind}/{action}")
 
 
-def _created(body: _Object) -> TrackerEvent:
-    session = _object(body, "agentSession")
+def _created(body: Payload) -> TrackerEvent:
+    session = object_in(body, "agentSession")
     issue = _issue(session.get("issue"))
     if issue is None:
         return _elsewhere(body)
     return SessionCreated(
-        organization_id=_text(body, "organizationId"),
-        app_user_id=_text(body, "appUserId"),
-        session_id=_text(session, "id"),
+        organization_id=text_in(body, "organizationId"),
+        app_user_id=text_in(body, "appUserId"),
+        session_id=text_in(session, "id"),
         issue=issue,
         delegator=_person(session.get("creator"), session.get("creatorId")),
-        prompt_context=_optional_text(body, "promptContext"),
+        prompt_context=optional_text_in(body, "promptContext"),
         text=_mention(body, session) if _is_mention(session) else "",
-        guidance=tuple(_optional_text(rule, "body") for rule in _objects(body, "guidance")),
+        guidance=tuple(optional_text_in(rule, "body") for rule in objects_in(body, "guidance")),
+        sent=sent_at(body),
     )
 
 
-def _prompted(body: _Object) -> TrackerEvent:
-    session = _object(body, "agentSession")
-    activity = _object(body, "agentActivity")
-    text = _optional_text(_object(activity, "content"), "body")
+def _prompted(body: Payload) -> TrackerEvent:
+    session = object_in(body, "agentSession")
+    activity = object_in(body, "agentActivity")
+    text = optional_text_in(object_in(activity, "content"), "body")
     author = _person(activity.get("user"), activity.get("userId"))
     if author is None:
         raise MalformedDelivery("agentActivity has no user")
     return SessionPrompted(
-        organization_id=_text(body, "organizationId"),
-        app_user_id=_text(body, "appUserId"),
-        session_id=_text(session, "id"),
+        organization_id=text_in(body, "organizationId"),
+        app_user_id=text_in(body, "appUserId"),
+        session_id=text_in(session, "id"),
         issue=_issue(session.get("issue")),
-        activity_id=_text(activity, "id"),
+        activity_id=text_in(activity, "id"),
         author=author,
         text=text,
         is_stop=activity.get("signal") == "stop" or is_stop_word(text),
+        sent=sent_at(body),
     )
 
 
-def _elsewhere(body: _Object) -> TrackerEvent:
-    return SessionElsewhere(_text(_object(body, "agentSession"), "id"))
+def _elsewhere(body: Payload) -> TrackerEvent:
+    return SessionElsewhere(text_in(object_in(body, "agentSession"), "id"))
 
 
-def _issue_updated(body: _Object) -> TrackerEvent | None:
-    data, before = _object(body, "data"), _optional_object(body, "updatedFrom")
-    was = _text_or_none(before, "delegateId")
+def _issue_updated(body: Payload) -> TrackerEvent | None:
+    data, before = object_in(body, "data"), optional_object_in(body, "updatedFrom")
+    was = text_or_none_in(before, "delegateId")
     return _issue_changed(
         body,
         undelegated_from=was if was != data.get("delegateId") else None,
@@ -93,43 +102,47 @@ def _issue_updated(body: _Object) -> TrackerEvent | None:
     )
 
 
-def _issue_removed(body: _Object) -> TrackerEvent | None:
+def _issue_removed(body: Payload) -> TrackerEvent | None:
     return _issue_changed(body, undelegated_from=None, is_canceled=False, is_removed=True)
 
 
 def _issue_changed(
-    body: _Object, *, undelegated_from: str | None, is_canceled: bool, is_removed: bool
+    body: Payload, *, undelegated_from: str | None, is_canceled: bool, is_removed: bool
 ) -> IssueChanged | None:
     """Return the change, or None for one that takes nothing away from us."""
     if not (undelegated_from or is_canceled or is_removed):
         return None
-    data = _object(body, "data")
+    data = object_in(body, "data")
     return IssueChanged(
-        organization_id=_text(body, "organizationId"),
-        issue_id=_text(data, "id"),
+        organization_id=text_in(body, "organizationId"),
+        issue_id=text_in(data, "id"),
         undelegated_from=undelegated_from,
         is_canceled=is_canceled,
         is_removed=is_removed,
         actor=_actor(body),
+        sent=sent_at(body),
+        team=_known_team(data),
     )
 
 
-def _unassigned(body: _Object) -> TrackerEvent:
-    notification = _object(body, "notification")
+def _unassigned(body: Payload) -> TrackerEvent:
+    notification = object_in(body, "notification")
     return Unassigned(
-        organization_id=_text(body, "organizationId"),
-        app_user_id=_text(body, "appUserId"),
-        issue_id=_text(notification, "issueId"),
+        organization_id=text_in(body, "organizationId"),
+        app_user_id=text_in(body, "appUserId"),
+        issue_id=text_in(notification, "issueId"),
         actor=_person(notification.get("actor"), notification.get("actorId")),
+        issue=_known_issue(notification.get("issue")),
+        sent=sent_at(body),
     )
 
 
-def _revoked(body: _Object) -> TrackerEvent:
-    return AppRevoked(_text(body, "organizationId"))
+def _revoked(body: Payload) -> TrackerEvent:
+    return AppRevoked(text_in(body, "organizationId"), sent_at(body))
 
 
-def _access_changed(body: _Object) -> TrackerEvent:
-    return TeamAccessChanged(_text(body, "organizationId"))
+def _access_changed(body: Payload) -> TrackerEvent:
+    return TeamAccessChanged(text_in(body, "organizationId"))
 
 
 #: What is read of each type and action; everything else is ignored.
@@ -144,7 +157,7 @@ _READERS = {
 }
 
 
-def _is_mention(session: _Object) -> bool:
+def _is_mention(session: Payload) -> bool:
     """Tell a mention from a delegation; their payloads look alike.
 
     The source says it where Linear sends one; else a delegation is told by the comment that
@@ -153,20 +166,20 @@ def _is_mention(session: _Object) -> bool:
     source = session.get("sourceMetadata")
     if isinstance(source, Mapping):
         return source.get("type") == "comment"
-    comment = _optional_object(session, "comment")
-    return bool(comment.get("userId")) and not _optional_text(comment, "body").startswith(
+    comment = optional_object_in(session, "comment")
+    return bool(comment.get("userId")) and not optional_text_in(comment, "body").startswith(
         _DELEGATION_COMMENT
     )
 
 
-def _mention(body: _Object, session: _Object) -> str:
+def _mention(body: Payload, session: Payload) -> str:
     """Return the words of a mention, which may stand anywhere in the thread of its comment."""
-    root = _optional_object(session, "comment")
+    root = optional_object_in(session, "comment")
     source = session.get("sourceCommentId") or root.get("id")
-    for comment in (root, *_objects(body, "previousComments")):
+    for comment in (root, *objects_in(body, "previousComments")):
         if comment.get("id") == source:
-            return _optional_text(comment, "body")
-    return _newest_comment(_optional_text(body, "promptContext"))
+            return optional_text_in(comment, "body")
+    return _newest_comment(optional_text_in(body, "promptContext"))
 
 
 def _newest_comment(context: str) -> str:
@@ -185,65 +198,49 @@ def _newest_comment(context: str) -> str:
 def _issue(body: object) -> Issue | None:
     if not isinstance(body, Mapping):
         return None
-    team = _object(body, "team")
+    team = object_in(body, "team")
     return Issue(
-        id=_text(body, "id"),
-        identifier=_optional_text(body, "identifier"),
-        title=_optional_text(body, "title"),
-        url=_optional_text(body, "url"),
-        team=Team(_text(team, "id"), _optional_text(team, "key"), _optional_text(team, "name")),
-        description=_optional_text(body, "description"),
+        id=text_in(body, "id"),
+        identifier=optional_text_in(body, "identifier"),
+        title=optional_text_in(body, "title"),
+        url=optional_text_in(body, "url"),
+        team=Team(
+            text_in(team, "id"), optional_text_in(team, "key"), optional_text_in(team, "name")
+        ),
+        description=optional_text_in(body, "description"),
     )
+
+
+def _known_team(data: Payload) -> Team | None:
+    """Return the team of an issue, None where its id is not told."""
+    team = optional_object_in(data, "team")
+    known = optional_text_in(team, "id") or optional_text_in(data, "teamId")
+    key, name = optional_text_in(team, "key"), optional_text_in(team, "name")
+    return Team(known, key, name) if known else None
+
+
+def _known_issue(body: object) -> Issue | None:
+    """Return an issue that is only mentioned; None where it is not told whole."""
+    try:
+        return _issue(body)
+    except MalformedDelivery:
+        return None
 
 
 def _person(body: object, person_id: object) -> Person | None:
     if isinstance(body, Mapping):
         return Person(
-            _text(body, "id"), _optional_text(body, "name"), _optional_text(body, "email")
+            text_in(body, "id"), optional_text_in(body, "name"), optional_text_in(body, "email")
         )
     return Person(person_id) if isinstance(person_id, str) and person_id else None
 
 
-def _actor(body: _Object) -> Person | None:
+def _actor(body: Payload) -> Person | None:
     actor = body.get("actor")
     if not isinstance(actor, Mapping) or actor.get("type") != "user":
         return None
     return _person(actor, None)
 
 
-def _type_of_state(data: _Object) -> str:
-    return _optional_text(_optional_object(data, "state"), "type")
-
-
-def _object(body: _Object, name: str) -> _Object:
-    value = body.get(name)
-    if not isinstance(value, Mapping):
-        raise MalformedDelivery(f"{name} is missing or not an object")
-    return value
-
-
-def _optional_object(body: _Object, name: str) -> _Object:
-    value = body.get(name)
-    return value if isinstance(value, Mapping) else {}
-
-
-def _objects(body: _Object, name: str) -> list[_Object]:
-    value = body.get(name)
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
-
-
-def _text(body: _Object, name: str) -> str:
-    value = body.get(name)
-    if not isinstance(value, str) or not value:
-        raise MalformedDelivery(f"{name} is missing or not a text")
-    return value
-
-
-def _optional_text(body: _Object, name: str) -> str:
-    """Return what people wrote; a text that was cut may end in half a character, which is lost."""
-    value = body.get(name)
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
-
-
-def _text_or_none(body: _Object, name: str) -> str | None:
-    return _optional_text(body, name) or None
+def _type_of_state(data: Payload) -> str:
+    return optional_text_in(optional_object_in(data, "state"), "type")

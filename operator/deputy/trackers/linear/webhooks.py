@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,17 +23,21 @@ from deputy.trackers.linear.errors import (
 from deputy.trackers.linear.payloads import event_of
 
 SIGNATURE_HEADER = "linear-signature"
+_SIGNATURE = re.compile(r"[0-9a-f]{64}")
 
-#: How far the time inside a delivery may be from ours; Linear's own client allows as much.
-WINDOW = dt.timedelta(seconds=60)
+#: How old a delivery may be: Linear repeats the same bytes after a minute, an hour and six hours.
+MAX_AGE = dt.timedelta(hours=6, minutes=15)
+#: How far Linear's clock may be ahead of ours.
+MAX_SKEW = dt.timedelta(seconds=60)
 
 
 def from_http(
     headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes], now: dt.datetime
 ) -> TrackerEvent:
-    """Return what a delivery says, once one of `secrets` signed it within `WINDOW` of `now`.
+    """Return what a delivery says, once one of `secrets` signed it, `MAX_AGE` ago at most.
 
-    Freshness is judged by the time inside the signed body, never by a header, which nobody signs.
+    Age is judged by the time inside the signed body, never by a header, which nobody signs. Taking
+    the same event again changes nothing, so nobody gains by sending again what was recorded.
 
     Raises:
         SecretUnset: there is no secret, or only blank ones.
@@ -47,13 +52,26 @@ def from_http(
     return event_of(payload)
 
 
+def signature_of(headers: Mapping[str, str]) -> str:
+    """Return the signature that a delivery brings, before anybody reads its body.
+
+    Raises:
+        SignatureMissing: the header is not there.
+        SignatureWrong: it is no signature at all.
+    """
+    given = next((v for k, v in headers.items() if k.lower() == SIGNATURE_HEADER), "")
+    if not given:
+        raise SignatureMissing("the header Linear-Signature is missing")
+    if not _SIGNATURE.fullmatch(given):
+        raise SignatureWrong("Linear-Signature is not the hexadecimal SHA-256 that Linear sends")
+    return given
+
+
 def _check_signature(headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes]) -> None:
     usable = [secret for secret in secrets if secret]
     if not usable:
         raise SecretUnset("no webhook secret is set, so no delivery can be checked")
-    given = next((v for k, v in headers.items() if k.lower() == SIGNATURE_HEADER), "")
-    if not given:
-        raise SignatureMissing("the header Linear-Signature is missing")
+    given = signature_of(headers)
     # Every secret is tried, so that the time taken does not tell which one it was.
     signed = [_is_signed(given, body, secret) for secret in usable]
     if not any(signed):
@@ -62,7 +80,7 @@ def _check_signature(headers: Mapping[str, str], body: bytes, secrets: Sequence[
 
 def _is_signed(given: str, body: bytes, secret: bytes) -> bool:
     made = hmac.new(secret, body, hashlib.sha256).hexdigest()
-    return hmac.compare_digest(made.encode(), given.encode("utf-8", "replace"))
+    return hmac.compare_digest(made, given)
 
 
 def _object(body: bytes) -> dict[str, Any]:
@@ -79,6 +97,11 @@ def _check_time(payload: Mapping[str, Any], now: dt.datetime) -> None:
     timestamp = payload.get("webhookTimestamp")
     if isinstance(timestamp, bool) or not isinstance(timestamp, int | float):
         raise MalformedDelivery("webhookTimestamp is missing or not a number")
-    off = now.timestamp() - timestamp / 1000 if abs(timestamp) < 1e15 else math.inf
-    if not abs(off) <= WINDOW.total_seconds():
-        raise StaleDelivery(f"webhookTimestamp is more than {WINDOW.seconds} seconds from now")
+    age = now.timestamp() - timestamp / 1000 if abs(timestamp) < 1e15 else math.inf
+    # Written so that what is no number is refused.
+    if not age >= -MAX_SKEW.total_seconds():
+        raise StaleDelivery(
+            f"webhookTimestamp is more than {MAX_SKEW.seconds} seconds ahead of this node's clock"
+        )
+    if not age <= MAX_AGE.total_seconds():
+        raise StaleDelivery(f"webhookTimestamp is more than {MAX_AGE} hours old")
