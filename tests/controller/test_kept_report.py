@@ -169,3 +169,22 @@ async def test_what_the_agent_was_given_is_not_called_undelivered(
     assert world.outcome is not None
     assert world.outcome.reason is RunReason.POD_DISAPPEARED
     assert "did not reach" not in world.outcome.text
+
+
+async def test_the_report_of_an_older_turn_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, sidecar, tracker = await working(monkeypatch)
+    await reports(world, sidecar)
+    await prompt(world, "more")
+    await world.sidecar_connects()
+    assert sidecar.delivered == "more"
+    assert world.run.status.report is None
+
+    await world.minute_passes()
+    await world.person_stops()
+    for _ in range(5):
+        await world.leader.hear_of_changes()
+        await world.leader.reconciler.reconcile(("agents", "linear-abc-1"))
+        await asyncio.sleep(0)
+
+    assert world.outcome is None, "the work of the newer turn is not saved yet"
+    tracker.come_back()

@@ -131,9 +131,11 @@ class RelayConversation:
 
         It does where its sidecar is `silenced` and cannot say it again, and where the tracker has
         not taken what came before it for a while. Where people have said more since, the agent
-        has more to do.
+        has more to do, and once it was given that the report is of an older turn.
         """
         if self.report is not None or kept is None or self.is_stale(kept.report):
+            return
+        if self.delivered_through not in ("", kept.report.delivered_through):
             return
         waited = now - (kept.received or now)
         if silenced or waited >= SHOWN_WITHIN:

@@ -20,6 +20,8 @@ def kept_of(run: AgentRun, events: Sequence[Event], now: dt.datetime) -> dict[st
     for event in events:
         if isinstance(event, TurnStarted):
             wanted.pop("report", None)
+            if run.status.report is not None:
+                wanted["report"] = None
             if event.message_id in told:
                 wanted["inbox"] = {"deliveredThrough": event.message_id}
         elif isinstance(event, Finished):
@@ -33,8 +35,8 @@ def kept_of(run: AgentRun, events: Sequence[Event], now: dt.datetime) -> dict[st
 def _news(run: AgentRun, events: Sequence[Event], wanted: dict[str, Any]) -> dict[str, Any]:
     """Return `wanted` without what the status has: a sidecar repeats what is not acknowledged."""
     kept = report_of(run)
-    if kept is not None and kept.report in events:
-        wanted.pop("report", None)
+    if kept is not None and kept.report in events and wanted.get("report"):
+        del wanted["report"]
     if wanted.get("inbox") == {"deliveredThrough": run.status.inbox.delivered_through}:
         del wanted["inbox"]
     return wanted
