@@ -214,6 +214,7 @@ def test_a_run_that_nobody_has_looked_at_has_neither_phase_nor_status() -> None:
         sessions=frozenset({"session-1"}),
         messages=frozenset({"session-1"}),
         inbox_bytes=len("Fix it."),
+        begun=CREATED,
         as_seen=("/status", None),
     )
 
@@ -239,7 +240,9 @@ def test_a_run_is_seen_with_all_that_was_said_to_it() -> None:
         messages=frozenset({"activity-1", "m-1", "m-2"}),
         app_user_id="app-1",
         inbox_length=2,
+        inbox_waiting=1,
         inbox_bytes=len("Fix it.Grüße".encode()),
+        begun=CREATED,
         as_seen=("/status/phase", Phase.RUNNING),
     )
 

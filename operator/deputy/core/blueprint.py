@@ -51,7 +51,6 @@ class Readiness:
 RECHECK = 600.0
 _UNREACHABLE = 3.0
 _SOON = 15.0
-_AT_ONCE = 1.0
 
 _MISNAMED = frozenset(
     {
@@ -86,7 +85,7 @@ def teams_age(readiness: Readiness, misses: int, *, new: bool) -> float:
 
     Who has just written a name (`new`) waits for the answer, and has often just made the team.
     """
-    return _AT_ONCE if new else recheck_seconds(readiness, misses) / 2
+    return 0.0 if new else recheck_seconds(readiness, misses) / 2
 
 
 def still_known(fresh: Readiness, before: Readiness | None) -> Readiness:

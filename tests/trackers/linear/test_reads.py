@@ -60,6 +60,20 @@ async def test_who_asks_at_once_shares_one_answer() -> None:
     assert source.asked == 1
 
 
+async def test_what_is_asked_for_while_linear_answers_is_asked_again_once_for_all() -> None:
+    """That answer may be older than the question."""
+    source = Source()
+
+    def ticking() -> float:
+        source.now += 0.001
+        return source.now
+
+    reader = TeamReader(source, clock=ticking)
+    await asyncio.gather(*(reader.read(0.0, budgeted=False) for _ in range(50)))
+
+    assert source.asked in {2, 3}
+
+
 async def test_teams_that_are_young_enough_are_not_asked_for() -> None:
     source = Source()
     reader = TeamReader(source, clock=source.clock)

@@ -51,10 +51,11 @@ class TeamReader:
         `LinearError` where Linear cannot be asked; until it may be asked again it is not, and the
         error is the same.
         """
+        oldest = self._clock() - max_age
         async with self._lock:
             now = self._clock()
             known = self._directory
-            young = known is not None and now - self._read_at <= max_age
+            young = known is not None and self._read_at >= oldest
             if known is not None and (young or (budgeted and not self._may_ask(now))):
                 return known
             if self._error is not None and now < self._retry_at:
