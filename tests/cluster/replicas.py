@@ -32,10 +32,18 @@ class Replicas:
         return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
 
     async def leader(self) -> dict[str, Any]:
-        """Return the pod that holds the Lease."""
-        lease = await self._kube.get(resources.leases(self._objects.namespace, LEASE))
-        holder = lease["spec"]["holderIdentity"]
-        return next(pod for pod in await self.pods() if pod["metadata"]["name"] == holder)
+        """Return the pod that holds the Lease, once one that stays does."""
+        pods = {pod["metadata"]["name"]: pod for pod in await self.pods()}
+
+        def holder(there: dict[str, dict[str, Any]]) -> str:
+            return (there[LEASE]["spec"].get("holderIdentity") or "") if LEASE in there else ""
+
+        there = await self._objects.until(
+            resources.leases(self._objects.namespace),
+            lambda there: holder(there) in pods,
+            fieldSelector=f"metadata.name={LEASE}",
+        )
+        return pods[holder(there)]
 
     def process(self, pod: dict[str, Any]) -> Process:
         """Return the process that does the work of a pod."""
