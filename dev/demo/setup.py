@@ -160,10 +160,10 @@ def _progress(tools: Tools, namespace: str) -> Iterator[None]:
             pods = diagnostics.waiting(tools, namespace) or "Kubernetes"
             say(f"    {time.monotonic() - began:4.0f} s  waiting for {pods}")
 
-    teller = threading.Thread(target=tell, daemon=True)
-    teller.start()
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
     try:
         yield
     finally:
         over.set()
-        teller.join()
+        thread.join()
