@@ -75,6 +75,16 @@ async def test_an_end_that_was_recorded_is_the_one_that_is_told() -> None:
     assert tracker.updates == [closing("Fixed.")]
 
 
+async def test_a_run_that_may_not_have_its_issue_says_nothing_in_its_session() -> None:
+    forbidden = OPENED | {"status": "False", "reason": "IssueNotAllowed"}
+    tracker = FakeTracker()
+
+    deletion(tracker).handle(read(body({"conditions": [forbidden]})))
+    await a_while()
+
+    assert tracker.updates == []
+
+
 async def test_a_field_that_a_newer_version_wrote_keeps_nobody_from_hearing_it() -> None:
     tracker = await after(body(mood="good"))
 

@@ -8,6 +8,7 @@ from deputy.controller.notifier import Notifier
 from deputy.controller.run_state import RunStates
 from deputy.core import messages
 from deputy.core.phase import TERMINAL
+from deputy.core.reason import RunReason
 
 _LOG = structlog.stdlib.get_logger(__name__)
 
@@ -27,4 +28,6 @@ class Deletion:
         _LOG.info("a live run was deleted", run=run.metadata.name)
         # An end that is recorded is the one that is told, be it for the second time.
         outcome = outcome_of(run) or messages.deleted(run.metadata.name)
+        if outcome.reason is RunReason.ISSUE_NOT_ALLOWED:
+            return  # The issue is somebody else's, and so is its session.
         self._notifier.deleted(run, outcome)
