@@ -310,9 +310,12 @@ def test_a_workspace_that_is_still_being_prepared_may_take_its_time() -> None:
 
 @pytest.mark.parametrize("phase", [Phase.LAUNCHING, Phase.RUNNING, Phase.AWAITING_INPUT])
 def test_a_pod_that_its_node_does_not_end_is_lost(phase: Phase) -> None:
-    facts = seen(phase, pod=PodSeen(attempt=1, deleting=True, overdue=True))
+    overdue = PodSeen(attempt=1, deleting=True, overdue=True)
+    abandoned = dataclasses.replace(overdue, abandoned=True)
 
-    assert decide(facts) == NextActions((Conclude(messages.failed(messages.NODE_LOST)),))
+    assert decide(seen(phase, pod=overdue)).actions == ()
+    problem = Conclude(messages.failed(messages.NODE_LOST))
+    assert decide(seen(phase, pod=abandoned)) == NextActions((problem,))
 
 
 def test_a_restart_does_not_wait_for_a_pod_that_its_node_does_not_end() -> None:

@@ -29,6 +29,7 @@ pods = st.none() | st.builds(
     deleting=st.booleans(),
     over=st.booleans(),
     overdue=st.booleans(),
+    abandoned=st.booleans(),
     grace=st.none() | st.sampled_from([SAVED_GRACE, POD_GRACE]),
     serving_since=st.none() | st.integers(0, 7200).map(lambda ago: NOW - dt.timedelta(seconds=ago)),
     problem=problems,

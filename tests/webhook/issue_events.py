@@ -10,11 +10,12 @@ ISSUE = Issue("issue", "ENG-1", "Title", "https://linear.app/i", Team("t", "ENG"
 JANE = Person("jane", "Jane Doe", "jane@example.com")
 
 
-def created(session: str, text: str = "") -> SessionCreated:
-    return SessionCreated("org", "app", session, ISSUE, JANE, "context", text, ())
+def created(session: str, text: str = "", sent: dt.datetime = NOW) -> SessionCreated:
+    return SessionCreated("org", "app", session, ISSUE, JANE, "context", text, (), sent)
 
 
-def prompted(session: str, activity: str, *, stop: bool = False) -> SessionPrompted:
-    return SessionPrompted(
-        "org", "app", session, ISSUE, activity, JANE, "stop" if stop else f"say {activity}", stop
-    )
+def prompted(
+    session: str, activity: str, *, stop: bool = False, sent: dt.datetime = NOW
+) -> SessionPrompted:
+    text = "stop" if stop else f"say {activity}"
+    return SessionPrompted("org", "app", session, ISSUE, activity, JANE, text, stop, sent)

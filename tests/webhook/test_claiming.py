@@ -1,42 +1,28 @@
-"""Facts of claiming, against a model in which every step may be overtaken."""
+"""Facts of claiming over an API server, where every request may be overtaken."""
 
+import asyncio
 import dataclasses
 import datetime as dt
-import functools
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typing_extensions import override
 
-from deputy.api.names import issue_hash, run_name
-from deputy.core.claim_facts import RunFacts
-from deputy.core.phase import Phase
+from deputy.api.names import ISSUE_LABEL, run_name, run_number
+from deputy.core.phase import TERMINAL, Phase
 from deputy.core.reason import RunReason
 from deputy.core.routing import Refusal
 from deputy.kube.errors import Unavailable
 from deputy.trackers.events import SessionCreated, SessionPrompted, Unassigned
-from deputy.webhook.claiming import Claimed, Claimer, ClaimResult, ClaimUnsettled
-from deputy.webhook.commands import PromptCommand, SessionCommand
+from deputy.webhook.claiming import Claimed, ClaimResult, ClaimUnsettled
 from deputy.webhook.withdrawals import WithdrawalCommand
-from tests.webhook.modelled import (
-    ISSUE,
-    JANE,
-    NOW,
-    ModelServer,
-    NoLocks,
-    created,
-    done,
-    drive,
-    pause,
-    prompted,
-    to_blueprint,
-)
-
-HASH = issue_hash("org", "issue")
-FIRST = run_name(HASH, 1)
+from tests.support.manifests import agent_run
+from tests.webhook.claims import FIRST, HASH, SECOND, Claims, phase_of
+from tests.webhook.issue_events import ISSUE, JANE, NOW, created, prompted
+from tests.webhook.overtaking import Turns
 
 SESSIONS = st.sampled_from(["one", "two", "three"])
 
@@ -52,80 +38,53 @@ EVENTS = st.one_of(
 STOPS = st.builds(message, SESSIONS, st.sampled_from("xy"), stop=st.just(value=True))
 
 
-def command(event: Any) -> SessionCommand | PromptCommand:
-    if isinstance(event, SessionCreated):
-        return SessionCommand(event, to_blueprint, NOW)
-    return PromptCommand(event, ISSUE, to_blueprint, NOW)
+@pytest.fixture
+def claims() -> Claims:
+    return Claims()
 
 
-def settle(server: ModelServer, event: Any) -> Claimed:
-    claimed = done(Claimer(server, NoLocks(), pause).carry_out(command(event)))
-    assert isinstance(claimed, Claimed)
-    return claimed
+async def test_a_run_is_created_with_all_that_it_needs(claims: Claims) -> None:
+    await claims.settle(created("session"))
 
-
-def outcome(server: ModelServer, event: Any) -> ClaimResult:
-    return settle(server, event).result
-
-
-def spec_of(server: ModelServer, name: str = FIRST) -> dict[str, Any]:
-    spec: dict[str, Any] = server.objects[name]["spec"]
-    return spec
-
-
-def test_a_run_is_created_with_all_that_it_needs() -> None:
-    server = ModelServer()
-
-    settle(server, created("session"))
-
-    prompt = spec_of(server).pop("prompt")
-    assert "context" in prompt
-    assert server.objects == {
-        FIRST: {
-            "apiVersion": "deputy.dev/v1alpha1",
-            "kind": "AgentRun",
-            "metadata": {
-                "name": FIRST,
-                "namespace": "agents",
-                "uid": "uid-0",
-                "labels": {
-                    "deputy.dev/issue": HASH,
-                    "app.kubernetes.io/name": "deputy",
-                    "app.kubernetes.io/component": "run",
-                    "app.kubernetes.io/part-of": "deputy",
-                    "app.kubernetes.io/managed-by": "deputy",
-                },
-                "annotations": {"deputy.dev/received": NOW.isoformat(timespec="microseconds")},
-            },
-            "spec": {
-                "blueprintRef": {"name": "api"},
-                "linear": {
-                    "organizationId": "org",
-                    "issueId": "issue",
-                    "issueIdentifier": "ENG-1",
-                    "issueTitle": "Title",
-                    "issueUrl": "https://linear.app/i",
-                    "sessionId": "session",
-                    "delegatorId": "jane",
-                    "delegatorEmail": "jane@example.com",
-                    "appUserId": "app",
-                    "sentTime": "2026-11-20T09:00:00Z",
-                },
-                "desiredState": "Active",
-                "inbox": [],
-            },
-        }
+    run = claims.runs()[FIRST]
+    metadata, spec = run["metadata"], run["spec"]
+    assert "context" in spec.pop("prompt")
+    assert metadata["labels"] == {
+        ISSUE_LABEL: HASH,
+        "app.kubernetes.io/name": "deputy",
+        "app.kubernetes.io/component": "run",
+        "app.kubernetes.io/part-of": "deputy",
+        "app.kubernetes.io/managed-by": "deputy",
     }
+    received = NOW.isoformat(timespec="microseconds")
+    assert metadata["annotations"] == {"deputy.dev/received": received}
+    assert spec == {
+        "blueprintRef": {"name": "api"},
+        "linear": {
+            "organizationId": "org",
+            "issueId": "issue",
+            "issueIdentifier": "ENG-1",
+            "issueTitle": "Title",
+            "issueUrl": "https://linear.app/i",
+            "sessionId": "session",
+            "delegatorId": "jane",
+            "delegatorEmail": "jane@example.com",
+            "appUserId": "app",
+            "sentTime": "2026-11-20T09:00:00Z",
+        },
+        "desiredState": "Active",
+        "inbox": [],
+    }
+    assert list(claims.runs()) == [FIRST]
 
 
-def test_a_second_session_joins_the_live_run_with_what_was_said_in_it() -> None:
-    server = ModelServer()
-    settle(server, created("one"))
+async def test_a_second_session_joins_the_live_run_with_what_was_said_in_it(claims: Claims) -> None:
+    await claims.settle(created("one"))
 
-    claimed = settle(server, created("two", "and add a test"))
+    claimed = await claims.settle(created("two", "and add a test"))
 
     assert claimed.result is ClaimResult.JOINED
-    assert spec_of(server)["inbox"] == [
+    assert claims.spec()["inbox"] == [
         {
             "id": "two",
             "kind": "Prompt",
@@ -138,251 +97,228 @@ def test_a_second_session_joins_the_live_run_with_what_was_said_in_it() -> None:
     ]
 
 
-def test_a_prompt_after_the_end_begins_a_run_that_follows_up() -> None:
-    server = ModelServer()
-    settle(server, created("one"))
-    server.set_phase(FIRST, Phase.SUCCEEDED)
+async def test_a_prompt_after_the_end_begins_a_run_that_follows_up(claims: Claims) -> None:
+    await claims.settle(created("one"))
+    claims.set_phase(FIRST, Phase.SUCCEEDED)
 
-    assert outcome(server, prompted("one", "a")) is ClaimResult.CREATED
-    assert outcome(server, prompted("one", "a")) is ClaimResult.KNOWN
+    assert await claims.result(prompted("one", "a")) is ClaimResult.CREATED
+    assert await claims.result(prompted("one", "a")) is ClaimResult.KNOWN
 
-    spec = spec_of(server, run_name(HASH, 2))
+    spec = claims.spec(run_name(HASH, 2))
     assert "say a" in spec["prompt"]
     assert spec["linear"]["activityId"] == "a"
     assert spec["linear"]["sessionId"] == "one"
     assert spec["inbox"] == []
 
 
-def test_an_opening_that_a_prompt_has_overtaken_brings_its_words_once() -> None:
-    server = ModelServer()
-    settle(server, prompted("one", "a"))
+async def test_an_opening_that_a_prompt_has_overtaken_brings_its_words_once(claims: Claims) -> None:
+    await claims.settle(prompted("one", "a"))
 
-    assert outcome(server, created("one", "use Rust")) is ClaimResult.JOINED
-    assert outcome(server, created("one", "use Rust")) is ClaimResult.KNOWN
+    assert await claims.result(created("one", "use Rust")) is ClaimResult.JOINED
+    assert await claims.result(created("one", "use Rust")) is ClaimResult.KNOWN
 
-    assert [entry["text"] for entry in spec_of(server)["inbox"]] == ["use Rust"]
-
-
-def test_a_delegation_that_a_prompt_has_overtaken_adds_nothing() -> None:
-    server = ModelServer()
-    settle(server, prompted("one", "a"))
-
-    assert outcome(server, created("one")) is ClaimResult.KNOWN
+    assert [entry["text"] for entry in claims.spec()["inbox"]] == ["use Rust"]
 
 
-def test_a_stop_marks_the_live_run_and_says_who_wanted_it() -> None:
-    server = ModelServer()
-    settle(server, created("one"))
+async def test_a_delegation_that_a_prompt_has_overtaken_adds_nothing(claims: Claims) -> None:
+    await claims.settle(prompted("one", "a"))
 
-    assert outcome(server, prompted("one", "x", stop=True)) is ClaimResult.STOPPED
-    assert outcome(server, prompted("one", "x", stop=True)) is ClaimResult.KNOWN
+    assert await claims.result(created("one")) is ClaimResult.KNOWN
 
-    spec = spec_of(server)
+
+async def test_a_stop_marks_the_live_run_and_says_who_wanted_it(claims: Claims) -> None:
+    await claims.settle(created("one"))
+
+    assert await claims.result(prompted("one", "x", stop=True)) is ClaimResult.STOPPED
+    assert await claims.result(prompted("one", "x", stop=True)) is ClaimResult.KNOWN
+
+    spec = claims.spec()
     assert spec["desiredState"] == "Stopped"
     assert [(entry["kind"], entry["from"]) for entry in spec["inbox"]] == [("Stop", "Jane Doe")]
 
 
-def test_a_stop_before_its_run_wins() -> None:
-    server = ModelServer()
+async def test_a_stop_before_its_run_wins(claims: Claims) -> None:
+    assert await claims.result(prompted("one", "x", stop=True)) is ClaimResult.CREATED_STOPPED
+    assert await claims.result(created("one")) is ClaimResult.KNOWN
 
-    assert outcome(server, prompted("one", "x", stop=True)) is ClaimResult.CREATED_STOPPED
-    assert outcome(server, created("one")) is ClaimResult.KNOWN
-
-    spec = spec_of(server)
+    spec = claims.spec()
     assert spec["desiredState"] == "Stopped"
     assert "prompt" not in spec
     assert [entry["id"] for entry in spec["inbox"]] == ["x"]
 
 
-SECOND = run_name(HASH, 2)
 SECONDS = dt.timedelta(seconds=1)
 
 
-def annotations_of(server: ModelServer, name: str) -> dict[str, str]:
-    annotations: dict[str, str] = server.objects[name]["metadata"]["annotations"]
-    return annotations
+async def test_what_comes_when_the_end_is_recorded_begins_the_next_run_which_waits_for_it(
+    claims: Claims,
+) -> None:
+    await claims.settle(created("one"))
+    claims.conclude(FIRST)
 
-
-def test_what_comes_when_the_end_is_recorded_begins_the_next_run_which_waits_for_it() -> None:
-    server = ModelServer()
-    settle(server, created("one"))
-    server.conclude(FIRST)
-
-    claimed = settle(server, prompted("one", "a"))
+    claimed = await claims.settle(prompted("one", "a"))
 
     assert (claimed.result, claimed.after) == (ClaimResult.CREATED, FIRST)
-    assert annotations_of(server, SECOND)["deputy.dev/after"] == f"agents/{FIRST}"
-    assert outcome(server, prompted("one", "b")) is ClaimResult.APPENDED
-    assert [entry["id"] for entry in spec_of(server, SECOND)["inbox"]] == ["b"]
-    assert spec_of(server)["inbox"] == []
+    assert claims.annotations(SECOND)["deputy.dev/after"] == f"agents/{FIRST}"
+    assert await claims.result(prompted("one", "b")) is ClaimResult.APPENDED
+    assert [entry["id"] for entry in claims.spec(SECOND)["inbox"]] == ["b"]
+    assert claims.spec()["inbox"] == []
 
 
-def test_a_stop_of_a_run_that_ends_anyway_is_known() -> None:
-    server = ModelServer()
-    settle(server, created("one"))
-    server.conclude(FIRST)
+async def test_a_stop_of_a_run_that_ends_anyway_is_known(claims: Claims) -> None:
+    await claims.settle(created("one"))
+    claims.conclude(FIRST)
 
-    assert outcome(server, prompted("one", "x", stop=True)) is ClaimResult.KNOWN
-
-
-def test_a_run_after_one_that_is_over_waits_for_none() -> None:
-    server = ModelServer()
-    settle(server, created("one"))
-    server.set_phase(FIRST, Phase.SUCCEEDED)
-
-    assert settle(server, prompted("one", "a")).after == ""
-    assert "deputy.dev/after" not in annotations_of(server, SECOND)
+    assert await claims.result(prompted("one", "x", stop=True)) is ClaimResult.KNOWN
 
 
-def test_a_run_may_wait_for_several_that_end() -> None:
-    server = ModelServer()
-    settle(server, created("one"))
-    server.conclude(FIRST)
-    settle(server, prompted("one", "a"))
-    settle(server, prompted("one", "x", stop=True, sent=NOW + SECONDS))
+async def test_a_run_after_one_that_is_over_waits_for_none(claims: Claims) -> None:
+    await claims.settle(created("one"))
+    claims.set_phase(FIRST, Phase.SUCCEEDED)
 
-    settle(server, prompted("one", "b", sent=NOW + 2 * SECONDS))
+    assert (await claims.settle(prompted("one", "a"))).after == ""
+    assert "deputy.dev/after" not in claims.annotations(SECOND)
 
-    after = annotations_of(server, run_name(HASH, 3))["deputy.dev/after"]
+
+async def test_a_run_may_wait_for_several_that_end(claims: Claims) -> None:
+    await claims.settle(created("one"))
+    claims.conclude(FIRST)
+    await claims.settle(prompted("one", "a"))
+    await claims.settle(prompted("one", "x", stop=True, sent=NOW + SECONDS))
+
+    await claims.settle(prompted("one", "b", sent=NOW + 2 * SECONDS))
+
+    after = claims.annotations(run_name(HASH, 3))["deputy.dev/after"]
     assert after == f"agents/{FIRST},agents/{SECOND}"
 
 
-def test_a_stop_that_is_repeated_late_does_not_stop_what_was_begun_after_it() -> None:
-    server = ModelServer()
-    settle(server, created("one"))
-    server.set_phase(FIRST, Phase.SUCCEEDED)
-    settle(server, prompted("one", "a", sent=NOW + 10 * SECONDS))
+async def test_a_stop_that_is_repeated_late_does_not_stop_what_was_begun_after_it(
+    claims: Claims,
+) -> None:
+    await claims.settle(created("one"))
+    claims.set_phase(FIRST, Phase.SUCCEEDED)
+    await claims.settle(prompted("one", "a", sent=NOW + 10 * SECONDS))
 
     late = prompted("one", "x", stop=True, sent=NOW + SECONDS)
 
-    assert outcome(server, late) is ClaimResult.OUTDATED
-    assert spec_of(server, SECOND)["desiredState"] == "Active"
+    assert await claims.result(late) is ClaimResult.OUTDATED
+    assert claims.spec(SECOND)["desiredState"] == "Active"
 
 
-def test_what_was_said_before_a_stop_begins_nothing_when_it_comes_after_it() -> None:
-    server = ModelServer()
-    settle(server, created("one"))
-    settle(server, prompted("one", "x", stop=True, sent=NOW + 10 * SECONDS))
-    server.set_phase(FIRST, Phase.STOPPED)
+async def test_what_was_said_before_a_stop_begins_nothing_when_it_comes_after_it(
+    claims: Claims,
+) -> None:
+    await claims.settle(created("one"))
+    await claims.settle(prompted("one", "x", stop=True, sent=NOW + 10 * SECONDS))
+    claims.set_phase(FIRST, Phase.STOPPED)
 
     for event in (
         prompted("one", "a", sent=NOW + SECONDS),
         created("two", "hello", sent=NOW + SECONDS),
     ):
-        assert outcome(server, event) is ClaimResult.OVERTAKEN
-    assert list(server.objects) == [FIRST]
+        assert await claims.result(event) is ClaimResult.OVERTAKEN
+    assert list(claims.runs()) == [FIRST]
 
 
-class Away(ModelServer):
-    """An API server that does not answer the first few calls."""
+async def test_an_api_server_that_is_away_for_a_moment_is_asked_again(claims: Claims) -> None:
+    claims.server.faults.fail("list", "agentruns", 503, "etcd: leader changed", times=3)
 
-    def __init__(self, times: int) -> None:
-        super().__init__()
-        self.times = times
-
-    @override
-    async def of_issue(self, issue: str) -> list[RunFacts]:
-        self.times -= 1
-        if self.times >= 0:
-            raise Unavailable(503, "etcd: leader changed")
-        return await super().of_issue(issue)
+    assert await claims.result(created("one")) is ClaimResult.CREATED
 
 
-def test_an_api_server_that_is_away_for_a_moment_is_asked_again() -> None:
-    assert outcome(Away(3), created("one")) is ClaimResult.CREATED
+async def test_an_api_server_that_stays_away_is_told_to_whoever_sent_the_event(
+    claims: Claims,
+) -> None:
+    claims.server.faults.fail("list", "agentruns", 503, "etcd: leader changed", times=100)
 
-
-def test_an_api_server_that_stays_away_is_told_to_whoever_sent_the_event() -> None:
     with pytest.raises(Unavailable):
-        settle(Away(100), created("one"))
+        await claims.settle(created("one"))
 
 
-def test_a_stop_after_the_end_has_nothing_to_stop() -> None:
-    server = ModelServer()
-    settle(server, created("one"))
-    server.set_phase(FIRST, Phase.FAILED)
+async def test_a_stop_after_the_end_has_nothing_to_stop(claims: Claims) -> None:
+    await claims.settle(created("one"))
+    claims.set_phase(FIRST, Phase.FAILED)
 
-    assert outcome(server, prompted("one", "x", stop=True)) is ClaimResult.NOTHING_TO_STOP
+    assert await claims.result(prompted("one", "x", stop=True)) is ClaimResult.NOTHING_TO_STOP
 
 
-def test_what_comes_while_a_run_is_being_stopped_begins_the_next_one() -> None:
-    server = ModelServer()
-    settle(server, created("one"))
-    settle(server, prompted("one", "x", stop=True))
+async def test_what_comes_while_a_run_is_being_stopped_begins_the_next_one(claims: Claims) -> None:
+    await claims.settle(created("one"))
+    await claims.settle(prompted("one", "x", stop=True))
 
-    claimed = settle(server, prompted("one", "a"))
+    claimed = await claims.settle(prompted("one", "a"))
 
     assert (claimed.result, claimed.after) == (ClaimResult.CREATED, FIRST)
 
 
-def test_a_name_that_somebody_else_holds_is_passed_over() -> None:
-    server = ModelServer()
-    server.objects[FIRST] = {"metadata": {"name": FIRST, "namespace": "agents", "labels": {}}}
+async def test_a_name_that_somebody_else_holds_is_passed_over(claims: Claims) -> None:
+    claims.server.seed(agent_run(FIRST))
 
-    claimed = settle(server, created("one"))
+    claimed = await claims.settle(created("one"))
 
     assert claimed.run is not None
     assert claimed.run.name == run_name(HASH, 2)
 
 
-def test_a_full_inbox_takes_no_prompt_but_stops() -> None:
-    server = ModelServer()
-    settle(server, created("one"))
+async def test_a_full_inbox_takes_no_prompt_but_stops(claims: Claims) -> None:
+    await claims.settle(created("one"))
     for number in range(95):
-        settle(server, prompted("one", f"p{number}"))
+        await claims.settle(prompted("one", f"p{number}"))
 
-    assert outcome(server, prompted("one", "one too many")) is ClaimResult.FULL
-    assert outcome(server, prompted("one", "x", stop=True)) is ClaimResult.STOPPED
-    assert spec_of(server)["desiredState"] == "Stopped"
+    assert await claims.result(prompted("one", "one too many")) is ClaimResult.FULL
+    assert await claims.result(prompted("one", "x", stop=True)) is ClaimResult.STOPPED
+    assert claims.spec()["desiredState"] == "Stopped"
 
 
 def withdrawal(former: str | None = "app", sent: dt.datetime = NOW) -> WithdrawalCommand:
     event = Unassigned("org", "app", ISSUE.id, JANE, ISSUE, sent)
     return WithdrawalCommand(
-        event, "undelegated", "The issue was undelegated.", former, to_blueprint, NOW
+        event, "undelegated", "The issue was undelegated.", former, Claims().route, NOW
     )
 
 
-def withdraw(server: ModelServer, sent: dt.datetime = NOW) -> ClaimResult:
-    found = done(Claimer(server, NoLocks(), pause).carry_out(withdrawal(sent=sent)))
-    assert isinstance(found, Claimed)
-    return found.result
+async def withdraw(
+    claims: Claims, sent: dt.datetime = NOW, former: str | None = "app"
+) -> ClaimResult:
+    claimed = await claims.claimer.carry_out(withdrawal(former, sent))
+    assert isinstance(claimed, Claimed)
+    return claimed.result
 
 
-def test_a_withdrawal_that_overtakes_its_delegation_wins() -> None:
-    server = ModelServer()
+async def test_a_withdrawal_that_overtakes_its_delegation_wins(claims: Claims) -> None:
+    assert await withdraw(claims, NOW + SECONDS) is ClaimResult.CREATED_STOPPED
+    assert await withdraw(claims, NOW + SECONDS) is ClaimResult.NOTHING_LIVE
+    assert await claims.result(created("one")) is ClaimResult.OVERTAKEN
 
-    assert withdraw(server, NOW + SECONDS) is ClaimResult.CREATED_STOPPED
-    assert withdraw(server, NOW + SECONDS) is ClaimResult.NOTHING_LIVE
-    assert outcome(server, created("one")) is ClaimResult.OVERTAKEN
-
-    assert list(server.objects) == [FIRST]
-    assert spec_of(server)["desiredState"] == "Stopped"
-    assert "sessionId" not in spec_of(server)["linear"]
+    assert list(claims.runs()) == [FIRST]
+    assert claims.spec()["desiredState"] == "Stopped"
+    assert "sessionId" not in claims.spec()["linear"]
 
 
-def test_a_withdrawal_after_the_end_holds_back_what_was_said_before_it() -> None:
-    server = ModelServer()
-    settle(server, created("one"))
-    server.set_phase(FIRST, Phase.SUCCEEDED)
+async def test_a_withdrawal_after_the_end_holds_back_what_was_said_before_it(
+    claims: Claims,
+) -> None:
+    await claims.settle(created("one"))
+    claims.set_phase(FIRST, Phase.SUCCEEDED)
 
-    assert withdraw(server, NOW + 10 * SECONDS) is ClaimResult.NOTED
-    assert withdraw(server, NOW + 10 * SECONDS) is ClaimResult.NOTHING_LIVE
+    assert await withdraw(claims, NOW + 10 * SECONDS) is ClaimResult.NOTED
+    assert await withdraw(claims, NOW + 10 * SECONDS) is ClaimResult.NOTHING_LIVE
     late = prompted("one", "a", sent=NOW + SECONDS)
-    assert outcome(server, late) is ClaimResult.OVERTAKEN
+    assert await claims.result(late) is ClaimResult.OVERTAKEN
     later = prompted("one", "b", sent=NOW + 20 * SECONDS)
-    assert outcome(server, later) is ClaimResult.CREATED
+    assert await claims.result(later) is ClaimResult.CREATED
 
 
-def test_a_withdrawal_that_is_repeated_late_does_not_stop_what_was_delegated_after_it() -> None:
-    server = ModelServer()
-    settle(server, created("one"))
-    withdraw(server, NOW + SECONDS)
-    server.set_phase(FIRST, Phase.STOPPED)
-    settle(server, created("two", sent=NOW + 10 * SECONDS))
+async def test_a_withdrawal_that_is_repeated_late_does_not_stop_what_was_delegated_after_it(
+    claims: Claims,
+) -> None:
+    await claims.settle(created("one"))
+    await withdraw(claims, NOW + SECONDS)
+    claims.set_phase(FIRST, Phase.STOPPED)
+    await claims.settle(created("two", sent=NOW + 10 * SECONDS))
 
-    assert withdraw(server, NOW + SECONDS) is ClaimResult.NOTHING_LIVE
-    assert spec_of(server, SECOND)["desiredState"] == "Active"
+    assert await withdraw(claims, NOW + SECONDS) is ClaimResult.NOTHING_LIVE
+    assert claims.spec(SECOND)["desiredState"] == "Active"
 
 
 @pytest.mark.parametrize(
@@ -393,71 +329,76 @@ def test_a_withdrawal_that_is_repeated_late_does_not_stop_what_was_delegated_aft
         ("another", ClaimResult.NOTHING_LIVE),
     ],
 )
-def test_an_issue_taken_away_from_us_stops_its_run(
-    former: str | None, expected: ClaimResult
+async def test_an_issue_taken_away_from_us_stops_its_run(
+    claims: Claims, former: str | None, expected: ClaimResult
 ) -> None:
-    server = ModelServer()
-    settle(server, created("one"))
+    await claims.settle(created("one"))
 
-    claimed = done(Claimer(server, NoLocks(), pause).carry_out(withdrawal(former)))
-
-    assert claimed.result is expected
+    assert await withdraw(claims, former=former) is expected
 
 
-def test_an_issue_taken_away_twice_is_stopped_once() -> None:
-    server = ModelServer()
-    settle(server, created("one"))
-    claimer = Claimer(server, NoLocks(), pause)
+async def test_an_issue_taken_away_twice_is_stopped_once(claims: Claims) -> None:
+    await claims.settle(created("one"))
 
-    assert done(claimer.carry_out(withdrawal())).result is ClaimResult.STOPPED
-    assert done(claimer.carry_out(withdrawal())).result is ClaimResult.NOTHING_LIVE
-    assert len(spec_of(server)["inbox"]) == 1
+    assert await withdraw(claims) is ClaimResult.STOPPED
+    assert await withdraw(claims) is ClaimResult.NOTHING_LIVE
+    assert len(claims.spec()["inbox"]) == 1
 
 
 class World:
-    """A model server, its operator, and what must hold at every moment."""
+    """Claims that overtake one another, the operator, and what must hold at every moment."""
 
     def __init__(self, seed: int) -> None:
-        self.server = ModelServer()
         self.random = random.Random(seed)  # noqa: S311  it has to be repeatable
+        self.turns = Turns(self.random.randrange)
+        self.claims = Claims(self.turns.turn)
+        self.claims.server.faults.take_turns(self.turns.turn)
         self.concluded: dict[str, int] = {}
 
-    def choose(self, count: int) -> int:
-        return self.random.randrange(count)
-
     def go_on(self) -> None:
-        """Let the operator do something, sometimes; then look whether the rules still hold."""
-        live = self.server.live()
-        assert len([name for name in live if not self._ends(name)]) <= 1
-        # The next run waits until the one before it is over.
-        for name in live[:1]:
-            self._operate(name)
+        """Look whether the rules still hold; then let the operator do something, sometimes."""
+        runs = self.claims.runs()
+        live = [name for name, run in runs.items() if phase_of(run) not in TERMINAL]
+        assert len([name for name in live if not self._ends(name, runs[name]["spec"])]) <= 1
         for name, length in self.concluded.items():
-            assert len(spec_of(self.server, name)["inbox"]) == length
+            assert len(runs[name]["spec"]["inbox"]) == length
+        # The next run waits until the one before it is over.
+        for name in sorted(live, key=run_number)[:1]:
+            self._operate(name, runs[name]["spec"])
 
-    def _ends(self, name: str) -> bool:
-        return name in self.concluded or spec_of(self.server, name)["desiredState"] == "Stopped"
+    def _ends(self, name: str, spec: dict[str, Any]) -> bool:
+        return name in self.concluded or spec["desiredState"] == "Stopped"
 
-    def _operate(self, name: str) -> None:
-        stopped = spec_of(self.server, name)["desiredState"] == "Stopped"
+    def _operate(self, name: str, spec: dict[str, Any]) -> None:
+        stopped = spec["desiredState"] == "Stopped"
         if name in self.concluded:
             if self.random.random() < 0.3:
-                self.server.set_phase(name, Phase.STOPPED if stopped else Phase.SUCCEEDED)
+                self.claims.set_phase(name, Phase.STOPPED if stopped else Phase.SUCCEEDED)
         elif self.random.random() < (0.3 if stopped else 0.05):
-            self.server.conclude(name)
-            self.concluded[name] = len(spec_of(self.server, name)["inbox"])
+            self.claims.conclude(name)
+            self.concluded[name] = len(spec["inbox"])
         elif self.random.random() < 0.2:
-            self.server.set_phase(name, Phase.RUNNING)
+            self.claims.set_phase(name, Phase.RUNNING)
 
-    def take(self, events: list[Any]) -> list[Any]:
-        claimer = Claimer(self.server, NoLocks(), pause)
+    def take(self, events: list[Any]) -> list[Claimed]:
+        """Return what becomes of events that come all at once, each up to three times."""
         copies = [event for event in events for _ in range(self.random.randint(1, 3))]
-        handlers = [functools.partial(claimer.carry_out, command(event)) for event in copies]
-        return drive(handlers, self.choose, self.go_on, (ClaimUnsettled,))
+        return self.take_each(copies, self.go_on)
+
+    def take_each(self, events: list[Any], between: Callable[[], None]) -> list[Claimed]:
+        return asyncio.run(self.turns.play([self._taken(event) for event in events], between))
+
+    async def _taken(self, event: Any) -> Claimed:
+        """Return what becomes of an event that is sent again until it is taken."""
+        while True:
+            try:
+                return await self.claims.settle(event)
+            except ClaimUnsettled:
+                continue
 
     def taken(self) -> list[str]:
         """Every message that is in any run, as often as it is in one."""
-        specs = [run["spec"] for run in self.server.objects.values()]
+        specs = [run["spec"] for run in self.claims.runs().values()]
         begun = [spec["linear"].get("activityId") for spec in specs]
         inboxes = [
             entry["id"]
@@ -468,9 +409,9 @@ class World:
         return sorted(filter(None, begun + inboxes))
 
     def sessions(self) -> set[str]:
-        runs = self.server.objects.values()
-        own = {run["spec"]["linear"]["sessionId"] for run in runs}
-        return own | {entry["sessionId"] for run in runs for entry in run["spec"]["inbox"]}
+        specs = [run["spec"] for run in self.claims.runs().values()]
+        own = {spec["linear"]["sessionId"] for spec in specs}
+        return own | {entry["sessionId"] for spec in specs for entry in spec["inbox"]}
 
 
 @settings(deadline=None, max_examples=150)
@@ -495,11 +436,12 @@ def test_whatever_overtakes_a_stop_no_run_lives_that_was_stopped(
 ) -> None:
     world = World(seed)
 
-    results = world.take(events)
+    claims = world.take(events)
 
-    for result in results:
-        if result.result in (ClaimResult.STOPPED, ClaimResult.CREATED_STOPPED):
-            assert spec_of(world.server, result.run.name)["desiredState"] == "Stopped"
+    for claimed in claims:
+        if claimed.result in (ClaimResult.STOPPED, ClaimResult.CREATED_STOPPED):
+            assert claimed.run is not None
+            assert world.claims.spec(claimed.run.name)["desiredState"] == "Stopped"
     messages = world.taken()
     assert len(messages) == len(set(messages))
 
@@ -509,52 +451,40 @@ def test_whatever_overtakes_a_stop_no_run_lives_that_was_stopped(
 def test_many_copies_and_mentions_at_once_make_one_run(seed: int) -> None:
     world = World(seed)
     events = [created("delegated")] * 20 + [created(f"mention-{n}", "hi") for n in range(10)]
-    claimer = Claimer(world.server, NoLocks(), pause)
-    handlers = [functools.partial(claimer.carry_out, command(event)) for event in events]
 
-    results = drive(handlers, world.choose, lambda: None, (ClaimUnsettled,))
+    claims = world.take_each(events, lambda: None)
 
-    assert list(world.server.objects) == [FIRST]
+    assert list(world.claims.runs()) == [FIRST]
     assert world.sessions() == {"delegated", *(f"mention-{n}" for n in range(10))}
-    by_outcome = [result.result for result in results]
-    assert by_outcome.count(ClaimResult.CREATED) == 1
-    assert by_outcome.count(ClaimResult.JOINED) == 10
-    assert by_outcome.count(ClaimResult.KNOWN) == 19
+    results = [claimed.result for claimed in claims]
+    assert results.count(ClaimResult.CREATED) == 1
+    assert results.count(ClaimResult.JOINED) == 10
+    assert results.count(ClaimResult.KNOWN) == 19
 
 
-def deliver(server: ModelServer, through: str) -> None:
-    """Note that the agent was given every message up to one."""
-    inbox = {"deliveredThrough": through}
-    server.objects[FIRST]["status"] = {"phase": Phase.RUNNING, "inbox": inbox}
-
-
-def test_what_the_agent_was_given_makes_room_in_the_inbox() -> None:
-    server = ModelServer()
-    settle(server, created("one"))
+async def test_what_the_agent_was_given_makes_room_in_the_inbox(claims: Claims) -> None:
+    await claims.settle(created("one"))
     for number in range(95):
-        settle(server, prompted("one", f"p{number}"))
-    deliver(server, "p94")
+        await claims.settle(prompted("one", f"p{number}"))
+    claims.deliver(FIRST, "p94")
 
-    assert outcome(server, prompted("one", "the answer")) is ClaimResult.APPENDED
-    assert outcome(server, prompted("one", "p0")) is ClaimResult.KNOWN
+    assert await claims.result(prompted("one", "the answer")) is ClaimResult.APPENDED
+    assert await claims.result(prompted("one", "p0")) is ClaimResult.KNOWN
 
 
 BLANK_PROMPT = dataclasses.replace(prompted("one", "a"), text=" \n")
 
 
-def test_a_blank_message_to_a_live_run_is_not_taken() -> None:
-    server = ModelServer()
-    settle(server, created("one"))
+async def test_a_blank_message_to_a_live_run_is_not_taken(claims: Claims) -> None:
+    await claims.settle(created("one"))
 
-    assert outcome(server, BLANK_PROMPT) is ClaimResult.BLANK
-    assert spec_of(server)["inbox"] == []
+    assert await claims.result(BLANK_PROMPT) is ClaimResult.BLANK
+    assert claims.spec()["inbox"] == []
 
 
-def test_a_blank_message_begins_no_run() -> None:
-    server = ModelServer()
-
-    refused = done(Claimer(server, NoLocks(), pause).carry_out(command(BLANK_PROMPT)))
+async def test_a_blank_message_begins_no_run(claims: Claims) -> None:
+    refused = await claims.claimer.carry_out(claims.command(BLANK_PROMPT))
 
     assert isinstance(refused, Refusal)
     assert refused.reason is RunReason.TASK_MISSING
-    assert server.objects == {}
+    assert claims.runs() == {}

@@ -4,27 +4,17 @@ import dataclasses
 import datetime as dt
 from typing import TYPE_CHECKING, cast
 
+import pytest
+
 from deputy.core.claim_facts import RunFacts
 from deputy.core.phase import Phase
 from deputy.trackers.events import AppRevoked, Unassigned
 from deputy.trackers.updates import Response
-from deputy.webhook.claiming import Claimer
-from deputy.webhook.commands import BLANK, SessionCommand
+from deputy.webhook.commands import BLANK
 from deputy.webhook.intake import DISCONNECTED, OVERTAKEN, Intake
 from deputy.wire import Thought
-from tests.webhook.modelled import (
-    ISSUE,
-    JANE,
-    NOW,
-    ModelServer,
-    NoLocks,
-    Words,
-    created,
-    done,
-    pause,
-    prompted,
-    to_blueprint,
-)
+from tests.webhook.claims import Claims, Words
+from tests.webhook.issue_events import ISSUE, JANE, NOW, created, prompted
 
 if TYPE_CHECKING:
     from deputy.webhook.acknowledger import Acknowledger
@@ -34,81 +24,84 @@ if TYPE_CHECKING:
 class Router:
     """Routes everything to one Blueprint."""
 
-    route = staticmethod(to_blueprint)
+    def __init__(self, claims: Claims) -> None:
+        self.route = claims.route
 
 
-def intake(server: ModelServer, words: Words) -> Intake:
-    claimer = Claimer(server, NoLocks(), pause)
-    router = cast("BlueprintRouter", Router())
-    return Intake(claimer, server, router, cast("Acknowledger", words), lambda: NOW)
+@pytest.fixture
+def claims() -> Claims:
+    return Claims()
 
 
-def run_of(server: ModelServer) -> RunFacts:
-    command = SessionCommand(created("one"), to_blueprint, NOW)
-    claimed = done(Claimer(server, NoLocks(), pause).carry_out(command))
-    run = claimed.run
+def intake(claims: Claims, words: Words) -> Intake:
+    router = cast("BlueprintRouter", Router(claims))
+    acknowledger = cast("Acknowledger", words)
+    return Intake(claims.claimer, claims.store, router, acknowledger, lambda: NOW)
+
+
+async def run_of(claims: Claims) -> RunFacts:
+    run = (await claims.settle(created("one"))).run
     assert isinstance(run, RunFacts)
     return run
 
 
-def test_an_application_that_was_disconnected_ends_its_runs() -> None:
-    server = ModelServer()
-    run = run_of(server)
+async def test_an_application_that_was_disconnected_ends_its_runs(claims: Claims) -> None:
+    run = await run_of(claims)
 
-    word = done(intake(server, Words()).take(AppRevoked("org", NOW)))
+    word = await intake(claims, Words()).take(AppRevoked("org", NOW))
 
-    spec = server.objects[run.name]["spec"]
+    spec = claims.spec(run.name)
     assert word == "noted"
     assert spec["desiredState"] == "Stopped"
     assert [entry["text"] for entry in spec["inbox"]] == [DISCONNECTED]
 
 
-def test_one_that_was_authorised_again_since_keeps_its_runs() -> None:
-    server = ModelServer()
-    run = run_of(server)
+async def test_one_that_was_authorised_again_since_keeps_its_runs(claims: Claims) -> None:
+    run = await run_of(claims)
 
-    done(intake(server, Words()).take(AppRevoked("org", NOW - dt.timedelta(seconds=1))))
+    await intake(claims, Words()).take(AppRevoked("org", NOW - dt.timedelta(seconds=1)))
 
-    assert server.objects[run.name]["spec"]["desiredState"] == "Active"
-
-
-def test_the_runs_of_another_organisation_go_on() -> None:
-    server = ModelServer()
-    run = run_of(server)
-
-    done(intake(server, Words()).take(AppRevoked("another", NOW)))
-
-    assert server.objects[run.name]["spec"]["desiredState"] == "Active"
+    assert claims.spec(run.name)["desiredState"] == "Active"
 
 
-def test_what_was_said_while_a_run_ended_is_acknowledged_with_what_it_waits_for() -> None:
-    server, words = ModelServer(), Words()
-    run = run_of(server)
-    server.set_phase(run.name, Phase.RUNNING)
-    server.conclude(run.name)
+async def test_the_runs_of_another_organisation_go_on(claims: Claims) -> None:
+    run = await run_of(claims)
 
-    done(intake(server, words).take(created("two", "and this")))
+    await intake(claims, Words()).take(AppRevoked("another", NOW))
+
+    assert claims.spec(run.name)["desiredState"] == "Active"
+
+
+async def test_what_was_said_while_a_run_ended_is_acknowledged_with_what_it_waits_for(
+    claims: Claims,
+) -> None:
+    words = Words()
+    run = await run_of(claims)
+    claims.set_phase(run.name, Phase.RUNNING)
+    claims.conclude(run.name)
+
+    await intake(claims, words).take(created("two", "and this"))
 
     assert [said.session_id for said in words.acknowledged] == ["two"]
     assert run.name in words.acknowledged[0].body
 
 
-def test_a_session_whose_issue_was_taken_away_meanwhile_is_told_so() -> None:
-    server, words = ModelServer(), Words()
-    run_of(server)
+async def test_a_session_whose_issue_was_taken_away_meanwhile_is_told_so(claims: Claims) -> None:
+    words = Words()
+    await run_of(claims)
     later = NOW + dt.timedelta(seconds=1)
-    done(intake(server, words).take(Unassigned("org", "app", ISSUE.id, JANE, ISSUE, later)))
+    await intake(claims, words).take(Unassigned("org", "app", ISSUE.id, JANE, ISSUE, later))
 
-    done(intake(server, words).take(created("two")))
+    await intake(claims, words).take(created("two"))
 
     assert words.refused == [("two", Response(OVERTAKEN))]
 
 
-def test_a_blank_message_is_answered() -> None:
-    server, words = ModelServer(), Words()
-    run_of(server)
+async def test_a_blank_message_is_answered(claims: Claims) -> None:
+    words = Words()
+    await run_of(claims)
     blank = dataclasses.replace(prompted("one", "a"), text="")
 
-    done(intake(server, words).take(blank))
+    await intake(claims, words).take(blank)
 
     assert words.refused == [("one", Thought(BLANK))]

@@ -15,7 +15,8 @@ from deputy.webhook.commands import PromptCommand, Route, SessionCommand
 from deputy.webhook.reservations import EventReservations
 from deputy.webhook.runs import ApiServerRuns
 from tests.support.api_server import ApiServer
-from tests.webhook.modelled import ISSUE, NOW, NoLocks, created, prompted
+from tests.webhook.issue_events import ISSUE, NOW, created, prompted
+from tests.webhook.overtaking import NoLocks
 
 NAMESPACES = ("team-a", "team-b")
 FIRST = run_name(issue_hash("org", ISSUE.id), 1)

@@ -91,7 +91,7 @@ def problem_of(manifest: Any, age: dt.timedelta = LONG) -> Problem:
         ),
         (
             pod(metadata={"deletionTimestamp": "2026-11-21T12:00:30Z"}),
-            PodSeen(attempt=1, deleting=True, overdue=True),
+            PodSeen(attempt=1, deleting=True, overdue=True, abandoned=True),
         ),
         (pod("Succeeded"), PodSeen(attempt=1, over=True)),
         (pod(metadata={"annotations": {"deputy.dev/attempt": "3"}}), PodSeen(attempt=3)),
@@ -123,6 +123,18 @@ def test_a_deleted_pod_is_overdue_where_a_quota_stops_to_count_it(
     looked = seen(pod("Running", metadata=deleted), dt.timedelta(seconds=seconds))
 
     assert (looked.deleting, looked.overdue, looked.grace) == (True, overdue, 20 * SECOND)
+
+
+@pytest.mark.parametrize(("grace", "seconds"), [(0, 10), (1, 11), (20, 30)])
+def test_a_deleted_pod_is_abandoned_ten_seconds_after_its_time(grace: int, seconds: int) -> None:
+    deleted = {
+        "deletionTimestamp": "2026-11-21T12:00:30Z",
+        "deletionGracePeriodSeconds": grace,
+    }
+    running = pod("Running", metadata=deleted)
+
+    assert not seen(running, dt.timedelta(seconds=30 + seconds)).abandoned
+    assert seen(running, dt.timedelta(seconds=31 + seconds)).abandoned
 
 
 def test_an_image_has_its_time_from_when_it_was_first_seen_not_to_come() -> None:

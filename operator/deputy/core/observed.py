@@ -37,7 +37,9 @@ class PodSeen:
     serving_since: dt.datetime | None = None
     """Since when the sidecar's container runs; from then on it should be heard."""
     overdue: bool = False
-    """Whether it was deleted, and should be gone by now: no node clears it up."""
+    """Whether it was deleted, and its time is over: no quota counts it any more."""
+    abandoned: bool = False
+    """Whether it has been overdue for a while: no node clears it up."""
 
     @property
     def is_silenced(self) -> bool:

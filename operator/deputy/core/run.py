@@ -208,7 +208,7 @@ def _problem(seen: Observed) -> Problem | None:
         return seen.pod.problem
     if seen.pod.over:
         return messages.POD_ENDED
-    if seen.pod.overdue:
+    if seen.pod.abandoned:
         return messages.NODE_LOST
     silent = _silence(seen, seen.pod)
     return messages.lost(silent) if silent > LOST_AFTER else None

@@ -23,6 +23,10 @@ _HOPELESS = {"InvalidImageName"}
 _CONFIG = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 
 
+#: So long after its time a node takes at most to clear up a pod; a forced deletion leaves no time.
+_CLEARED_UP = dt.timedelta(seconds=10)
+
+
 def pod_seen(
     pod: Mapping[str, Any], now: dt.datetime, stuck_since: Mapping[str, dt.datetime]
 ) -> PodSeen:
@@ -39,6 +43,7 @@ def pod_seen(
         killed=_killed(pod, status),
         serving_since=_serving_since(status),
         overdue=is_overdue(pod, now),
+        abandoned=is_overdue(pod, now - _CLEARED_UP),
     )
 
 
