@@ -64,8 +64,11 @@ async def test_six_issues_share_three_slots_and_all_finish_in_order(place: Place
         first = [await delegated(place, priority=1) for _ in range(3)]
         for session, _ in first:
             await place.linear.until(session, "awaitingInput")
-        others = [await delegated(place, priority=priority) for priority in (2, 3, 4)]
-        for place_in_queue, (session, name) in enumerate(others, 1):
+        others = []
+        # One after the other: an issue whose priority was not read yet counts as one without.
+        for place_in_queue, priority in enumerate((2, 3, 4), 1):
+            others.append(await delegated(place, priority=priority))
+            session, name = others[-1]
             words = queued(position(place_in_queue))
             assert words in (await place.linear.until_said(session, words)).said("thought")
             run = await place.objects.run_until(name, "Queued")

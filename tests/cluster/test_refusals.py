@@ -257,8 +257,8 @@ def event(age: float = 0) -> bytes:
     [
         pytest.param(event(), "another-secret", 401, "signature_wrong", id="wrong signature"),
         pytest.param(event(), "", 401, "signature_missing", id="no signature"),
-        pytest.param(event(120), WEBHOOK_SECRET, 400, "stale", id="two minutes old"),
-        pytest.param(b" " * 2**21, WEBHOOK_SECRET, 413, "too_large", id="two mebibytes"),
+        pytest.param(event(7 * 3600), WEBHOOK_SECRET, 400, "stale", id="seven hours old"),
+        pytest.param(b" " * 2**23, WEBHOOK_SECRET, 413, "too_large", id="eight mebibytes"),
         pytest.param(b"no JSON", WEBHOOK_SECRET, 400, "malformed", id="not JSON"),
     ],
 )
