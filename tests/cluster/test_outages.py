@@ -30,6 +30,8 @@ pytestmark = pytest.mark.cluster
 MINUTE = 60.0
 #: Seconds that something is away: the subject of its test, and nothing that is waited for.
 AWAY = 10.0
+#: Where the simulated Linear listens.
+PORT = 8080
 #: Seconds until everybody must have noticed that what was away is back, and caught up.
 PATIENCE = 150.0
 
@@ -81,6 +83,36 @@ async def test_linear_may_fail_for_a_minute(place: Place, impatient: Linear) -> 
     await assert_undisturbed(before, meanwhile)
 
 
+async def until_services_follow(objects: Objects) -> None:
+    """Return once a new Service leads to its pods.
+
+    kube-proxy takes up to a minute until it follows an API server that was away; until then a
+    leader that has just changed cannot be reached by anybody.
+    """
+    folder = f"/api/v1/namespaces/{objects.namespace}/services"
+    known = (await objects.kube.get(f"{folder}/linear"))["spec"]
+    spec = {"selector": known["selector"], "ports": [{"port": PORT}]}
+    body = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "new"}, "spec": spec}
+    address = (await objects.kube.create(folder, body))["spec"]["clusterIP"]
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while not await answers(address):  # noqa: ASYNC110  nobody tells when rules are set
+                await asyncio.sleep(0.2)
+    finally:
+        await objects.kube.delete(f"{folder}/new")
+
+
+async def answers(address: str) -> bool:
+    """Say whether a connection comes about within a second."""
+    try:
+        async with asyncio.timeout(1):
+            _, writer = await asyncio.open_connection(address, PORT)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
+
+
 @pytest.mark.parametrize("away", [machine.frozen, machine.gone], ids=["frozen", "gone"])
 async def test_the_api_server_may_be_away_for_ten_seconds(
     away: Callable[[Record], AbstractContextManager[None]],
@@ -104,6 +136,7 @@ async def test_the_api_server_may_be_away_for_ten_seconds(
     first, *_, last = (attempt["status"] for attempt in delivery["attempts"])
     assert (first, last) == (503, 200)
     await operators.until_led(dt.datetime.now(dt.UTC))
+    await until_services_follow(place.objects)
 
 
 async def test_a_leader_that_was_frozen_finds_another_one_and_does_no_harm(
