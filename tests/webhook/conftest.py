@@ -25,6 +25,7 @@ from deputy.settings import WebhookSettings
 from deputy.webhook.app import make_app
 from deputy_simulator.linear.app import make_app as make_linear
 from deputy_simulator.linear.settings import Settings as LinearSettings
+from tests.webhook.claims import Claims
 
 SECRET = "webhook-secret"
 
@@ -281,3 +282,8 @@ def cluster(kube: Kube, namespace: str) -> Cluster:
 async def payloads(linear: Linear) -> Payloads:
     issue = await linear.see("issues/ENG-1")
     return Payloads(await linear.see("state"), issue)
+
+
+@pytest.fixture
+def claims() -> Claims:
+    return Claims()

@@ -38,11 +38,6 @@ EVENTS = st.one_of(
 STOPS = st.builds(message, SESSIONS, st.sampled_from("xy"), stop=st.just(value=True))
 
 
-@pytest.fixture
-def claims() -> Claims:
-    return Claims()
-
-
 async def test_a_run_is_created_with_all_that_it_needs(claims: Claims) -> None:
     await claims.settle(created("session"))
 

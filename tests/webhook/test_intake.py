@@ -4,8 +4,6 @@ import dataclasses
 import datetime as dt
 from typing import TYPE_CHECKING, cast
 
-import pytest
-
 from deputy.core.claim_facts import RunFacts
 from deputy.core.phase import Phase
 from deputy.trackers.events import AppRevoked, Unassigned
@@ -26,11 +24,6 @@ class Router:
 
     def __init__(self, claims: Claims) -> None:
         self.route = claims.route
-
-
-@pytest.fixture
-def claims() -> Claims:
-    return Claims()
 
 
 def intake(claims: Claims, words: Words) -> Intake:

@@ -12,9 +12,7 @@ from deputy.controller import status
 from deputy.controller.judgement import BlueprintJudge
 from deputy.controller.slots import Slots
 from deputy.core.admission import holds_slot, is_queued
-from deputy.core.blueprint import (
-    Readiness,
-)
+from deputy.core.blueprint import Readiness
 from deputy.core.conditions import Truth
 from deputy.core.phase import Phase
 from deputy.core.reason import BlueprintReason
